@@ -1,0 +1,9 @@
+"""The only clock. Tests replace `utcnow`; nothing else in the program asks for the time of day."""
+
+from datetime import UTC, datetime
+
+
+def utcnow() -> datetime:
+    """Now, in UTC, cut to the millisecond that MongoDB keeps, so that a stored instant equals the one compared with it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

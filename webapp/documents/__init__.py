@@ -1,0 +1,61 @@
+"""What MongoDB stores: the shape of each document and whether it agrees with itself."""
+
+from webapp.documents.accounts import Department, Team, User
+from webapp.documents.connection import connect, disconnect
+from webapp.documents.learning_record import (
+    AssessmentResult,
+    Certificate,
+    Class,
+    Content,
+    Course,
+    Enrollment,
+    LearningEvent,
+    Program,
+    ScormAttempt,
+)
+from webapp.documents.lookup_value import LookupCategory, LookupValue
+from webapp.documents.report_job import (
+    Attempt,
+    Condition,
+    DateRange,
+    JobError,
+    JobStatus,
+    Lease,
+    Output,
+    Parameters,
+    Progress,
+    ReportFilters,
+    ReportJob,
+    StoredFile,
+)
+
+__all__ = [
+    "AssessmentResult",
+    "Attempt",
+    "Certificate",
+    "Class",
+    "Condition",
+    "Content",
+    "Course",
+    "DateRange",
+    "Department",
+    "Enrollment",
+    "JobError",
+    "JobStatus",
+    "LearningEvent",
+    "Lease",
+    "LookupCategory",
+    "LookupValue",
+    "Output",
+    "Parameters",
+    "Program",
+    "Progress",
+    "ReportFilters",
+    "ReportJob",
+    "ScormAttempt",
+    "StoredFile",
+    "Team",
+    "User",
+    "connect",
+    "disconnect",
+]

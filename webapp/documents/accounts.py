@@ -1,0 +1,72 @@
+"""People (staff and learners), departments and teams."""
+
+from __future__ import annotations
+
+import mongoengine as me
+
+from webapp.documents.base import Stamped
+
+
+class Department(Stamped):
+    """A node of the department tree; `parent_id` is None at the top."""
+
+    meta = {
+        "collection": "departments",
+        "strict": False,
+        "indexes": [
+            {"fields": ["external_id"], "unique": True, "sparse": True},
+            "code",
+            "parent_id",
+            "updated_at",
+        ],
+    }
+
+    external_id = me.StringField(db_field="externalId", max_length=255)
+    name = me.StringField(required=True, max_length=255)
+    code = me.StringField(required=True, max_length=100)
+    parent_id = me.ObjectIdField(db_field="parentId")
+    is_active = me.BooleanField(db_field="isActive", default=True)
+
+
+class Team(Stamped):
+    """People who work together; sharing a report with the `team` reaches everyone in one of its requester's teams."""
+
+    meta = {"collection": "teams", "strict": False, "indexes": ["department_id"]}
+
+    name = me.StringField(required=True, max_length=255)
+    department_id = me.ObjectIdField(db_field="departmentId")
+    is_active = me.BooleanField(db_field="isActive", default=True)
+
+
+class User(Stamped):
+    """A person. Staff sign in; a learner (`roles: ["learner"]`) has no password and never does.
+
+    `roles` are keys of the lookup category `role`; what a role allows stands in that lookup's `metadata.permissions`.
+    """
+
+    meta = {
+        "collection": "users",
+        "strict": False,
+        "indexes": [
+            {"fields": ["email"], "unique": True, "sparse": True},
+            {"fields": ["external_id"], "unique": True, "sparse": True},
+            ["roles", "department_ids"],
+            "team_ids",
+            ["roles", "name"],
+            "updated_at",
+        ],
+    }
+
+    external_id = me.StringField(db_field="externalId", max_length=255)
+    email = me.StringField(max_length=320)  # kept in lower case
+    name = me.StringField(required=True, max_length=255)
+    password_hash = me.StringField(db_field="passwordHash")
+    roles = me.ListField(me.StringField(max_length=100))
+    department_ids = me.ListField(me.ObjectIdField(), db_field="departmentIds")
+    team_ids = me.ListField(me.ObjectIdField(), db_field="teamIds")
+    is_active = me.BooleanField(db_field="isActive", default=True)
+    time_zone = me.StringField(db_field="timeZone")
+    locale = me.StringField(max_length=10)
+
+    def clean(self) -> None:
+        self.email = self.email.strip().lower() if self.email and self.email.strip() else None

@@ -1,0 +1,35 @@
+"""What documents share: instants of creation and change, and tolerance of other clients' fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mongoengine as me
+from mongoengine.base import NON_FIELD_ERRORS
+from mongoengine.errors import ValidationError
+
+from webapp.clock import utcnow
+
+
+class Stamped(me.Document):
+    """A document that knows when it was made and last changed. `updatedAt` is the extract's watermark."""
+
+    meta = {"abstract": True}
+
+    created_at = me.DateTimeField(db_field="createdAt", default=utcnow)
+    updated_at = me.DateTimeField(db_field="updatedAt", default=utcnow)
+
+    def save(self, *args: Any, **kwargs: Any) -> Any:
+        self.updated_at = utcnow()
+        return super().save(*args, **kwargs)
+
+    def validate(self, clean: bool = True) -> None:
+        """As MongoEngine's, but what `clean()` found wrong with a field is told under that field's name."""
+        try:
+            super().validate(clean=clean)
+        except ValidationError as error:
+            found = error.errors.pop(NON_FIELD_ERRORS, None)
+            if found is None:
+                raise
+            by_field = getattr(found, "errors", None) or {NON_FIELD_ERRORS: found}
+            raise ValidationError(found.message, errors={**error.errors, **by_field}) from error

@@ -1,0 +1,109 @@
+"""Lookup values: the lists that administrators keep, such as report types and priorities."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import mongoengine as me
+
+from webapp.documents.base import Stamped
+from webapp.settings import get_settings
+
+
+class LookupCategory(StrEnum):
+    REPORT_TYPE = "report-type"
+    REPORT_STATUS = "report-status"
+    REPORT_PRIORITY = "report-priority"
+    REPORT_VISIBILITY = "report-visibility"
+    OUTPUT_FORMAT = "output-format"
+    MEASURE_TYPE = "measure-type"
+    DIMENSION_ENTITY = "dimension-entity"
+    ACTIVITY_EVENT = "activity-event"
+    ROLE = "role"
+
+
+class LookupValue(Stamped):
+    """One value of one list; `key` is what documents store, `display_as` what people read."""
+
+    meta = {
+        "collection": "lookupvalues",
+        "strict": False,
+        "indexes": [
+            {"fields": ["category", "key"], "unique": True},
+            ["category", "sort_order"],
+        ],
+    }
+
+    category = me.StringField(required=True, max_length=100, regex=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    key = me.StringField(required=True, max_length=100, regex=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    display_as = me.StringField(db_field="displayAs", required=True, max_length=255)
+    description = me.StringField(max_length=2000)
+    sort_order = me.IntField(db_field="sortOrder", default=0)
+    is_active = me.BooleanField(db_field="isActive", default=True)
+    metadata = me.DictField()
+    parent_lookup_id = me.ObjectIdField(db_field="parentLookupId")
+
+
+@dataclass(frozen=True)
+class CachedLookup:
+    """A lookup value as processes keep it: read-only, whole, active or not."""
+
+    category: str
+    key: str
+    display_as: str
+    description: str
+    sort_order: int
+    is_active: bool
+    metadata: MappingProxyType[str, Any] = field(hash=False, compare=False)
+
+
+class LookupCache:
+    """All lookup values, read at most every `lookup_cache_seconds` by each process (at most 60 s old; 0 in tests)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[str, dict[str, CachedLookup]] = {}
+        self._read_at: float | None = None
+
+    def category(self, category: str) -> dict[str, CachedLookup]:
+        """Values of `category` by key, in their sort order, inactive ones included."""
+        with self._lock:
+            age = None if self._read_at is None else time.monotonic() - self._read_at
+            if age is None or age >= get_settings().lookup_cache_seconds:
+                self._values = self._read()
+                self._read_at = time.monotonic()
+            return self._values.get(category, {})
+
+    def forget(self) -> None:
+        """Read anew at the next question: called after this process has changed a value."""
+        with self._lock:
+            self._read_at = None
+
+    @staticmethod
+    def _read() -> dict[str, dict[str, CachedLookup]]:
+        values: dict[str, dict[str, CachedLookup]] = {}
+        found = sorted(LookupValue.objects, key=lambda value: (value.category, value.sort_order, value.key))
+        for value in found:
+            values.setdefault(value.category, {})[value.key] = CachedLookup(
+                category=value.category,
+                key=value.key,
+                display_as=value.display_as,
+                description=value.description or "",
+                sort_order=value.sort_order or 0,
+                is_active=bool(value.is_active),
+                metadata=MappingProxyType(dict(value.metadata or {})),
+            )
+        return values
+
+
+lookup_cache = LookupCache()
+
+
+def active_lookups(category: LookupCategory) -> dict[str, CachedLookup]:
+    """Active values of `category` by key, in their sort order."""
+    return {key: value for key, value in lookup_cache.category(category).items() if value.is_active}

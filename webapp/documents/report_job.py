@@ -1,0 +1,297 @@
+"""The job document. It is also the queue (DESIGN §2 and §6).
+
+The names in MongoDB are those of the LMS's Mongoose schema, so that its jobs load here and ours load there.
+Only `services.job_lifecycle` writes `status`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import mongoengine as me
+from mongoengine.errors import ValidationError
+
+from webapp.clock import utcnow
+from webapp.documents.base import Stamped
+from webapp.documents.lookup_value import LookupCategory, active_lookups
+from webapp.settings import get_settings
+
+NAME_LENGTH = 200
+DESCRIPTION_LENGTH = 2000
+FILENAME_LENGTH = 150
+MAX_ATTEMPTS_KEPT = 20
+
+
+class JobStatus(StrEnum):
+    """The ten states; `services.job_lifecycle` says which may follow which."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    RENDERING = "rendering"
+    UPLOADING = "uploading"
+    READY = "ready"
+    DOWNLOADED = "downloaded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self in WAITING
+
+    @property
+    def is_running(self) -> bool:
+        return self in RUNNING
+
+    @property
+    def is_finished(self) -> bool:
+        return not (self.is_waiting or self.is_running)
+
+    @property
+    def has_file(self) -> bool:
+        return self in WITH_FILE
+
+
+WAITING = (JobStatus.PENDING, JobStatus.QUEUED)
+RUNNING = (JobStatus.PROCESSING, JobStatus.RENDERING, JobStatus.UPLOADING)
+WITH_FILE = (JobStatus.READY, JobStatus.DOWNLOADED)
+
+
+class LooseEmbedded(me.EmbeddedDocument):
+    """An embedded document that tolerates fields of other clients."""
+
+    meta = {"abstract": True, "strict": False}
+
+
+class DateRange(LooseEmbedded):
+    """Calendar days, both included, each as midnight UTC of that day; read in `parameters.timeZone` (to_query does)."""
+
+    start_date = me.DateTimeField(db_field="startDate")
+    end_date = me.DateTimeField(db_field="endDate")
+
+
+class Condition(LooseEmbedded):
+    """A filter of the requester's own: `field` is a dimension or field key of the dataset."""
+
+    field = me.StringField(required=True, max_length=100)
+    operator = me.StringField(required=True, max_length=20)
+    value = me.DynamicField()
+
+
+class ReportFilters(LooseEmbedded):
+    department_ids = me.ListField(me.ObjectIdField(), db_field="departmentIds")
+    course_ids = me.ListField(me.ObjectIdField(), db_field="courseIds")
+    class_ids = me.ListField(me.ObjectIdField(), db_field="classIds")
+    learner_ids = me.ListField(me.ObjectIdField(), db_field="learnerIds")
+    content_ids = me.ListField(me.ObjectIdField(), db_field="contentIds")
+    event_types = me.ListField(me.StringField(max_length=100), db_field="eventTypes")
+    statuses = me.ListField(me.StringField(max_length=100))
+    conditions = me.EmbeddedDocumentListField(Condition)
+
+
+class Parameters(LooseEmbedded):
+    """What is asked. Measures are keys of `measure-type`, or `key:field` (`sum:data.clicks`)."""
+
+    date_range = me.EmbeddedDocumentField(DateRange, db_field="dateRange")
+    date_field = me.StringField(db_field="dateField", max_length=100)  # None: the dataset's own
+    filters = me.EmbeddedDocumentField(ReportFilters, default=ReportFilters)
+    group_by = me.ListField(me.StringField(max_length=100), db_field="groupBy")
+    measures = me.ListField(me.StringField(max_length=200))
+    slicers = me.ListField(me.StringField(max_length=100))
+    sort = me.ListField(me.StringField(max_length=250))  # column keys; "-key" for descending
+    limit = me.IntField(min_value=1)
+    top = me.IntField(min_value=1)  # the first so many groups, the rest as "Other"
+    totals = me.BooleanField(default=True)
+    subtotals = me.BooleanField(default=False)
+    detail = me.BooleanField(default=False)  # the report type's detail rows in place of its summary
+    include_inactive = me.BooleanField(db_field="includeInactive", default=False)
+    time_zone = me.StringField(db_field="timeZone", max_length=100)
+    # Answer from the data that this earlier job saw.
+    as_of_job_id = me.ObjectIdField(db_field="asOfJobId")
+
+
+class StoredFile(LooseEmbedded):
+    """Where the finished file is; the seed's fields, and what proves it whole."""
+
+    provider = me.StringField(choices=("local", "s3", "gcs", "azure"))
+    path = me.StringField()
+    bucket = me.StringField()
+    key = me.StringField()
+    url = me.StringField()
+    expires_at = me.DateTimeField(db_field="expiresAt")
+    size_bytes = me.LongField(db_field="sizeBytes")
+    sha256 = me.StringField()
+    mime_type = me.StringField(db_field="mimeType")
+
+
+class Output(LooseEmbedded):
+    format = me.StringField(required=True, max_length=100)
+    filename = me.StringField(max_length=FILENAME_LENGTH)
+    options = me.DictField()  # format options: {"bom": true, "zip": true, "meta": true}
+    storage = me.EmbeddedDocumentField(StoredFile)
+
+
+class Progress(LooseEmbedded):
+    current_step = me.StringField(db_field="currentStep")
+    percentage = me.FloatField(min_value=0, max_value=100, default=0)
+    records_processed = me.LongField(db_field="recordsProcessed", default=0)
+    total_records = me.LongField(db_field="totalRecords", default=0)
+
+
+class JobError(LooseEmbedded):
+    """`message` is for people; `stack` for support, never shown to others than administrators."""
+
+    code = me.StringField()
+    message = me.StringField()
+    stack = me.StringField()
+    retry_count = me.IntField(db_field="retryCount", default=0)
+    last_retry_at = me.DateTimeField(db_field="lastRetryAt")
+
+
+class Lease(LooseEmbedded):
+    """Who works on the job. `fence` grows with every claim, for the job's whole life; a write by an older fence
+    changes nothing."""
+
+    worker_id = me.StringField(db_field="workerId")
+    claim_id = me.StringField(db_field="claimId")
+    fence = me.LongField(default=0)
+    until = me.DateTimeField()
+
+
+class Attempt(LooseEmbedded):
+    """One run of the job that has ended, however it ended."""
+
+    fence = me.LongField()
+    worker_id = me.StringField(db_field="workerId")
+    started_at = me.DateTimeField(db_field="startedAt")
+    ended_at = me.DateTimeField(db_field="endedAt")
+    outcome = me.StringField()  # ready, failed, retried, crashed, handed-back, cancelled
+    code = me.StringField()
+    message = me.StringField()
+
+
+class ReportJob(Stamped):
+    """One report asked for: the question, its place in the queue, and its file."""
+
+    meta = {
+        "collection": "reportjobs",
+        "strict": False,
+        "indexes": [
+            {"name": "queue", "fields": ["status", "-priority_rank", "scheduled_for", "_id"]},
+            {"name": "requester", "fields": ["requested_by", "status", "-created_at"]},
+            {"name": "department", "fields": ["department_id", "status", "-created_at"]},
+            {"name": "job_ttl", "fields": ["expires_at"], "expireAfterSeconds": 0},
+            {
+                "name": "lease",
+                "fields": ["lease.until"],
+                "partialFilterExpression": {"lease.until": {"$type": "date"}},
+            },
+            {
+                "name": "slot",
+                "fields": ["slot"],
+                "unique": True,
+                "partialFilterExpression": {"slot": {"$type": "string"}},
+            },
+            {"name": "requester_recent", "fields": ["requested_by", "-created_at"]},
+            {"name": "department_recent", "fields": ["department_id", "-created_at"]},
+            {"name": "visibility_recent", "fields": ["visibility", "-created_at"]},
+            {
+                "name": "file_expiry",
+                "fields": ["output.storage.expires_at"],
+                "partialFilterExpression": {"output.storage.expiresAt": {"$type": "date"}},
+            },
+            {"name": "question", "fields": ["requested_by", "question_hash", "-created_at"]},
+        ],
+        "index_background": True,
+    }
+
+    report_type = me.StringField(db_field="reportType", required=True, max_length=100)
+    name = me.StringField(required=True, max_length=NAME_LENGTH)
+    description = me.StringField(max_length=DESCRIPTION_LENGTH)
+    parameters = me.EmbeddedDocumentField(Parameters, default=Parameters)
+    output = me.EmbeddedDocumentField(Output, required=True)
+    status = me.StringField(default=JobStatus.PENDING.value, required=True)
+    priority = me.StringField(default="normal", required=True)
+    priority_rank = me.IntField(db_field="priorityRank")
+    progress = me.EmbeddedDocumentField(Progress, default=Progress)
+    scheduled_for = me.DateTimeField(db_field="scheduledFor")
+    started_at = me.DateTimeField(db_field="startedAt")
+    completed_at = me.DateTimeField(db_field="completedAt")
+    expires_at = me.DateTimeField(db_field="expiresAt")
+    error = me.EmbeddedDocumentField(JobError)
+    requested_by = me.ObjectIdField(db_field="requestedBy", required=True)
+    department_id = me.ObjectIdField(db_field="departmentId")
+    visibility = me.StringField(default="private", required=True)
+    template_id = me.ObjectIdField(db_field="templateId")
+    schedule_id = me.ObjectIdField(db_field="scheduleId")
+
+    # Ours beside the seed's.
+    lease = me.EmbeddedDocumentField(Lease)
+    slot = me.StringField()  # "<requester>:<n>" while queued or running: at most `requester_cap` exist
+    attempts = me.EmbeddedDocumentListField(Attempt)
+    crash_count = me.IntField(db_field="crashCount", default=0)
+    cancel_requested_at = me.DateTimeField(db_field="cancelRequestedAt")
+    cancel_requested_by = me.ObjectIdField(db_field="cancelRequestedBy")
+    cancel_reason = me.StringField(db_field="cancelReason", max_length=500)
+    provenance = me.DictField()
+    question_hash = me.StringField(db_field="questionHash")  # equal for equal questions with equal scope and format
+    submission_id = me.StringField(db_field="submissionId")  # one per form shown: a double submit makes one job
+    sibling_of = me.ObjectIdField(db_field="siblingOf")  # "also as Excel": made from that job's pinned data
+    download_count = me.IntField(db_field="downloadCount", default=0)
+    downloaded_at = me.DateTimeField(db_field="downloadedAt")
+
+    @property
+    def state(self) -> JobStatus:
+        return JobStatus(self.status)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state.is_finished
+
+    def clean(self) -> None:
+        """Fill what can be derived and check every value that is a lookup; all errors at once, under their fields."""
+        self.fill_defaults()
+        errors: dict[str, ValidationError] = {}
+        self._check_lookup(errors, "report_type", "reportType", LookupCategory.REPORT_TYPE, self.report_type)
+        self._check_lookup(errors, "status", "status", LookupCategory.REPORT_STATUS, self.status)
+        self._check_lookup(errors, "priority", "priority", LookupCategory.REPORT_PRIORITY, self.priority)
+        self._check_lookup(errors, "visibility", "visibility", LookupCategory.REPORT_VISIBILITY, self.visibility)
+        if self.output is not None:
+            self._check_lookup(errors, "output.format", "output.format", LookupCategory.OUTPUT_FORMAT, self.output.format)
+        for measure in self.parameters.measures if self.parameters else ():
+            key = measure.partition(":")[0]
+            self._check_lookup(errors, "parameters.measures", "parameters.measures", LookupCategory.MEASURE_TYPE, key)
+        date_range = self.parameters.date_range if self.parameters else None
+        if date_range and date_range.start_date and date_range.end_date and date_range.end_date < date_range.start_date:
+            errors["parameters.date_range"] = ValidationError(
+                f"The end date {date_range.end_date:%Y-%m-%d} is before the start date {date_range.start_date:%Y-%m-%d}.",
+                field_name="parameters.date_range",
+            )
+        if errors:
+            raise ValidationError("The report job is not valid.", errors=errors)
+
+    def fill_defaults(self) -> None:
+        """Derived values that another client may have left out. Does not touch the database."""
+        now = utcnow()
+        rank = active_lookups(LookupCategory.REPORT_PRIORITY).get(self.priority or "")
+        if rank is not None:
+            self.priority_rank = int(rank.metadata.get("rank", 0))
+        self.created_at = self.created_at or now
+        self.scheduled_for = self.scheduled_for or self.created_at
+        self.expires_at = self.expires_at or now + timedelta(days=get_settings().job_retention_days)
+
+    @staticmethod
+    def _check_lookup(
+        errors: dict[str, Any], field: str, stored_as: str, category: LookupCategory, value: str | None
+    ) -> None:
+        if not value:
+            return  # `required` says so
+        allowed = active_lookups(category)
+        if value not in allowed:
+            errors[field] = ValidationError(
+                f"{stored_as} “{value}” is not an active {category} value. Allowed: {', '.join(allowed) or 'none'}.",
+                field_name=field,
+            )

@@ -1,0 +1,119 @@
+"""Settings from the environment (`REPORTDESK_*`), read once. A bad value stops start-up and names itself."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import timedelta
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What an installation can set. Every name is an environment variable: `home` is `REPORTDESK_HOME`."""
+
+    model_config = SettingsConfigDict(env_prefix="REPORTDESK_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path("var"), description="The one folder that holds all state.")
+    mongodb_uri: str | None = Field(default=None, description="A MongoDB; without it an embedded server is used.")
+    mongodb_database: str = Field(default="reportdesk", pattern=r"^[A-Za-z0-9_-]{1,38}$")
+    storage_url: str | None = Field(default=None, description="file:, s3:, gs: or az:; default: a folder in `home`.")
+    extract_url: str | None = Field(default=None, description="Where the Delta tables live; default: a folder in `home`.")
+    secret_key: SecretStr | None = Field(default=None, description="Signs sessions; default: made once, kept in `home`.")
+    metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics; unset: no metrics.")
+    organization_name: str = "Reportdesk"
+    time_zone: str = Field(default="UTC", description="The zone of reports and people that name none.")
+    default_locale: str = "en"
+    secure_cookies: bool = Field(default=False, description="True behind HTTPS.")
+    trusted_proxies: int = Field(default=0, ge=0, le=4, description="Reverse proxies whose X-Forwarded-* to believe.")
+
+    lookup_cache_seconds: float = Field(default=60, ge=0, le=60)
+
+    # The queue (DESIGN §6). Three missed heartbeats and a margin make a dead worker.
+    heartbeat_seconds: Seconds = 5
+    lease_seconds: Seconds = 30
+    heartbeat_grace_seconds: Seconds = Field(default=25, description="Without an acknowledged beat a child is killed.")
+    reap_seconds: Seconds = 5
+    poll_seconds: Seconds = 0.5
+    retry_base_seconds: Seconds = 15
+    retry_cap_seconds: Seconds = 3600
+    max_attempts: int = Field(default=5, ge=1, description="Attempts before a temporary error becomes final.")
+    max_crashes: int = Field(default=3, ge=1)
+    requester_cap: int = Field(default=5, ge=1, description="Jobs of one person that may be queued or running at once.")
+    cancel_grace_seconds: Seconds = 10
+    shutdown_grace_seconds: Seconds = 25
+    job_time_limit_seconds: Seconds = 3600
+    job_memory_limit_mb: int = Field(default=2048, ge=256)
+
+    # Retention (DESIGN §2)
+    file_retention_days: float = Field(default=7, gt=0)
+    job_retention_days: float = Field(default=30, gt=0)
+    audit_retention_days: float = Field(default=365, gt=0)
+
+    # Limits of files
+    pdf_row_limit: int = Field(default=5000, ge=1)
+    signed_url_seconds: int = Field(default=300, ge=1, le=3600)
+
+    @field_validator("home")
+    @classmethod
+    def _absolute_home(cls, home: Path) -> Path:
+        return home.expanduser().resolve()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        from zoneinfo import ZoneInfo
+
+        ZoneInfo(zone)
+        return zone
+
+    @field_validator("mongodb_uri", "storage_url", "extract_url", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: str | None) -> str | None:
+        return value or None
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def effective_storage_url(self) -> str:
+        """Where finished files live."""
+        return self.storage_url or (self.home / "storage").as_uri()
+
+    @property
+    def effective_extract_url(self) -> str:
+        """Where the Delta tables live."""
+        return self.extract_url or (self.home / "extract").as_uri()
+
+    @property
+    def scratch_folder(self) -> Path:
+        """Where a job's child process works; emptied when the job ends."""
+        return self.home / "scratch"
+
+    @cached_property
+    def session_key(self) -> str:
+        """The key that signs sessions: `secret_key`, or one made on first use and kept, readable by its owner only."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        path = self.home / "secret_key"
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text(encoding="ascii")
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48))
+        return path.read_text(encoding="ascii")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings. Tests clear the cache (`get_settings.cache_clear()`) after changing the environment."""
+    return Settings()
