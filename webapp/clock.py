@@ -4,6 +4,6 @@ from datetime import UTC, datetime
 
 
 def utcnow() -> datetime:
-    """Now, in UTC, cut to the millisecond that MongoDB keeps, so that a stored instant equals the one compared with it."""
+    """Now, in UTC, cut to the millisecond that MongoDB keeps, so that stored and compared instants agree."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -24,8 +24,12 @@ class Settings(BaseSettings):
     mongodb_uri: str | None = Field(default=None, description="A MongoDB; without it an embedded server is used.")
     mongodb_database: str = Field(default="reportdesk", pattern=r"^[A-Za-z0-9_-]{1,38}$")
     storage_url: str | None = Field(default=None, description="file:, s3:, gs: or az:; default: a folder in `home`.")
-    extract_url: str | None = Field(default=None, description="Where the Delta tables live; default: a folder in `home`.")
-    secret_key: SecretStr | None = Field(default=None, description="Signs sessions; default: made once, kept in `home`.")
+    extract_url: str | None = Field(
+        default=None, description="Where the Delta tables live; default: a folder in `home`."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None, description="Signs sessions; default: made once, kept in `home`."
+    )
     metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics; unset: no metrics.")
     organization_name: str = "Reportdesk"
     time_zone: str = Field(default="UTC", description="The zone of reports and people that name none.")

@@ -14,7 +14,7 @@ from webapp.clock import utcnow
 class Stamped(me.Document):
     """A document that knows when it was made and last changed. `updatedAt` is the extract's watermark."""
 
-    meta = {"abstract": True}
+    meta: dict[str, Any] = {"abstract": True}
 
     created_at = me.DateTimeField(db_field="createdAt", default=utcnow)
     updated_at = me.DateTimeField(db_field="updatedAt", default=utcnow)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mongoengine as me
 
 from webapp.documents.base import Stamped
@@ -13,9 +15,9 @@ EXTERNAL_ID = {"fields": ["external_id"], "unique": True, "sparse": True}
 
 
 class LearningRecordDocument(Stamped):
-    """`external_id` is the source system's name for the thing: a OneRoster sourcedId, or an xAPI activity's last segment."""
+    """`external_id` is the source's own name: a OneRoster sourcedId, or the last segment of an xAPI activity id."""
 
-    meta = {"abstract": True}
+    meta: dict[str, Any] = {"abstract": True}
 
     external_id = me.StringField(db_field="externalId", max_length=255)
     is_active = me.BooleanField(db_field="isActive", default=True)
@@ -39,7 +41,7 @@ class Course(LearningRecordDocument):
 
 
 class Class(LearningRecordDocument):
-    """One presentation of a course, with its instructors and its term. `ends_at` is the first instant after the term."""
+    """One presentation of a course, with its instructors and its term; `ends_at` is the first instant after it."""
 
     meta = {
         "collection": "classes",
@@ -59,7 +61,7 @@ class Class(LearningRecordDocument):
 
 
 class Content(LearningRecordDocument):
-    """Something a learner opens or sits: a page, a video, a SCORM package, an assessment (`content_type: assessment`)."""
+    """What a learner opens or sits: a page, a video, a SCORM package, an assessment (`content_type: assessment`)."""
 
     meta = {"collection": "contents", "strict": False, "indexes": [EXTERNAL_ID, "updated_at"]}
 
@@ -74,7 +76,7 @@ class ClassRecord(LearningRecordDocument):
     """What one learner did in one class. Course, department and program are written beside the class, so that a
     report never has to join to know whose row it is."""
 
-    meta = {"abstract": True}
+    meta: dict[str, Any] = {"abstract": True}
 
     learner_id = me.ObjectIdField(db_field="learnerId")
     class_id = me.ObjectIdField(db_field="classId")

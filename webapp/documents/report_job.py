@@ -260,14 +260,17 @@ class ReportJob(Stamped):
         self._check_lookup(errors, "priority", "priority", LookupCategory.REPORT_PRIORITY, self.priority)
         self._check_lookup(errors, "visibility", "visibility", LookupCategory.REPORT_VISIBILITY, self.visibility)
         if self.output is not None:
-            self._check_lookup(errors, "output.format", "output.format", LookupCategory.OUTPUT_FORMAT, self.output.format)
+            self._check_lookup(
+                errors, "output.format", "output.format", LookupCategory.OUTPUT_FORMAT, self.output.format
+            )
         for measure in self.parameters.measures if self.parameters else ():
             key = measure.partition(":")[0]
             self._check_lookup(errors, "parameters.measures", "parameters.measures", LookupCategory.MEASURE_TYPE, key)
         date_range = self.parameters.date_range if self.parameters else None
         if date_range and date_range.start_date and date_range.end_date and date_range.end_date < date_range.start_date:
             errors["parameters.date_range"] = ValidationError(
-                f"The end date {date_range.end_date:%Y-%m-%d} is before the start date {date_range.start_date:%Y-%m-%d}.",
+                f"The end date {date_range.end_date:%Y-%m-%d} is before "
+                f"the start date {date_range.start_date:%Y-%m-%d}.",
                 field_name="parameters.date_range",
             )
         if errors:

@@ -1,0 +1,95 @@
+"""Documents for tests, whole and valid, with what a test cares about given by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+
+from webapp.documents import Department, Output, Parameters, ReportJob, Team, User
+from webapp.services import accounts
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True)
+class People:
+    """The cast. Everyone signs in with `PASSWORD`."""
+
+    owner: User  # staff of `department`, in `team`
+    colleague: User  # staff of `department`, in `team`
+    neighbour: User  # staff of `department`, in no team
+    manager: User  # manages `faculty`, and so `department` below it
+    other_manager: User  # manages `other_department`
+    stranger: User  # staff of `other_department`
+    administrator: User
+    faculty: Department
+    department: Department
+    other_department: Department
+    team: Team
+
+
+def make_department(name: str, code: str, parent: Department | None = None) -> Department:
+    return Department(name=name, code=code, external_id=code, parent_id=parent.id if parent else None).save()
+
+
+def make_user(name: str, roles: list[str], departments: list[Department], teams: list[Team] | None = None) -> User:
+    user = User(
+        name=name.title(),
+        email=f"{name.replace(' ', '.')}@staff.example",
+        password_hash=_password_hash(),
+        roles=roles,
+        department_ids=[department.id for department in departments],
+        team_ids=[team.id for team in teams or []],
+    )
+    return user.save()
+
+
+def make_people() -> People:
+    faculty = make_department("Faculty of Arts", "arts")
+    department = make_department("History", "history", faculty)
+    other_department = make_department("Physics", "physics")
+    team = Team(name="Exam office", department_id=department.id).save()
+    return People(
+        owner=make_user("olivia owner", ["staff"], [department], [team]),
+        colleague=make_user("colin colleague", ["staff"], [department], [team]),
+        neighbour=make_user("nora neighbour", ["staff"], [department]),
+        manager=make_user("martha manager", ["department-admin"], [faculty]),
+        other_manager=make_user("otto other manager", ["department-admin"], [other_department]),
+        stranger=make_user("stefan stranger", ["staff"], [other_department]),
+        administrator=make_user("ada administrator", ["system-admin"], []),
+        faculty=faculty,
+        department=department,
+        other_department=other_department,
+        team=team,
+    )
+
+
+def build_job(requested_by: ObjectId | None = None, **fields: Any) -> ReportJob:
+    """A valid job, not saved."""
+    values: dict[str, Any] = {
+        "report_type": "enrollment-summary",
+        "name": "Enrollments by class",
+        "requested_by": requested_by or ObjectId(),
+        "parameters": Parameters(group_by=["class"], measures=["count"]),
+        "output": Output(format="csv"),
+    }
+    return ReportJob(**{**values, **fields})
+
+
+def make_job(requested_by: ObjectId | None = None, **fields: Any) -> ReportJob:
+    """A valid job, saved."""
+    return build_job(requested_by, **fields).save()
+
+
+_hashes: list[str] = []
+
+
+def _password_hash() -> str:
+    """One hash for the whole session: argon2 is slow on purpose."""
+    if not _hashes:
+        _hashes.append(accounts.hash_password(PASSWORD))
+    return _hashes[0]

@@ -1,0 +1,149 @@
+"""People: making accounts, signing in, passwords and roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from zoneinfo import available_timezones
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from bson import ObjectId
+from bson.errors import InvalidId
+from mongoengine.errors import NotUniqueError, ValidationError
+
+from webapp.documents import LookupCategory, User
+from webapp.documents.lookup_value import active_lookups
+from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
+
+MINIMUM_PASSWORD_LENGTH = 10
+
+_hasher = PasswordHasher()
+# Checked when no such account exists, so that the answer takes as long as for one that does.
+_DECOY_HASH = _hasher.hash("no account has this password")
+
+
+def hash_password(password: str) -> str:
+    """An argon2id hash with its parameters in it."""
+    return _hasher.hash(password)
+
+
+def create_user(
+    *,
+    name: str,
+    email: str | None,
+    password: str | None = None,
+    roles: Iterable[str] = (),
+    department_ids: Iterable[ObjectId] = (),
+    team_ids: Iterable[ObjectId] = (),
+    time_zone: str | None = None,
+    external_id: str | None = None,
+) -> User:
+    """Make an account; without a password the person cannot sign in.
+
+    Raises InvalidRequestError (unknown role, short password, no e-mail address) and ConflictError (address taken).
+    """
+    errors: dict[str, str] = {}
+    if email is not None and not _looks_like_an_address(email):
+        errors["email"] = f"“{email}” is not an e-mail address."
+    if password is not None and email is None:
+        errors["email"] = "An account with a password needs an e-mail address to sign in with."
+    if password is not None and (problem := _password_problem(password)):
+        errors["password"] = problem
+    roles = list(roles)
+    if problem := _roles_problem(roles):
+        errors["roles"] = problem
+    if time_zone and time_zone not in available_timezones():
+        errors["time_zone"] = f"“{time_zone}” is not a time zone. Use a name such as Europe/Madrid."
+    if errors:
+        raise InvalidRequestError(errors)
+    user = User(
+        name=name,
+        email=email,
+        password_hash=hash_password(password) if password else None,
+        roles=roles,
+        department_ids=list(department_ids),
+        team_ids=list(team_ids),
+        time_zone=time_zone,
+        external_id=external_id,
+    )
+    try:
+        user.save(force_insert=True)
+    except NotUniqueError as error:
+        raise ConflictError(
+            f"There is already an account with the address {email} or the id {external_id}.",
+            hint="Use another address, or change that account.",
+        ) from error
+    except ValidationError as error:
+        raise InvalidRequestError({field: f"{field}: {text}" for field, text in error.to_dict().items()}) from error
+    return user
+
+
+def authenticate(email: str, password: str) -> User | None:
+    """The active account with this address and password, or None. Both answers take about the same time."""
+    user = User.objects(email=email.strip().lower()).first() if email.strip() else None
+    stored = user.password_hash if user is not None and user.password_hash else _DECOY_HASH
+    try:
+        _hasher.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    if user is None or not user.password_hash or not user.is_active:
+        return None
+    if _hasher.check_needs_rehash(stored):
+        User.objects(id=user.id, password_hash=stored).update(set__password_hash=_hasher.hash(password))
+    return user
+
+
+def set_password(user: User, password: str) -> None:
+    """Give the person a new password. Raises InvalidRequestError for a short one."""
+    if problem := _password_problem(password):
+        raise InvalidRequestError({"password": problem})
+    user.password_hash = hash_password(password)
+    user.save()
+
+
+def set_roles(user: User, roles: Iterable[str]) -> None:
+    """Replace the person's roles. Raises InvalidRequestError for an unknown or inactive role."""
+    roles = list(roles)
+    if problem := _roles_problem(roles):
+        raise InvalidRequestError({"roles": problem})
+    user.roles = roles
+    user.save()
+
+
+def active_user(user_id: str) -> User | None:
+    """The active account with this id: whom a session may act for."""
+    try:
+        return User.objects(id=ObjectId(user_id), is_active=True).first()
+    except (InvalidId, TypeError):
+        return None
+
+
+def user_by_email(email: str) -> User:
+    """Raises NotFoundError where no active account has this address."""
+    user = User.objects(email=email.strip().lower(), is_active=True).first()
+    if user is None:
+        raise NotFoundError(
+            f"There is no active account with the address {email}.", hint="See `reportdesk users list`."
+        )
+    return user
+
+
+def _looks_like_an_address(email: str) -> bool:
+    local, at, domain = email.strip().rpartition("@")
+    return bool(local and at and domain) and not any(character.isspace() for character in email.strip())
+
+
+def _password_problem(password: str) -> str | None:
+    if len(password) < MINIMUM_PASSWORD_LENGTH:
+        return f"A password has at least {MINIMUM_PASSWORD_LENGTH} characters."
+    if len(password) > 1024:
+        return "A password has at most 1,024 characters."
+    return None
+
+
+def _roles_problem(roles: list[str]) -> str | None:
+    known = active_lookups(LookupCategory.ROLE)
+    unknown = [role for role in roles if role not in known]
+    if unknown:
+        return f"Not an active role: {', '.join(unknown)}. Allowed: {', '.join(known) or 'none'}."
+    return None

@@ -1,0 +1,138 @@
+"""Lookup values: seeding them, reading them, and what administrators do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mongoengine.errors import NotUniqueError, ValidationError
+from pymongo import UpdateOne
+
+from webapp import clock
+from webapp.documents import LookupCategory, LookupValue
+from webapp.documents.accounts import User
+from webapp.documents.lookup_value import CachedLookup, active_lookups, lookup_cache
+from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
+from webapp.services.lookup_seed import SEEDS
+
+
+def seed() -> int:
+    """Add the values that are missing and return how many were added. What an administrator changed stays as it is."""
+    now = clock.utcnow()
+    writes = [
+        UpdateOne(
+            {"category": category.value, "key": key},
+            {
+                "$setOnInsert": {
+                    "displayAs": display_as,
+                    "description": description,
+                    "sortOrder": 10 * (position + 1),
+                    "isActive": True,
+                    "metadata": metadata,
+                    "createdAt": now,
+                    "updatedAt": now,
+                }
+            },
+            upsert=True,
+        )
+        for category, seeds in SEEDS.items()
+        for position, (key, display_as, description, metadata) in enumerate(seeds)
+    ]
+    result = LookupValue._get_collection().bulk_write(writes, ordered=False)
+    lookup_cache.forget()
+    return result.upserted_count
+
+
+def active(category: LookupCategory) -> list[CachedLookup]:
+    """Active values of `category` in their order: what a form offers."""
+    return list(active_lookups(category).values())
+
+
+def every(category: LookupCategory) -> list[CachedLookup]:
+    """All values of `category` in their order, inactive ones included."""
+    return list(lookup_cache.category(category).values())
+
+
+def label(category: LookupCategory, key: str | None) -> str:
+    """What people read for `key`; the key itself where nobody has named it. Inactive values keep their name."""
+    if not key:
+        return ""
+    value = lookup_cache.category(category).get(key)
+    return value.display_as if value else key
+
+
+def permissions_of(user: User) -> frozenset[str]:
+    """All permissions of the user's active roles."""
+    roles = active_lookups(LookupCategory.ROLE)
+    return frozenset(
+        permission for role in user.roles if role in roles for permission in roles[role].metadata.get("permissions", ())
+    )
+
+
+def add(
+    category: str,
+    key: str,
+    display_as: str,
+    *,
+    description: str = "",
+    sort_order: int | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> LookupValue:
+    """Add a value. Raises InvalidRequestError for a malformed one and ConflictError for a key already taken."""
+    if sort_order is None:
+        last = LookupValue.objects(category=category).order_by("-sort_order").first()
+        sort_order = (last.sort_order if last else 0) + 10
+    value = LookupValue(
+        category=category,
+        key=key,
+        display_as=display_as,
+        description=description,
+        sort_order=sort_order,
+        metadata=metadata or {},
+    )
+    try:
+        value.save(force_insert=True)
+    except ValidationError as error:
+        raise InvalidRequestError({name: f"{name}: {problem}" for name, problem in error.to_dict().items()}) from error
+    except NotUniqueError as error:
+        raise ConflictError(
+            f"The list {category} already has a value “{key}”.", hint="Choose another key, or change that value."
+        ) from error
+    finally:
+        lookup_cache.forget()
+    return value
+
+
+def change(category: str, key: str, **changes: Any) -> LookupValue:
+    """Change `display_as`, `description`, `sort_order`, `is_active` or `metadata` of a value; its key stays for ever,
+    because documents carry it.
+
+    Raises NotFoundError, and InvalidRequestError for a value that is not valid.
+    """
+    allowed = {"display_as", "description", "sort_order", "is_active", "metadata"}
+    if unknown := set(changes) - allowed:
+        raise TypeError(f"not changeable: {sorted(unknown)}")
+    value = LookupValue.objects(category=category, key=key).first()
+    if value is None:
+        raise NotFoundError(f"The list {category} has no value “{key}”.")
+    for name, new in changes.items():
+        setattr(value, name, new)
+    try:
+        value.save()
+    except ValidationError as error:
+        raise InvalidRequestError({name: f"{name}: {problem}" for name, problem in error.to_dict().items()}) from error
+    finally:
+        lookup_cache.forget()
+    return value
+
+
+def reorder(category: str, keys: Iterable[str]) -> None:
+    """Put the values of `category` in the order of `keys`; values not named keep their place after them."""
+    now = clock.utcnow()
+    writes = [
+        UpdateOne({"category": category, "key": key}, {"$set": {"sortOrder": 10 * (position + 1), "updatedAt": now}})
+        for position, key in enumerate(keys)
+    ]
+    if writes:
+        LookupValue._get_collection().bulk_write(writes)
+    lookup_cache.forget()
