@@ -1,0 +1,110 @@
+"""`reportdesk users`: who may sign in, and as what."""
+
+from __future__ import annotations
+
+import click
+
+from webapp.cli.session import connected
+from webapp.documents import Department, LookupCategory, User
+from webapp.services import accounts, lookups
+
+#: Learners are people too, but not ones who sign in; listing them is asked for.
+STAFF_LIMIT = 500
+
+
+@click.group("users")
+def command() -> None:
+    """People who may sign in.
+
+    \b
+    reportdesk users list
+    reportdesk users add registrar@example.org --name "Ana Ruiz" --role staff --department registry
+    reportdesk users set-password registrar@example.org
+    """
+
+
+@command.command("list")
+@click.option("--role", help="Only people with this role.")
+def list_users(role: str | None) -> None:
+    """Show who may sign in (or who has a role), at most 500."""
+    with connected():
+        found = User.objects(roles=role) if role else User.objects(password_hash__exists=True)
+        codes = dict(Department.objects.scalar("id", "code"))
+        people = list(found.order_by("name").limit(STAFF_LIMIT + 1))
+        for user in people[:STAFF_LIMIT]:
+            departments = ", ".join(codes.get(department, "?") for department in user.department_ids)
+            state = "" if user.is_active else "  (inactive)"
+            click.echo(f"{user.email or '-'}  {user.name}  [{', '.join(user.roles)}]  {departments}{state}")
+        if len(people) > STAFF_LIMIT:
+            click.echo(f"… and more: the first {STAFF_LIMIT} are shown. Narrow the list with --role.")
+
+
+@command.command("add")
+@click.argument("email")
+@click.option("--name", required=True, help="The person's full name.")
+@click.option("--role", "roles", multiple=True, required=True, help="A role's key; may be given more than once.")
+@click.option("--department", "departments", multiple=True, help="A department's code; may be given more than once.")
+@click.option("--time-zone", help="An IANA name, such as Europe/Madrid.")
+@click.password_option(help="Asked for when not given. At least 10 characters.")
+def add(
+    email: str, name: str, roles: tuple[str, ...], departments: tuple[str, ...], time_zone: str | None, password: str
+) -> None:
+    """Make an account for EMAIL."""
+    with connected():
+        user = accounts.create_user(
+            name=name,
+            email=email,
+            password=password,
+            roles=roles,
+            department_ids=[_department(code).id for code in departments],
+            time_zone=time_zone,
+        )
+        click.echo(f"{user.email} may now sign in as {', '.join(user.roles)}.")
+
+
+@command.command("set-password")
+@click.argument("email")
+@click.password_option(help="Asked for when not given. At least 10 characters.")
+def set_password(email: str, password: str) -> None:
+    """Give the person with the address EMAIL a new password."""
+    with connected():
+        accounts.set_password(accounts.user_by_email(email), password)
+        click.echo(f"{email} has a new password.")
+
+
+@command.command("set-roles")
+@click.argument("email")
+@click.argument("roles", nargs=-1, required=True)
+def set_roles(email: str, roles: tuple[str, ...]) -> None:
+    """Replace the roles of the person with the address EMAIL."""
+    with connected():
+        accounts.set_roles(accounts.user_by_email(email), roles)
+        click.echo(f"{email} now has the roles: {', '.join(roles)}.")
+
+
+@command.command("deactivate")
+@click.argument("email")
+def deactivate(email: str) -> None:
+    """End the access of the person with the address EMAIL; what they asked for stays."""
+    with connected():
+        user = accounts.user_by_email(email)
+        user.is_active = False
+        user.save()
+        click.echo(f"{email} can no longer sign in.")
+
+
+@command.command("roles")
+def roles() -> None:
+    """Show the roles there are, and what each allows."""
+    with connected():
+        for role in lookups.active(LookupCategory.ROLE):
+            allowed = ", ".join(role.metadata.get("permissions", ())) or "nothing"
+            click.echo(f"{role.key}: {role.display_as}. {role.description} (allows: {allowed})")
+
+
+def _department(code: str) -> Department:
+    department = Department.objects(code=code, is_active=True).first()
+    if department is None:
+        known = ", ".join(sorted(Department.objects(is_active=True).scalar("code"))[:20]) or "none yet"
+        raise click.BadParameter(f"there is no department with the code {code}. Known: {known}.")
+    return department
