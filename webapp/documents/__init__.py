@@ -2,6 +2,7 @@
 
 from webapp.documents.accounts import Department, Team, User
 from webapp.documents.connection import connect, disconnect
+from webapp.documents.job_event import JobEvent
 from webapp.documents.learning_record import (
     AssessmentResult,
     Certificate,
@@ -28,6 +29,7 @@ from webapp.documents.report_job import (
     ReportJob,
     StoredFile,
 )
+from webapp.documents.worker_record import WorkerRecord
 
 __all__ = [
     "AssessmentResult",
@@ -41,6 +43,7 @@ __all__ = [
     "Department",
     "Enrollment",
     "JobError",
+    "JobEvent",
     "JobStatus",
     "LearningEvent",
     "Lease",
@@ -56,6 +59,7 @@ __all__ = [
     "StoredFile",
     "Team",
     "User",
+    "WorkerRecord",
     "connect",
     "disconnect",
 ]

@@ -236,6 +236,9 @@ class ReportJob(Stamped):
     cancel_requested_at = me.DateTimeField(db_field="cancelRequestedAt")
     cancel_requested_by = me.ObjectIdField(db_field="cancelRequestedBy")
     cancel_reason = me.StringField(db_field="cancelReason", max_length=500)
+    # The last changes of state, each written by the update that made it; `JobEvent` is the lasting copy.
+    history = me.ListField(me.DictField())
+    event_count = me.IntField(db_field="eventCount", default=0)
     provenance = me.DictField()
     question_hash = me.StringField(db_field="questionHash")  # equal for equal questions with equal scope and format
     submission_id = me.StringField(db_field="submissionId")  # one per form shown: a double submit makes one job

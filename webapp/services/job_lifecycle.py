@@ -1,0 +1,629 @@
+"""The state machine of a report job, and the only writer of `ReportJob.status` (DESIGN §6).
+
+Every change of state is one guarded `update_one` by `_id`: the filter is the guard, the update is a pipeline, so that
+every instant comes from the database's clock and the job's `history` gets its line in the same write. Two ways to say
+who may write:
+
+- people and promotion guard by the states the job may be in (`TRANSITIONS`);
+- a worker guards by its `Hold`: worker, claim and fence must still be the job's own. Zero matched means that the job
+  has been taken away; nothing was written, and the worker drops what it made.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect, DuplicateKeyError
+
+from webapp.documents import JobStatus, ReportJob
+from webapp.documents.job_event import HISTORY_KEPT
+from webapp.documents.report_job import MAX_ATTEMPTS_KEPT, RUNNING
+from webapp.errors import ConflictError
+from webapp.services import database_clock
+from webapp.services.visibility import JobNotFoundError
+from webapp.settings import get_settings
+
+P, Q, R = JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PROCESSING
+_LEAVE_A_RUN = (P, Q, JobStatus.FAILED, JobStatus.CANCELLED)  # retried, handed back, given up, stopped
+
+#: From each state, the states that may follow. A stage without work may be skipped, never repeated.
+TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
+    {
+        P: frozenset({Q, JobStatus.CANCELLED, JobStatus.FAILED}),
+        Q: frozenset({R, P, JobStatus.CANCELLED, JobStatus.FAILED}),
+        R: frozenset({JobStatus.RENDERING, JobStatus.UPLOADING, JobStatus.READY, *_LEAVE_A_RUN}),
+        JobStatus.RENDERING: frozenset({JobStatus.UPLOADING, JobStatus.READY, *_LEAVE_A_RUN}),
+        JobStatus.UPLOADING: frozenset({JobStatus.READY, *_LEAVE_A_RUN}),
+        JobStatus.READY: frozenset({JobStatus.DOWNLOADED, JobStatus.EXPIRED}),
+        JobStatus.DOWNLOADED: frozenset({JobStatus.EXPIRED}),
+        # What has ended starts again only when a person says so.
+        JobStatus.FAILED: frozenset({P}),
+        JobStatus.CANCELLED: frozenset({P}),
+        JobStatus.EXPIRED: frozenset({P}),
+    }
+)
+
+#: How many of the first queued jobs a claim looks at: with several workers at it, not all go for the same one.
+PEEK = 8
+QUEUE_ORDER = [("priorityRank", -1), ("scheduledFor", 1), ("_id", 1)]
+
+Document = dict[str, Any]
+
+
+class IllegalTransitionError(ConflictError):
+    """A job was asked for a change that its state does not allow."""
+
+    code = "illegal-transition"
+
+    def __init__(self, job_id: ObjectId, previous: str, wanted: str) -> None:
+        super().__init__(f"Report job {job_id} is {previous} and cannot become {wanted}.")
+        self.previous = previous
+        self.wanted = wanted
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A worker's right to write to one job: good as long as worker, claim and fence are the job's own."""
+
+    job_id: ObjectId
+    worker_id: str
+    claim_id: str
+    fence: int
+
+    @property
+    def filter(self) -> Document:
+        return {
+            "_id": self.job_id,
+            "lease.workerId": self.worker_id,
+            "lease.claimId": self.claim_id,
+            "lease.fence": self.fence,
+        }
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a beat or a look found: whether the job is still held, and whether somebody wants it stopped."""
+
+    is_held: bool
+    cancel_requested: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt ended badly. `message` is for people, `stack` for administrators."""
+
+    code: str
+    message: str
+    stack: str | None = None
+
+
+def sources_of(wanted: JobStatus) -> list[str]:
+    """The states that `wanted` may follow."""
+    return [previous.value for previous, following in TRANSITIONS.items() if wanted in following]
+
+
+def require_legal(job_id: ObjectId, previous: JobStatus, wanted: JobStatus) -> None:
+    """Raises IllegalTransitionError unless `wanted` may follow `previous`."""
+    if wanted not in TRANSITIONS[previous]:
+        raise IllegalTransitionError(job_id, previous.value, wanted.value)
+
+
+# --- the one write ----------------------------------------------------------------------------------------------------
+
+
+def _jobs() -> Collection[Document]:
+    return ReportJob._get_collection()
+
+
+def _text(value: str | None) -> Document:
+    """A text of somebody else's making, which must not be read as an expression."""
+    return {"$literal": value}
+
+
+def _after(delay: timedelta) -> Document:
+    return {"$add": ["$$NOW", int(delay.total_seconds() * 1000)]}
+
+
+def _seconds_since(instant: str) -> Document:
+    # `$dateDiff`, because the embedded server cannot subtract a stored instant from `$$NOW`.
+    elapsed = {"$divide": [{"$dateDiff": {"startDate": instant, "endDate": "$$NOW", "unit": "millisecond"}}, 1000]}
+    return {"$cond": [{"$eq": [{"$type": instant}, "date"]}, elapsed, None]}
+
+
+def _appended(field: str, item: Document, keep: int) -> Document:
+    listed = {"$cond": [{"$isArray": f"${field}"}, f"${field}", []]}
+    return {"$slice": [{"$concatArrays": [listed, [item]]}, -keep]}
+
+
+def _attempt(outcome: str, failure: Failure | None = None) -> Document:
+    """The line that an ended attempt leaves behind."""
+    return _appended(
+        "attempts",
+        {
+            "fence": "$lease.fence",
+            "workerId": "$lease.workerId",
+            "startedAt": "$startedAt",
+            "endedAt": "$$NOW",
+            "outcome": outcome,
+            "code": _text(failure.code if failure else None),
+            "message": _text(failure.message if failure else None),
+        },
+        MAX_ATTEMPTS_KEPT,
+    )
+
+
+def _change(
+    wanted: JobStatus,
+    *,
+    why: str,
+    user_id: ObjectId | None = None,
+    worker_id: str | None = None,
+    code: str | None = None,
+    sets: Mapping[str, Any] | None = None,
+    unsets: Sequence[str] = (),
+) -> list[Document]:
+    """The pipeline of one transition: the state, its line in the history, and what else changes with it."""
+    event: Document = {
+        "seq": {"$add": [{"$ifNull": ["$eventCount", 0]}, 1]},
+        "from": "$status",
+        "to": wanted.value,
+        "at": "$$NOW",
+        "userId": user_id,
+        "workerId": worker_id,
+        "why": _text(why),
+        "code": _text(code),
+    }
+    if wanted is R:
+        event["fence"] = {"$add": [{"$ifNull": ["$lease.fence", 0]}, 1]}
+        event["waitSeconds"] = _seconds_since("$scheduledFor")
+    else:
+        event["fence"] = "$lease.fence"
+        event["runSeconds"] = {
+            "$cond": [{"$in": ["$status", [state.value for state in RUNNING]]}, _seconds_since("$startedAt"), None]
+        }
+    pipeline: list[Document] = [
+        {
+            "$set": {
+                "status": wanted.value,
+                "updatedAt": "$$NOW",
+                "eventCount": event["seq"],
+                "history": _appended("history", event, HISTORY_KEPT),
+                **(sets or {}),
+            }
+        }
+    ]
+    if unsets:
+        pipeline.append({"$unset": list(unsets)})
+    return pipeline
+
+
+def _move(guard: Document, wanted: JobStatus, change: list[Document], *, sources: Iterable[str] | None = None) -> bool:
+    """Write `change` if the guard and the table allow it; False when no document matched."""
+    states = list(sources) if sources is not None else sources_of(wanted)
+    # The hint: with `status` in the filter the embedded server may walk the status index instead (DESIGN §10).
+    result = _jobs().update_one({**guard, "status": {"$in": states}}, change, hint="_id_")
+    return result.matched_count == 1
+
+
+def _refused(job_id: ObjectId, wanted: JobStatus) -> ConflictError | JobNotFoundError:
+    """Why a guarded change matched nothing."""
+    found = _jobs().find_one({"_id": job_id}, {"status": 1})
+    if found is None:
+        return JobNotFoundError(str(job_id))
+    if found["status"] in sources_of(wanted):
+        return ConflictError(f"Report job {job_id} changed while you asked for it to become {wanted.value}.")
+    return IllegalTransitionError(job_id, found["status"], wanted.value)
+
+
+# --- waiting ----------------------------------------------------------------------------------------------------------
+
+
+def birth_event(*, user_id: ObjectId | None, at: datetime, why: str) -> Document:
+    """The first line of a new job's history; whoever inserts the job puts it in."""
+    return {"seq": 1, "from": None, "to": P.value, "at": at, "userId": user_id, "why": why}
+
+
+def promote(job_id: ObjectId, *, slot: str, fills: Mapping[str, Any] | None = None, before: datetime) -> bool:
+    """pending -> queued, taking `slot`, if the job is still pending and due before `before`.
+
+    `fills` are values another client left out. False when the job is not pending any more, not due, or the slot has
+    just been taken.
+    """
+    change = _change(Q, why="due", sets={**(fills or {}), "slot": slot})
+    # `fills` may hold the very `scheduledFor` that is asked about; `$lt` because of DESIGN §10.
+    due = {"$or": [{"scheduledFor": None}, {"scheduledFor": {"$lt": before + timedelta(milliseconds=1)}}]}
+    try:
+        return _move({"_id": job_id, **due}, Q, change)
+    except DuplicateKeyError:
+        return False
+
+
+def hold_back(job_id: ObjectId, *, why: str) -> bool:
+    """queued -> pending: for a queued job that promotion must look at first."""
+    return _move({"_id": job_id}, P, _change(P, why=why, unsets=["slot"]), sources=[Q.value])
+
+
+def refuse(job_id: ObjectId, failure: Failure) -> bool:
+    """waiting -> failed: the job can never run as it stands."""
+    change = _change(
+        JobStatus.FAILED, why=failure.message, code=failure.code, sets=_ended(_error(failure)), unsets=["slot"]
+    )
+    return _move({"_id": job_id}, JobStatus.FAILED, change, sources=[P.value, Q.value])
+
+
+# --- held by a worker -------------------------------------------------------------------------------------------------
+
+
+class UnsureClaimError(AutoReconnect):
+    """The connection broke while a claim was written: it may or may not have happened. `find_claim` tells later."""
+
+    def __init__(self, job_id: ObjectId, claim_id: str) -> None:
+        super().__init__(f"no answer to the claim of report job {job_id}")
+        self.job_id = job_id
+        self.claim_id = claim_id
+
+
+def claim(worker_id: str) -> Hold | None:
+    """Take the most urgent queued job; None when there is none, or others were faster for all that were seen."""
+    peeked = _jobs().find({"status": Q.value}, {"slot": 1}).sort(QUEUE_ORDER).limit(PEEK)
+    for candidate in peeked:
+        if not candidate.get("slot"):
+            # Another client wrote "queued" itself: promotion checks it first, and gives it its requester's slot.
+            hold_back(candidate["_id"], why="not promoted yet")
+            continue
+        if (hold := take(candidate["_id"], worker_id)) is not None:
+            return hold
+    return None
+
+
+def take(job_id: ObjectId, worker_id: str) -> Hold | None:
+    """queued -> processing for this one job; None when another worker was first. Raises UnsureClaimError."""
+    claim_id = uuid.uuid4().hex
+    fence = {"$add": [{"$ifNull": ["$lease.fence", 0]}, 1]}
+    change = _change(
+        R,
+        why="claimed",
+        worker_id=worker_id,
+        sets={
+            "startedAt": "$$NOW",
+            "lease": {
+                "workerId": worker_id,
+                "claimId": claim_id,
+                "fence": fence,
+                "until": _after(get_settings().lease),
+            },
+            "progress": {"currentStep": "Starting", "percentage": 0, "recordsProcessed": 0, "totalRecords": 0},
+        },
+        unsets=["completedAt"],
+    )
+    try:
+        if not _move({"_id": job_id}, R, change):
+            return None
+        return find_claim(job_id, worker_id, claim_id)
+    except AutoReconnect as error:
+        raise UnsureClaimError(job_id, claim_id) from error
+
+
+def find_claim(job_id: ObjectId, worker_id: str, claim_id: str) -> Hold | None:
+    """The hold that this claim gave, if it was written and still stands."""
+    found = _jobs().find_one({"_id": job_id}, {"lease": 1, "status": 1})
+    lease = (found or {}).get("lease") or {}
+    if found is None or found["status"] not in RUNNING:
+        return None
+    if lease.get("workerId") != worker_id or lease.get("claimId") != claim_id:
+        return None
+    return Hold(job_id, worker_id, claim_id, int(lease["fence"]))
+
+
+def beat(holds: Iterable[Hold]) -> dict[ObjectId, Watched]:
+    """Renew the leases of `holds` in one write, and look at them in one read."""
+    holds = list(holds)
+    if not holds:
+        return {}
+    renewal = [{"$set": {"lease.until": _after(get_settings().lease)}}]
+    running = {"status": {"$in": [state.value for state in RUNNING]}}
+    _jobs().bulk_write([UpdateOne({**hold.filter, **running}, renewal, hint="_id_") for hold in holds], ordered=False)
+    return watch(holds)
+
+
+def watch(holds: Iterable[Hold]) -> dict[ObjectId, Watched]:
+    """Which of `holds` still stand, and which jobs are to be stopped."""
+    holds = list(holds)
+    if not holds:
+        return {}
+    found = {
+        job["_id"]: job
+        for job in _jobs().find(
+            {"_id": {"$in": [hold.job_id for hold in holds]}}, {"status": 1, "lease": 1, "cancelRequestedAt": 1}
+        )
+    }
+    return {hold.job_id: _watched(hold, found.get(hold.job_id)) for hold in holds}
+
+
+def _watched(hold: Hold, job: Document | None) -> Watched:
+    lease = (job or {}).get("lease") or {}
+    is_held = (
+        job is not None
+        and job["status"] in RUNNING
+        and lease.get("workerId") == hold.worker_id
+        and lease.get("claimId") == hold.claim_id
+        and lease.get("fence") == hold.fence
+    )
+    return Watched(is_held, bool(job and job.get("cancelRequestedAt")))
+
+
+def record_progress(hold: Hold, *, step: str, percentage: float, processed: int, total: int) -> bool:
+    """Write how far the work has come; the percentage never goes back. False when the job is not held any more."""
+    change = [
+        {
+            "$set": {
+                "progress": {
+                    "currentStep": _text(step),
+                    "percentage": {
+                        "$max": [{"$ifNull": ["$progress.percentage", 0]}, min(max(float(percentage), 0.0), 100.0)]
+                    },
+                    "recordsProcessed": max(int(processed), 0),
+                    "totalRecords": max(int(total), 0),
+                },
+                "updatedAt": "$$NOW",
+            }
+        }
+    ]
+    running = {"status": {"$in": [state.value for state in RUNNING]}}
+    return _jobs().update_one({**hold.filter, **running}, change, hint="_id_").matched_count == 1
+
+
+def advance(hold: Hold, stage: JobStatus) -> bool:
+    """processing -> rendering -> uploading. False when the job is not held any more; True if it is there already."""
+    if stage not in (JobStatus.RENDERING, JobStatus.UPLOADING):
+        raise ValueError(f"{stage} is no stage of a run")
+    return _move_held(hold, stage, _change(stage, why="next stage", worker_id=hold.worker_id))
+
+
+def finish(hold: Hold, *, storage: Mapping[str, Any], provenance: Mapping[str, Any], records: int) -> bool:
+    """running -> ready, with its file. False when the job is not held any more or somebody has asked for its end.
+
+    `storage` has the names of `output.storage` in MongoDB; its `expiresAt` is set here, by the database's clock.
+    """
+    settings = get_settings()
+    file_expiry = _after(timedelta(days=settings.file_retention_days))
+    change = _change(
+        JobStatus.READY,
+        why="file published",
+        worker_id=hold.worker_id,
+        sets={
+            "output.storage": {**{key: _literal(value) for key, value in storage.items()}, "expiresAt": file_expiry},
+            "provenance": {"$mergeObjects": [{"$ifNull": ["$provenance", {}]}, {"$literal": dict(provenance)}]},
+            "progress": {
+                "currentStep": "Ready",
+                "percentage": 100,
+                "recordsProcessed": records,
+                "totalRecords": records,
+            },
+            "completedAt": "$$NOW",
+            # A file never outlives its job.
+            "expiresAt": {"$max": ["$expiresAt", file_expiry]},
+            "attempts": _attempt("ready"),
+        },
+        unsets=["slot", "lease.until", "error"],
+    )
+    return _move_held(hold, JobStatus.READY, change, unless_cancelled=True)
+
+
+def fail(hold: Hold, failure: Failure) -> bool:
+    """running -> failed, for good. False when the job is not held any more."""
+    change = _change(
+        JobStatus.FAILED,
+        why=failure.message,
+        code=failure.code,
+        worker_id=hold.worker_id,
+        sets=_ended(_error(failure)) | {"attempts": _attempt("failed", failure)},
+        unsets=["slot", "lease.until"],
+    )
+    return _move_held(hold, JobStatus.FAILED, change)
+
+
+def postpone(hold: Hold, failure: Failure, delay: timedelta) -> bool:
+    """running -> pending: try again after `delay`. False when the job is not held any more."""
+    change = _change(
+        P,
+        why=failure.message,
+        code=failure.code,
+        worker_id=hold.worker_id,
+        sets={
+            "error": _error(failure, retry=True),
+            "scheduledFor": _after(delay),
+            "attempts": _attempt("retried", failure),
+        },
+        unsets=["slot", "lease.until"],
+    )
+    return _move_held(hold, P, change)
+
+
+def hand_back(hold: Hold) -> bool:
+    """running -> queued: the worker goes, the job lost nothing. It keeps its slot and its place."""
+    change = _change(
+        Q,
+        why="worker shut down",
+        worker_id=hold.worker_id,
+        sets={"attempts": _attempt("handed-back")},
+        unsets=["lease.until", "startedAt"],
+    )
+    return _move_held(hold, Q, change)
+
+
+def stopped(hold: Hold) -> bool:
+    """running -> cancelled, once the child is gone. False when the job is not held any more."""
+    return _move_held(hold, JobStatus.CANCELLED, _stop_change(worker_id=hold.worker_id))
+
+
+def crashed(
+    job_id: ObjectId, fence: int, failure: Failure, *, delay: timedelta | None, expired_before: datetime | None = None
+) -> bool:
+    """A run that ended without a word. `delay` None gives the job up; otherwise it waits so long and tries again.
+
+    With `expired_before` (the reaper), only if the lease is still past: the test is repeated here because the owner
+    may have come back in the meantime. A job whose cancellation was asked for becomes cancelled instead.
+    """
+    guard: Document = {"_id": job_id, "lease.fence": fence}
+    if expired_before is not None:
+        guard["lease.until"] = {"$lt": expired_before}
+    running = [state.value for state in RUNNING]
+    stop = _stop_change(worker_id=None)
+    if _move({**guard, "cancelRequestedAt": {"$type": "date"}}, JobStatus.CANCELLED, stop, sources=running):
+        return True
+    counted = {"crashCount": {"$add": [{"$ifNull": ["$crashCount", 0]}, 1]}, "attempts": _attempt("crashed", failure)}
+    wanted = JobStatus.FAILED if delay is None else P
+    sets = (
+        _ended(_error(failure)) | counted
+        if delay is None
+        else {"error": _error(failure, retry=True), "scheduledFor": _after(delay), **counted}
+    )
+    change = _change(wanted, why=failure.message, code=failure.code, sets=sets, unsets=["slot", "lease.until"])
+    return _move({**guard, "cancelRequestedAt": None}, wanted, change, sources=running)
+
+
+def expired_leases() -> tuple[datetime, list[Document]]:
+    """Running jobs whose lease is past, as (`_id`, `lease`, `crashCount`), and the database's time of asking."""
+    asked_at = database_clock.now()
+    found = _jobs().find({"lease.until": {"$lt": asked_at}}, {"lease": 1, "crashCount": 1, "status": 1})
+    return asked_at, [job for job in found if job["status"] in RUNNING]
+
+
+def _move_held(hold: Hold, wanted: JobStatus, change: list[Document], *, unless_cancelled: bool = False) -> bool:
+    guard = hold.filter
+    if unless_cancelled:
+        guard["cancelRequestedAt"] = None
+    sources = [state for state in sources_of(wanted) if state in RUNNING]
+    if _move(guard, wanted, change, sources=sources):
+        return True
+    # The answer to an earlier try may have been lost: then the job is already where it should be, by our hand.
+    return _jobs().find_one({**hold.filter, "status": wanted.value}, {"_id": 1}, hint="_id_") is not None
+
+
+def _literal(value: Any) -> Any:
+    return {"$literal": value}
+
+
+def _error(failure: Failure, *, retry: bool = False) -> Document:
+    count: Any = {"$ifNull": ["$error.retryCount", 0]}
+    return {
+        "code": _text(failure.code),
+        "message": _text(failure.message),
+        "stack": _text(failure.stack),
+        "retryCount": {"$add": [count, 1]} if retry else count,
+        "lastRetryAt": "$$NOW" if retry else {"$ifNull": ["$error.lastRetryAt", None]},
+    }
+
+
+def _ended(error: Document) -> Document:
+    keep_until = _after(timedelta(days=get_settings().job_retention_days))
+    return {"error": error, "completedAt": "$$NOW", "expiresAt": {"$max": ["$expiresAt", keep_until]}}
+
+
+def _stop_change(*, worker_id: str | None) -> list[Document]:
+    return _change(
+        JobStatus.CANCELLED,
+        why="cancelled while running",
+        worker_id=worker_id,
+        sets={"completedAt": "$$NOW", "attempts": _attempt("cancelled")},
+        unsets=["slot", "lease.until"],
+    )
+
+
+# --- by people, and after the end -------------------------------------------------------------------------------------
+
+
+def cancel(job_id: ObjectId, *, by: ObjectId | None, reason: str | None = None) -> JobStatus:
+    """Stop a job: a waiting one at once (returns CANCELLED), a running one at its worker's next look (its state).
+
+    Raises IllegalTransitionError for a job that has ended and JobNotFoundError for one that is gone.
+    """
+    asked = {"cancelRequestedAt": "$$NOW", "cancelRequestedBy": by, "cancelReason": _text(reason)}
+    change = _change(
+        JobStatus.CANCELLED,
+        why=reason or "cancelled while waiting",
+        user_id=by,
+        sets={**asked, "completedAt": "$$NOW"},
+        unsets=["slot"],
+    )
+    running = {"status": {"$in": [state.value for state in RUNNING]}}
+    # Twice: between the two writes a worker may claim the job, or hand it back.
+    for _ in range(2):
+        if _move({"_id": job_id}, JobStatus.CANCELLED, change, sources=[P.value, Q.value]):
+            return JobStatus.CANCELLED
+        if _jobs().update_one({"_id": job_id, **running}, [{"$set": asked}], hint="_id_").matched_count:
+            found = _jobs().find_one({"_id": job_id}, {"status": 1})
+            return JobStatus(found["status"]) if found else JobStatus.CANCELLED
+    raise _refused(job_id, JobStatus.CANCELLED)
+
+
+def retry(job_id: ObjectId, *, by: ObjectId, fills: Mapping[str, Any] | None = None) -> None:
+    """failed, cancelled or expired -> pending, due now, with a clean sheet; `attempts` and `history` stay.
+
+    Raises IllegalTransitionError and JobNotFoundError.
+    """
+    change = _change(
+        P,
+        why="asked for again",
+        user_id=by,
+        sets={
+            **(fills or {}),
+            "crashCount": 0,
+            "scheduledFor": "$$NOW",
+            "expiresAt": _after(timedelta(days=get_settings().job_retention_days)),
+            "progress": {"currentStep": None, "percentage": 0, "recordsProcessed": 0, "totalRecords": 0},
+            "downloadCount": 0,
+        },
+        unsets=[
+            "slot",
+            "lease.until",
+            "error",
+            "startedAt",
+            "completedAt",
+            "output.storage",
+            "downloadedAt",
+            "cancelRequestedAt",
+            "cancelRequestedBy",
+            "cancelReason",
+        ],
+    )
+    if not _move({"_id": job_id}, P, change, sources=[state.value for state in TRANSITIONS if _needs_a_person(state)]):
+        raise _refused(job_id, P)
+
+
+def _needs_a_person(state: JobStatus) -> bool:
+    return state.is_finished and P in TRANSITIONS[state]
+
+
+def mark_downloaded(job_id: ObjectId, *, by: ObjectId | None = None) -> bool:
+    """Count a download; the first one makes ready -> downloaded. False when the job has no file any more."""
+    counted = {"downloadCount": {"$add": [{"$ifNull": ["$downloadCount", 0]}, 1]}, "downloadedAt": "$$NOW"}
+    first = _change(JobStatus.DOWNLOADED, why="downloaded", user_id=by, sets=counted)
+    if _move({"_id": job_id}, JobStatus.DOWNLOADED, first):
+        return True
+    again = {"_id": job_id, "status": JobStatus.DOWNLOADED.value}
+    return _jobs().update_one(again, [{"$set": counted}], hint="_id_").matched_count == 1
+
+
+def expire(job_id: ObjectId) -> bool:
+    """ready, downloaded -> expired, before its file is deleted. False when the job has no file any more."""
+    change = _change(JobStatus.EXPIRED, why="the file has been kept for its time", unsets=["output.storage"])
+    return _move({"_id": job_id}, JobStatus.EXPIRED, change)
+
+
+def remove(job_id: ObjectId) -> None:
+    """Delete a job that is not running. Raises ConflictError for a running one, JobNotFoundError for none."""
+    states = [state.value for state in JobStatus if not state.is_running]
+    if not _jobs().delete_one({"_id": job_id, "status": {"$in": states}}, hint="_id_").deleted_count:
+        if _jobs().find_one({"_id": job_id}, {"_id": 1}) is None:
+            raise JobNotFoundError(str(job_id))
+        raise ConflictError(f"Report job {job_id} is being worked on.", hint="Cancel it first.")
