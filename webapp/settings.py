@@ -87,6 +87,10 @@ class Settings(BaseSettings):
         return timedelta(seconds=self.lease_seconds)
 
     @property
+    def heartbeat(self) -> timedelta:
+        return timedelta(seconds=self.heartbeat_seconds)
+
+    @property
     def effective_storage_url(self) -> str:
         """Where finished files live."""
         return self.storage_url or (self.home / "storage").as_uri()

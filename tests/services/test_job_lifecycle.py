@@ -183,10 +183,10 @@ def test_only_an_expired_lease_is_taken_away_and_the_test_is_repeated_in_the_wri
     job = job_in(S.RENDERING)
     now = database_clock.now()
     assert job_lifecycle.expired_leases()[1] == []
-    assert not job_lifecycle.crashed(job.id, 1, FAILURE, delay=timedelta(0), expired_before=now)
+    assert not job_lifecycle.taken_over(job.id, 1, FAILURE, delay=timedelta(0), expired_at=now)
     job.modify(__raw__={"$set": {"lease.until": now - timedelta(seconds=1)}})
     assert [found["_id"] for found in job_lifecycle.expired_leases()[1]] == [job.id]
-    assert job_lifecycle.crashed(job.id, 1, FAILURE, delay=timedelta(seconds=15), expired_before=now)
+    assert job_lifecycle.taken_over(job.id, 1, FAILURE, delay=timedelta(seconds=15), expired_at=now)
     job.reload()
     assert (job.status, job.crash_count, job.error.retry_count, job.slot) == ("pending", 1, 1, None)
     assert timedelta(seconds=14) < job.scheduled_for - now < timedelta(seconds=17)
@@ -195,7 +195,7 @@ def test_only_an_expired_lease_is_taken_away_and_the_test_is_repeated_in_the_wri
 def test_a_crashed_job_that_somebody_wanted_stopped_is_cancelled() -> None:
     job = job_in(S.PROCESSING)
     job_lifecycle.cancel(job.id, by=None)
-    assert job_lifecycle.crashed(job.id, 1, FAILURE, delay=timedelta(seconds=15))
+    assert job_lifecycle.crashed_held(hold_of(job), FAILURE, delay=timedelta(seconds=15))
     assert job.reload().status == "cancelled"
 
 
@@ -213,7 +213,8 @@ def test_two_jobs_cannot_take_the_same_slot() -> None:
     first, second = job_in(S.PENDING), job_in(S.PENDING)
     later = database_clock.now() + timedelta(seconds=5)
     assert job_lifecycle.promote(first.id, slot="o:0", before=later)
-    assert not job_lifecycle.promote(second.id, slot="o:0", before=later)
+    with pytest.raises(job_lifecycle.SlotTakenError):
+        job_lifecycle.promote(second.id, slot="o:0", before=later)
     assert second.reload().status == "pending"
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import AutoReconnect, DuplicateKeyError
+from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
 from webapp.documents import JobStatus, ReportJob
 from webapp.documents.job_event import HISTORY_KEPT
@@ -231,19 +231,23 @@ def birth_event(*, user_id: ObjectId | None, at: datetime, why: str) -> Document
     return {"seq": 1, "from": None, "to": P.value, "at": at, "userId": user_id, "why": why}
 
 
-def promote(job_id: ObjectId, *, slot: str, fills: Mapping[str, Any] | None = None, before: datetime) -> bool:
-    """pending -> queued, taking `slot`, if the job is still pending and due before `before`.
+class SlotTakenError(Exception):
+    """Another job of the same person has just taken this slot: try the next."""
 
-    `fills` are values another client left out. False when the job is not pending any more, not due, or the slot has
-    just been taken.
+
+def promote(job_id: ObjectId, *, slot: str, fills: Mapping[str, Any] | None = None, before: datetime) -> bool:
+    """pending -> queued, taking `slot`, if the job is still pending and due at `before`.
+
+    `fills` are values another client left out, by their names in MongoDB. Raises SlotTakenError.
     """
-    change = _change(Q, why="due", sets={**(fills or {}), "slot": slot})
-    # `fills` may hold the very `scheduledFor` that is asked about; `$lt` because of DESIGN §10.
+    filled = {name: _literal(value) for name, value in (fills or {}).items()}
+    change = _change(Q, why="due", sets={**filled, "slot": slot})
+    # `$lt`, never `$lte` (DESIGN §10); instants have whole milliseconds.
     due = {"$or": [{"scheduledFor": None}, {"scheduledFor": {"$lt": before + timedelta(milliseconds=1)}}]}
     try:
         return _move({"_id": job_id, **due}, Q, change)
-    except DuplicateKeyError:
-        return False
+    except DuplicateKeyError as error:
+        raise SlotTakenError(slot) from error
 
 
 def hold_back(job_id: ObjectId, *, why: str) -> bool:
@@ -308,8 +312,10 @@ def take(job_id: ObjectId, worker_id: str) -> Hold | None:
         if not _move({"_id": job_id}, R, change):
             return None
         return find_claim(job_id, worker_id, claim_id)
-    except AutoReconnect as error:
-        raise UnsureClaimError(job_id, claim_id) from error
+    except PyMongoError as error:
+        if isinstance(error, AutoReconnect) or error.timeout:
+            raise UnsureClaimError(job_id, claim_id) from error
+        raise
 
 
 def find_claim(job_id: ObjectId, worker_id: str, claim_id: str) -> Hold | None:
@@ -465,28 +471,32 @@ def stopped(hold: Hold) -> bool:
     return _move_held(hold, JobStatus.CANCELLED, _stop_change(worker_id=hold.worker_id))
 
 
-def crashed(
-    job_id: ObjectId, fence: int, failure: Failure, *, delay: timedelta | None, expired_before: datetime | None = None
-) -> bool:
-    """A run that ended without a word. `delay` None gives the job up; otherwise it waits so long and tries again.
+def crashed_held(hold: Hold, failure: Failure, *, delay: timedelta | None) -> bool:
+    """The child of this worker ended without a word: see `_crash`. False when the job is not held any more."""
+    return _crash(hold.filter, failure, delay)
 
-    With `expired_before` (the reaper), only if the lease is still past: the test is repeated here because the owner
-    may have come back in the meantime. A job whose cancellation was asked for becomes cancelled instead.
+
+def taken_over(
+    job_id: ObjectId, fence: int, failure: Failure, *, delay: timedelta | None, expired_at: datetime
+) -> bool:
+    """The worker has not been heard of since before `expired_at`: see `_crash`. False when it came back in time.
+
+    The test that found the lease expired is repeated in the filter, and `fence` names the run that is meant.
     """
-    guard: Document = {"_id": job_id, "lease.fence": fence}
-    if expired_before is not None:
-        guard["lease.until"] = {"$lt": expired_before}
+    return _crash({"_id": job_id, "lease.fence": fence, "lease.until": {"$lt": expired_at}}, failure, delay)
+
+
+def _crash(guard: Document, failure: Failure, delay: timedelta | None) -> bool:
+    """running -> pending after `delay`, or failed when it is None; cancelled if that is what somebody wanted."""
     running = [state.value for state in RUNNING]
-    stop = _stop_change(worker_id=None)
-    if _move({**guard, "cancelRequestedAt": {"$type": "date"}}, JobStatus.CANCELLED, stop, sources=running):
+    wanted_stopped = {**guard, "cancelRequestedAt": {"$type": "date"}}
+    if _move(wanted_stopped, JobStatus.CANCELLED, _stop_change(worker_id=None), sources=running):
         return True
     counted = {"crashCount": {"$add": [{"$ifNull": ["$crashCount", 0]}, 1]}, "attempts": _attempt("crashed", failure)}
-    wanted = JobStatus.FAILED if delay is None else P
-    sets = (
-        _ended(_error(failure)) | counted
-        if delay is None
-        else {"error": _error(failure, retry=True), "scheduledFor": _after(delay), **counted}
-    )
+    if delay is None:
+        wanted, sets = JobStatus.FAILED, _ended(_error(failure)) | counted
+    else:
+        wanted, sets = P, {"error": _error(failure, retry=True), "scheduledFor": _after(delay), **counted}
     change = _change(wanted, why=failure.message, code=failure.code, sets=sets, unsets=["slot", "lease.until"])
     return _move({**guard, "cancelRequestedAt": None}, wanted, change, sources=running)
 
@@ -576,7 +586,7 @@ def retry(job_id: ObjectId, *, by: ObjectId, fills: Mapping[str, Any] | None = N
         why="asked for again",
         user_id=by,
         sets={
-            **(fills or {}),
+            **{name: _literal(value) for name, value in (fills or {}).items()},
             "crashCount": 0,
             "scheduledFor": "$$NOW",
             "expiresAt": _after(timedelta(days=get_settings().job_retention_days)),

@@ -1,0 +1,114 @@
+"""pending -> queued: which job may be taken now.
+
+A person has `requester_cap` slots; a job holds one while it is queued or running, and a unique index keeps two from
+holding the same. So one person's five hundred jobs never hold back another's one, and the set that workers claim from
+stays small. A job from another client (a Mongoose program with the seed's schema) is completed and checked here, once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from bson import ObjectId
+from mongoengine.errors import ValidationError
+from pymongo.errors import PyMongoError
+
+from webapp import clock
+from webapp.documents import JobStatus, ReportJob, User
+from webapp.errors import ReportdeskError
+from webapp.services import database_clock, job_lifecycle, report_questions, visibility
+from webapp.services.job_lifecycle import Failure, SlotTakenError
+from webapp.settings import get_settings
+
+log = logging.getLogger(__name__)
+
+#: What a job must have before a worker may take it; `report_requests.create` writes all of them.
+_COMPLETE = ("questionHash", "priorityRank", "scheduledFor", "expiresAt", "createdAt")
+
+
+class UnusableJobError(Exception):
+    """A job from another client that can never run as it stands."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def promote(job_id: ObjectId) -> bool:
+    """Queue the job if it is pending, due, and its requester has a slot free; fail it if it can never run."""
+    found = ReportJob._get_collection().find_one({"_id": job_id, "status": JobStatus.PENDING.value}, hint="_id_")
+    if found is None:
+        return False
+    try:
+        fills = {} if _is_complete(found) else _complete(found)
+    except UnusableJobError as error:
+        log.info("job refused", extra={"job_id": str(job_id), "code": error.failure.code})
+        job_lifecycle.refuse(job_id, error.failure)
+        return False
+    now = database_clock.now()
+    for slot in free_slots(found["requestedBy"]):
+        try:
+            return job_lifecycle.promote(job_id, slot=slot, fills=fills, before=now)
+        except SlotTakenError:
+            continue
+    return False
+
+
+def slots_of(requester: ObjectId) -> list[str]:
+    """All the slots this person has."""
+    return [f"{requester}:{number}" for number in range(get_settings().requester_cap)]
+
+
+def free_slots(requester: ObjectId) -> list[str]:
+    """The slots of this person that no job holds at this moment."""
+    slots = slots_of(requester)
+    taken = {job["slot"] for job in ReportJob._get_collection().find({"slot": {"$in": slots}}, {"slot": 1})}
+    return [slot for slot in slots if slot not in taken]
+
+
+def _is_complete(found: dict[str, Any]) -> bool:
+    return all(found.get(name) is not None for name in _COMPLETE) and "scope" in (found.get("provenance") or {})
+
+
+def _complete(found: dict[str, Any]) -> dict[str, Any]:
+    """What the other client left out, by the names in MongoDB. Raises UnusableJobError."""
+    try:
+        return _adopted(found)
+    except (UnusableJobError, PyMongoError):
+        raise
+    except ReportdeskError as error:
+        raise UnusableJobError(Failure(error.code, str(error))) from error
+    except ValidationError as error:
+        problems = "; ".join(f"{field}: {problem}" for field, problem in sorted(error.to_dict().items()))
+        raise UnusableJobError(Failure("invalid-request", f"The job is not valid: {problems or error}")) from error
+    except Exception as error:
+        # Whatever another program has written must not stop the queue; the log keeps the reason.
+        log.exception("job cannot be read", extra={"job_id": str(found["_id"])})
+        raise UnusableJobError(
+            Failure("unreadable-job", "The job document does not have the shape of a report job.")
+        ) from error
+
+
+def _adopted(found: dict[str, Any]) -> dict[str, Any]:
+    job = ReportJob._from_son(found)
+    if job.created_at is None:
+        job.created_at = found["_id"].generation_time if isinstance(found["_id"], ObjectId) else clock.utcnow()
+    job.validate()
+    requester = User.objects(id=job.requested_by, is_active=True).first()
+    if requester is None:
+        raise UnusableJobError(Failure("unknown-requester", f"No active account has the id {job.requested_by}."))
+    scope = visibility.data_scope(requester)
+    report_questions.to_query(job.report_type, job.parameters, scope)
+    department_id = job.department_id or (requester.department_ids[0] if requester.department_ids else None)
+    return {
+        "priority": job.priority,
+        "priorityRank": job.priority_rank,
+        "visibility": job.visibility,
+        "createdAt": job.created_at,
+        "scheduledFor": job.scheduled_for,
+        "expiresAt": job.expires_at,
+        "departmentId": department_id,
+        "questionHash": report_questions.question_hash(job.report_type, job.parameters, scope, job.output.format),
+        "provenance": {**(found.get("provenance") or {}), "scope": scope.to_document()},
+    }

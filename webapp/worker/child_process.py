@@ -1,0 +1,122 @@
+"""The worker's side of a child: start it, hear it, measure it, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from multiprocessing.context import ForkServerContext
+
+import psutil
+
+from webapp.worker import child
+from webapp.worker.assignment import (
+    Assignment,
+    Failed,
+    Messages,
+    Outcome,
+    ProgressMade,
+    PublishAsked,
+    RunJob,
+    StageEntered,
+)
+
+_PRELOADED = ["webapp.worker.child", "webapp.worker.execution"]
+
+
+def fork_server() -> ForkServerContext:
+    """The context that children are forked from; the server starts with the first child and stays."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
+class ChildProcess:
+    """One running child."""
+
+    def __init__(self, assignment: Assignment, run_job: RunJob) -> None:
+        context = fork_server()
+        self.assignment = assignment
+        self.messages = Messages()
+        self.started_at = time.monotonic()
+        self.connection, child_end = context.Pipe()
+        lifeline, self._lifeline = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=child.main,
+            args=(assignment, run_job, child_end, lifeline),
+            name=f"reportdesk-job-{assignment.job_id}",
+            daemon=True,
+        )
+        self._process.start()
+        child_end.close()
+        lifeline.close()
+        self.pid: int = self._process.pid or 0
+        self._hung_up = False
+
+    @property
+    def waitables(self) -> list[object]:
+        """What to wait on for news of this child."""
+        return [self._process.sentinel] if self._hung_up else [self._process.sentinel, self.connection]
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Negative: the signal that ended it."""
+        return self._process.exitcode
+
+    def hear(self) -> None:
+        """Take in everything the child has said so far."""
+        try:
+            while not self._hung_up and self.connection.poll():
+                self._take(self.connection.recv())
+        except (EOFError, OSError):
+            self._hung_up = True
+
+    def _take(self, message: object) -> None:
+        match message:
+            case ProgressMade():
+                self.messages.progress = message
+            case StageEntered():
+                self.messages.stages.append(message.stage)
+            case PublishAsked():
+                self.messages.publish_asked = True
+            case Outcome() | Failed():
+                self.messages.ended = message
+            case _:
+                raise TypeError(f"a child said {type(message).__name__}")
+
+    def answer(self, may_publish: bool) -> None:
+        self.messages.publish_asked = False
+        with contextlib.suppress(OSError):  # it may just have died; its exit is seen elsewhere
+            self.connection.send(may_publish)
+
+    def resident_mb(self) -> float:
+        """Memory it holds, in MB; 0 once it is gone."""
+        try:
+            return psutil.Process(self.pid).memory_info().rss / 1_048_576
+        except psutil.Error:
+            return 0.0
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the child and whatever it has started."""
+        if not self.is_alive:
+            return
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            # It has not made its own group yet, or it has just gone.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def close(self) -> None:
+        """Give back what the child held: its pipes, its folder."""
+        self._process.join(timeout=5)
+        self.connection.close()
+        self._lifeline.close()
+        shutil.rmtree(self.assignment.scratch, ignore_errors=True)

@@ -1,0 +1,50 @@
+"""Takes jobs over from workers that have died: every worker looks, every few seconds."""
+
+from __future__ import annotations
+
+import logging
+import random
+
+from bson import ObjectId
+
+from webapp.services import job_lifecycle
+from webapp.services.job_lifecycle import Failure
+from webapp.settings import Settings
+from webapp.worker import retry
+
+log = logging.getLogger(__name__)
+
+POISON_CODE = "worker-crashed"
+
+
+def reap(settings: Settings) -> list[ObjectId]:
+    """Put jobs whose lease is past back to waiting, or fail them at their last crash; returns those changed here."""
+    asked_at, expired = job_lifecycle.expired_leases()
+    taken: list[ObjectId] = []
+    for job in expired:
+        crashes = int(job.get("crashCount") or 0) + 1
+        delay = retry.after_crash(
+            crashes=crashes,
+            max_crashes=settings.max_crashes,
+            waited_out_lease=True,
+            base=settings.retry_base_seconds,
+            cap=settings.retry_cap_seconds,
+            jitter=random.uniform(-1, 1),  # noqa: S311 - spreads load, guards nothing
+        )
+        failure = crash_failure(crashes, is_last=delay is None)
+        fence = int(job["lease"]["fence"])
+        if job_lifecycle.taken_over(job["_id"], fence, failure, delay=delay, expired_at=asked_at):
+            log.info("job taken over", extra={"job_id": str(job["_id"]), "fence": fence, "crashes": crashes})
+            taken.append(job["_id"])
+    return taken
+
+
+def crash_failure(crashes: int, *, is_last: bool, how: str = "its worker stopped answering") -> Failure:
+    """What to tell after the `crashes`-th crash."""
+    if is_last:
+        return Failure(
+            POISON_CODE,
+            f"Making the report ended abruptly {crashes} time{'s' if crashes != 1 else ''} ({how}), so it is not tried "
+            "again. Try a smaller report, or ask an administrator to look at the worker's log.",
+        )
+    return Failure(POISON_CODE, f"Making the report ended abruptly ({how}). It is tried again.")
