@@ -1,0 +1,68 @@
+"""The extract: the documents as Delta tables, one per collection, refreshed incrementally; what the engine reads.
+
+It can be deleted at any time: the next refresh builds it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from webapp import clock
+from webapp.extract import delta
+from webapp.extract.delta import VersionGoneError
+from webapp.extract.maintenance import vacuum
+from webapp.extract.reading import Progress
+from webapp.extract.refresh import ExtractBusyError, rebuild_table, refresh_table
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Tables at fixed versions: the same files whatever is committed after. `as_of` is when it was taken."""
+
+    versions: dict[str, int]
+    files: dict[str, list[str]]
+    as_of: datetime
+
+
+def refresh(tables: Iterable[str], *, on_progress: Progress | None = None) -> Snapshot:
+    """Bring `tables` up to now and pin their versions.
+
+    `on_progress(table, documents read, documents expected)` is called while there is something to read.
+    Raises ExtractBusyError (temporary).
+    """
+    found = {table: refresh_table(table, on_progress) for table in tables}
+    return Snapshot(
+        versions={table: each.version() for table, each in found.items()},
+        files={table: delta.files(each) for table, each in found.items()},
+        as_of=clock.utcnow(),
+    )
+
+
+def snapshot(tables: Iterable[str], versions: Mapping[str, int] | None = None) -> Snapshot:
+    """`tables` as they are, or at `versions` (which must name every one of them). Reads nothing from the database.
+
+    A table never extracted yet has version -1 and no files. Raises VersionGoneError for a version cleaned away.
+    """
+    pinned: dict[str, int] = {}
+    files: dict[str, list[str]] = {}
+    for table in tables:
+        if versions is None:
+            found = delta.open_table(table)
+            pinned[table], files[table] = (-1, []) if found is None else (found.version(), delta.files(found))
+        else:
+            version = int(versions[table])
+            pinned[table], files[table] = version, delta.files_at(table, version)
+    return Snapshot(pinned, files, clock.utcnow())
+
+
+def rebuild(tables: Iterable[str], *, on_progress: Progress | None = None) -> Snapshot:
+    """As `refresh`, reading every document anew."""
+    names = list(tables)
+    for table in names:
+        rebuild_table(table, on_progress)
+    return snapshot(names)
+
+
+__all__ = ["ExtractBusyError", "Snapshot", "VersionGoneError", "rebuild", "refresh", "snapshot", "vacuum"]

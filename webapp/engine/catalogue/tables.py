@@ -1,0 +1,105 @@
+"""The tables of the extract: what the engine may expect to find in each, one table per collection.
+
+A column is the document's field in snake case (`department_id` for `departmentId`; `id` for `_id`). Ids are text
+(24 hex digits for an ObjectId). Instants are UTC, kept without a zone, because DuckDB groups those without asking a
+calendar library for every row. `data` of a learning event becomes one column for each number in it (`data_column`).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+import ibis.expr.datatypes as dt
+
+
+class Kind(StrEnum):
+    """What a column holds; a value of another type in the document reads as empty."""
+
+    ID = "id"
+    IDS = "ids"
+    TEXT = "text"
+    NUMBER = "number"
+    INSTANT = "instant"
+    BOOLEAN = "boolean"
+
+
+TYPES: dict[Kind, dt.DataType] = {
+    Kind.ID: dt.string,
+    Kind.IDS: dt.Array(dt.string),
+    Kind.TEXT: dt.string,
+    Kind.NUMBER: dt.float64,
+    Kind.INSTANT: dt.Timestamp(scale=6),
+    Kind.BOOLEAN: dt.boolean,
+}
+
+Columns = dict[str, Kind]
+
+
+def _columns(ids: str = "", texts: str = "", numbers: str = "", instants: str = "", booleans: str = "") -> Columns:
+    columns = {"id": Kind.ID, "updated_at": Kind.INSTANT, "is_active": Kind.BOOLEAN}
+    for names, kind in (
+        (ids, Kind.ID),
+        (texts, Kind.TEXT),
+        (numbers, Kind.NUMBER),
+        (instants, Kind.INSTANT),
+        (booleans, Kind.BOOLEAN),
+    ):
+        columns |= dict.fromkeys(names.split(), kind)
+    return columns
+
+
+_OF_A_CLASS = "learner_id class_id course_id department_id program_id enrollment_id"
+
+#: No e-mail address and no password hash ever leaves the database: a report needs names and numbers of people only.
+TABLES: dict[str, Columns] = {
+    "departments": _columns("parent_id", "external_id name code"),
+    "users": _columns("", "external_id name"),
+    "programs": _columns("department_id", "external_id name code"),
+    "courses": _columns("department_id program_id", "external_id name code"),
+    "classes": _columns("course_id department_id program_id", "external_id name code term", "", "starts_at ends_at")
+    | {"instructor_ids": Kind.IDS},
+    "contents": _columns("course_id class_id department_id", "external_id name content_type"),
+    "enrollments": _columns(
+        "learner_id class_id course_id department_id program_id",
+        "external_id status",
+        "score",
+        "enrolled_at started_at completed_at withdrawn_at",
+        "passed",
+    ),
+    "learningevents": _columns(
+        f"{_OF_A_CLASS} content_id", "event_type verb", "duration score", "timestamp", "passed"
+    ),
+    "assessmentresults": _columns(
+        f"{_OF_A_CLASS} content_id",
+        "external_id status",
+        "attempt score duration",
+        "submitted_at graded_at",
+        "passed",
+    ),
+    "scormattempts": _columns(
+        f"{_OF_A_CLASS} content_id",
+        "external_id status",
+        "attempt score duration",
+        "started_at completed_at",
+        "passed",
+    ),
+    "certificates": _columns(_OF_A_CLASS, "external_id name", "", "issued_at expires_at revoked_at"),
+}
+
+#: Tables whose documents carry `data`: numbers by name, any name.
+WITH_DATA = frozenset({"learningevents"})
+DATA_PREFIX = "data_"
+
+
+def data_column(key: str) -> str:
+    """The column of `data.<key>`. Different keys have different columns, also for a database that ignores case."""
+    return DATA_PREFIX + re.sub(r"[^a-z0-9]", lambda found: f"_{ord(found[0]):x}_", key)
+
+
+def source_field(column: str) -> str:
+    """The document's field that `column` holds."""
+    if column == "id":
+        return "_id"
+    head, *rest = column.split("_")
+    return head + "".join(word.capitalize() for word in rest)

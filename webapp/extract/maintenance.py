@@ -1,0 +1,63 @@
+"""Keeping the Delta tables small and quick: compaction, and removal of files that no kept version needs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pyarrow as pa
+
+from webapp.documents import ReportJob
+from webapp.engine.catalogue.tables import TABLES
+from webapp.extract import delta
+
+#: Every refresh that finds something adds a file; beyond so many, reading them costs more than joining them.
+FILES_BEFORE_COMPACTION = 40
+#: Files that no version still needed refers to stay this long: a report may be reading them right now.
+KEEP_FILES_FOR = timedelta(hours=6)
+
+
+def compact_if_due(table: str, state: delta.State) -> bool:
+    """Join the files of `table` when there are many. Its rows, and how far it has read, stay the same."""
+    found = delta.open_table(table)
+    if found is None or pa.table(found.get_add_actions(flatten=True)).num_rows <= FILES_BEFORE_COMPACTION:
+        return False
+    try:
+        found.optimize.compact(commit_properties=delta.commit_properties(state))
+    except delta.CommitFailedError:
+        return False  # another process committed meanwhile; the next refresh tries again
+    return True
+
+
+def pinned_versions() -> dict[str, set[int]]:
+    """The versions that jobs still kept were made from: `--as-of` may ask for them."""
+    pinned: dict[str, set[int]] = {}
+    for provenance in ReportJob.objects(provenance__exists=True).scalar("provenance"):
+        for table, version in ((provenance or {}).get("versions") or {}).items():
+            pinned.setdefault(table, set()).add(int(version))
+    return pinned
+
+
+def vacuum(*, keep_files_for: timedelta = KEEP_FILES_FOR) -> int:
+    """Delete files that only versions need which no kept job pinned. Returns how many files went."""
+    pinned = pinned_versions()
+    removed = 0
+    for table in TABLES:
+        found = delta.open_table(table)
+        state = delta.state_of(found) if found is not None else None
+        if found is None or state is None:
+            continue
+        keep = {version for version in pinned.get(table, set()) if version <= found.version()} | {found.version()}
+        removed += len(
+            found.vacuum(
+                retention_hours=int(keep_files_for.total_seconds() // 3600),
+                enforce_retention_duration=False,
+                dry_run=False,
+                full=True,  # also what a killed refresh left behind, which no version ever knew
+                keep_versions=sorted(keep),
+                commit_properties=delta.commit_properties(state),
+            )
+        )
+    return removed
+
+
+__all__ = ["compact_if_due", "pinned_versions", "vacuum"]
