@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     requester_cap: int = Field(default=5, ge=1, description="Jobs of one person that may be queued or running at once.")
     cancel_grace_seconds: Seconds = 10
     shutdown_grace_seconds: Seconds = 25
+    queue_alarm_seconds: Seconds = Field(default=300, description="A due job that waits longer raises the alarm.")
     job_time_limit_seconds: Seconds = 3600
     job_memory_limit_mb: int = Field(default=2048, ge=256)
 

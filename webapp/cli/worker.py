@@ -1,0 +1,51 @@
+"""`reportdesk worker`: make the reports that are asked for."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+import click
+
+from webapp import embedded
+from webapp.cli.session import connected
+from webapp.worker import execution, logs, startup
+from webapp.worker.loop import Worker
+from webapp.worker.maintenance import MaintenanceThread
+
+
+@click.command()
+@click.option("--concurrency", type=click.IntRange(1, 64), default=2, show_default=True, help="Reports made at once.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]),
+    default="INFO",
+    show_default=True,
+    help="What to write to standard error, one JSON line each.",
+)
+def command(concurrency: int, log_level: str) -> None:
+    """Make the reports that are asked for, until told to stop.
+
+    Start as many as you like, on as many machines as you like: they share the queue, and the storage must be one that
+    all of them reach. SIGTERM: finish what runs (25 s at most), hand the rest back. Ctrl-C: hand back at once.
+    """
+    logs.to_stderr(log_level)
+    with connected() as settings:
+        startup.check_database()
+        maintenance = MaintenanceThread()
+        worker = Worker(
+            settings,
+            embedded.ensure_running(settings),
+            run_job=execution.execute,
+            janitor=maintenance,
+            concurrency=concurrency,
+        )
+
+        def stop(number: int, _frame: FrameType | None) -> None:
+            worker.stop(at_once=number == signal.SIGINT)
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        maintenance.start()
+        worker.run()
+        maintenance.stop()

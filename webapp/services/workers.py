@@ -1,0 +1,91 @@
+"""The workers that are there, and what people ask of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bson import ObjectId
+
+from webapp.documents import User, WorkerRecord
+from webapp.errors import NotFoundError
+from webapp.services import database_clock, visibility
+from webapp.settings import get_settings
+
+#: A worker that has missed three beats is not counted on.
+MISSED_BEATS = 3
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """A worker as the admin page and the terminal show it."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    concurrency: int
+    started_at: datetime | None
+    last_beat_at: datetime | None
+    is_alive: bool
+    has_left: bool  # it said goodbye; otherwise, if not alive, it is missing
+    is_paused: bool
+    is_draining: bool
+    job_ids: tuple[ObjectId, ...]
+    jobs_done: int
+
+
+def every() -> list[WorkerState]:
+    """All workers of the last day, the living first, then the latest."""
+    now = database_clock.now()
+    states = [_state(record, now) for record in WorkerRecord.objects if record.host]
+    long_ago = datetime.min.replace(tzinfo=now.tzinfo)
+    return sorted(states, key=lambda each: (each.is_alive, each.last_beat_at or long_ago), reverse=True)
+
+
+def alive() -> list[WorkerState]:
+    """Those whose last beat is recent."""
+    return [state for state in every() if state.is_alive]
+
+
+def pause(actor: User, worker_id: str) -> None:
+    """Let it take no more jobs until it is resumed; what it works on goes on. Takes effect at its next beat."""
+    _wish(actor, worker_id, is_paused=True)
+
+
+def resume(actor: User, worker_id: str) -> None:
+    """Let a paused worker take jobs again."""
+    _wish(actor, worker_id, is_paused=False)
+
+
+def drain(actor: User, worker_id: str) -> None:
+    """Let it finish what it works on, and end."""
+    _wish(actor, worker_id, is_draining=True)
+
+
+def _wish(actor: User, worker_id: str, **wish: bool) -> None:
+    visibility.require_permission(actor, visibility.ADMINISTER)
+    # The terminal shows the first eight characters of an id, and takes them.
+    matches = list(WorkerRecord.objects(id__startswith=worker_id, stopped_at=None)) if len(worker_id) >= 4 else []
+    if len(matches) != 1:
+        raise NotFoundError(f"There is no running worker {worker_id[:40]}.", hint="See `reportdesk workers list`.")
+    WorkerRecord.objects(id=matches[0].id).update_one(**{f"set__{name}": value for name, value in wish.items()})
+
+
+def _state(record: WorkerRecord, now: datetime) -> WorkerState:
+    beats_until = now - MISSED_BEATS * get_settings().heartbeat
+    return WorkerState(
+        id=record.id,
+        host=record.host,
+        pid=record.pid,
+        version=record.version or "",
+        concurrency=record.concurrency or 1,
+        started_at=record.started_at,
+        last_beat_at=record.last_beat_at,
+        is_alive=record.stopped_at is None and record.last_beat_at is not None and record.last_beat_at > beats_until,
+        has_left=record.stopped_at is not None,
+        is_paused=bool(record.is_paused),
+        is_draining=bool(record.is_draining),
+        job_ids=tuple(record.job_ids),
+        jobs_done=record.jobs_done or 0,
+    )

@@ -1,0 +1,200 @@
+"""One job, in its child process: question -> fresh data -> answer -> file -> published (DESIGN §6 and §7).
+
+Progress runs over one scale: extract to 30 %, query to 60 %, file to 90 %, storing to 99 %; the last step is the
+worker's, when it has written that the job is ready.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+
+from webapp import extract, renderers, storage
+from webapp.documents import JobStatus, LookupCategory, ReportJob, User
+from webapp.documents.lookup_value import lookup_cache
+from webapp.engine import runner
+from webapp.errors import ReportdeskError
+from webapp.renderers import page_result
+from webapp.renderers.about import About
+from webapp.services import report_questions
+from webapp.services.visibility import DataScope
+from webapp.settings import get_settings
+from webapp.worker.assignment import Context, Outcome
+
+log = logging.getLogger(__name__)
+
+EXTRACTED, ANSWERED, RENDERED, STORED = 30.0, 60.0, 90.0, 99.0
+_CHUNK = 1 << 20
+
+
+class StoredFileDamagedError(ReportdeskError):
+    """What the storage holds is not what was written to it."""
+
+    code = "storage-damaged"
+    is_permanent = False
+
+
+class PinnedDataGoneError(ReportdeskError):
+    """The data that another report saw cannot be read again."""
+
+    code = "pinned-data-gone"
+    hint = "Ask for the report anew: it is then made from today's data."
+
+
+def execute(context: Context) -> Outcome:
+    """Make and publish the file of `context.job`. Raises ReportdeskError for what people should be told."""
+    job = context.job
+    scratch = Path(context.assignment.scratch)
+    scope = DataScope.from_document(job.provenance["scope"])
+    query = report_questions.to_query(job.report_type, job.parameters, scope)
+    tables = report_questions.tables_for(query)
+
+    context.progress("Reading new data", 1)
+    if job.parameters.as_of_job_id is not None:
+        snapshot = extract.snapshot(tables, _versions_of(job.parameters.as_of_job_id))
+    else:
+        snapshot = extract.refresh(tables, on_progress=_scaled(context, "Reading new data", 1, EXTRACTED))
+
+    context.progress("Working out the numbers", EXTRACTED)
+    rows_path = scratch / "rows.parquet"
+    settings = get_settings()
+    result = runner.run(
+        query,
+        snapshot.files,
+        rows_path,
+        # The engine spills to disk beyond this; the rest is for the interpreter and the file.
+        memory_limit_mb=max(settings.job_memory_limit_mb // 2, 128),
+        on_progress=_scaled(context, "Working out the numbers", EXTRACTED, ANSWERED),
+    )
+    options = dict(job.output.options or {})
+    renderers.check_fits(job.output.format, result.row_count, options)
+
+    context.enter(JobStatus.RENDERING)
+    context.progress("Writing the file", ANSWERED, 0, result.row_count)
+    provenance = _provenance(job, query, result, snapshot)
+    rendered = renderers.render(
+        job.output.format,
+        result,
+        _about(job, provenance),
+        scratch / "file",
+        filename_stem=job.output.filename or job.name,
+        options=options,
+        on_progress=_scaled(context, "Writing the file", ANSWERED, RENDERED),
+    )
+    page = scratch / "page.json"
+    page_result.write(result, renderers.chart_svg.draw(result), page)
+    provenance |= {"rowsWritten": rendered.rows_written, "notes": [*result.notes, *rendered.notes]}
+
+    context.enter(JobStatus.UPLOADING)
+    context.progress("Storing the file", RENDERED, rendered.rows_written, rendered.rows_written)
+    stored = _publish(context, rendered.path, rendered.filename, page)
+    context.progress("Storing the file", STORED, rendered.rows_written, rendered.rows_written)
+    return Outcome(
+        storage={**stored, "mimeType": rendered.mime_type},
+        provenance=provenance,
+        records=rendered.rows_written,
+    )
+
+
+def discard(job_id: ObjectId, fence: int) -> int:
+    """Delete what this attempt has left in the storage; returns how many files. Never the file a job points to."""
+    job = ReportJob._get_collection().find_one({"_id": job_id}, {"output.storage.key": 1}) or {}
+    published = ((job.get("output") or {}).get("storage") or {}).get("key") or ""
+    files = storage.open_storage(get_settings().effective_storage_url)
+    deleted = 0
+    for prefix in (f"incoming/{job_id}/{fence}/", f"reports/{job_id}/{fence}/"):
+        if published.startswith(prefix):
+            continue
+        for key, _, _ in list(files.list(prefix)):
+            files.delete(key)
+            deleted += 1
+    return deleted
+
+
+def _publish(context: Context, path: Path, filename: str, page: Path) -> dict[str, Any]:
+    """Put both files under temporary keys, verify them, and, if the job is still ours, move them to their place."""
+    job, assignment = context.job, context.assignment
+    files = storage.open_storage(get_settings().effective_storage_url)
+    incoming = f"incoming/{job.id}/{assignment.fence}/{assignment.claim_id}"
+    final = f"reports/{job.id}/{assignment.fence}"
+    moves = {f"{incoming}.page": f"{final}/page.json", incoming: f"{final}/{filename}"}
+    digest = ""
+    for source, temporary in ((page, f"{incoming}.page"), (path, incoming)):
+        files.put(source, temporary)
+        digest = _verified(files, source, temporary)
+    context.require_hold()
+    for temporary, key in moves.items():
+        files.move(temporary, key)
+    key = moves[incoming]
+    return {**files.locate(key), "key": key, "sizeBytes": path.stat().st_size, "sha256": digest}
+
+
+def _verified(files: storage.Storage, source: Path, key: str) -> str:
+    """The SHA-256 of `source`, once the stored bytes are found to have the same. Raises StoredFileDamagedError."""
+    digest = hashlib.sha256()
+    with source.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    if files.stat(key).size != source.stat().st_size or files.sha256(key) != digest.hexdigest():
+        raise StoredFileDamagedError("The storage did not keep the file as it was written.")
+    return digest.hexdigest()
+
+
+def _versions_of(job_id: ObjectId) -> dict[str, int]:
+    earlier = ReportJob.objects(id=job_id).first()
+    versions = (earlier.provenance or {}).get("versions") if earlier else None
+    if not versions:
+        raise PinnedDataGoneError("The report whose data was to be used again is gone, or has none.")
+    return {str(table): int(number) for table, number in versions.items()}
+
+
+def _provenance(job: ReportJob, query: Any, result: Any, snapshot: extract.Snapshot) -> dict[str, Any]:
+    return {
+        "question": [[label, text] for label, text in report_questions.describe(query)],
+        "measures": {
+            column.key: {"label": column.label, "unit": column.unit, "definition": column.definition}
+            for column in result.columns
+            if column.role == "measure"
+        },
+        "versions": dict(snapshot.versions),
+        "asOf": snapshot.as_of,
+        "timeZone": query.time_zone,
+        "rowsMatched": result.rows_matched,
+        "rowsWritten": result.row_count,
+        "software": f"reportdesk {version('reportdesk')}",
+        "jobId": str(job.id),
+        "requestedBy": str(job.requested_by),
+    }
+
+
+def _about(job: ReportJob, provenance: dict[str, Any]) -> About:
+    settings = get_settings()
+    requester = User.objects(id=job.requested_by).first()
+    types = lookup_cache.category(LookupCategory.REPORT_TYPE)
+    return About(
+        title=job.name,
+        description=job.description or (types[job.report_type].description if job.report_type in types else ""),
+        organization=settings.organization_name,
+        requested_by=requester.name if requester else "",
+        job_id=str(job.id),
+        created_at=job.created_at,
+        time_zone=provenance["timeZone"],
+        locale=(requester.locale if requester else None) or settings.default_locale,
+        provenance=provenance,
+    )
+
+
+def _scaled(context: Context, step: str, begin: float, end: float) -> Callable[[int, int], None]:
+    """A callback (done, total) that fills the part of the scale from `begin` to `end`."""
+
+    def tell(done: int, total: int) -> None:
+        share = min(done / total, 1.0) if total else 0.0
+        context.progress(step, begin + (end - begin) * share, done, total)
+
+    return tell
