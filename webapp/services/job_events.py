@@ -44,8 +44,7 @@ def copy(job_ids: Iterable[ObjectId]) -> int:
 
 
 def record_deletion(job: ReportJob, *, by: ObjectId) -> None:
-    """The last event of a job that a person deletes."""
-    copy([job.id])
+    """The last event of a job that a person has deleted."""
     _insert(
         [
             {

@@ -24,10 +24,20 @@ from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
 from webapp.documents import JobStatus, ReportJob
-from webapp.documents.job_event import HISTORY_KEPT
-from webapp.documents.report_job import MAX_ATTEMPTS_KEPT, RUNNING
+from webapp.documents.report_job import RUNNING
 from webapp.errors import ConflictError
 from webapp.services import database_clock
+from webapp.services.job_changes import (
+    Document,
+    Failure,
+    after,
+    attempt,
+    ended_with,
+    error_of,
+    literal,
+    text,
+    transition,
+)
 from webapp.services.visibility import JobNotFoundError
 from webapp.settings import get_settings
 
@@ -54,8 +64,6 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
 #: How many of the first queued jobs a claim looks at: with several workers at it, not all go for the same one.
 PEEK = 8
 QUEUE_ORDER = [("priorityRank", -1), ("scheduledFor", 1), ("_id", 1)]
-
-Document = dict[str, Any]
 
 
 class IllegalTransitionError(ConflictError):
@@ -96,15 +104,6 @@ class Watched:
     cancel_requested: bool
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why an attempt ended badly. `message` is for people, `stack` for administrators."""
-
-    code: str
-    message: str
-    stack: str | None = None
-
-
 def sources_of(wanted: JobStatus) -> list[str]:
     """The states that `wanted` may follow."""
     return [previous.value for previous, following in TRANSITIONS.items() if wanted in following]
@@ -123,88 +122,6 @@ def _jobs() -> Collection[Document]:
     return ReportJob._get_collection()
 
 
-def _text(value: str | None) -> Document:
-    """A text of somebody else's making, which must not be read as an expression."""
-    return {"$literal": value}
-
-
-def _after(delay: timedelta) -> Document:
-    return {"$add": ["$$NOW", int(delay.total_seconds() * 1000)]}
-
-
-def _seconds_since(instant: str) -> Document:
-    # `$dateDiff`, because the embedded server cannot subtract a stored instant from `$$NOW`.
-    elapsed = {"$divide": [{"$dateDiff": {"startDate": instant, "endDate": "$$NOW", "unit": "millisecond"}}, 1000]}
-    return {"$cond": [{"$eq": [{"$type": instant}, "date"]}, elapsed, None]}
-
-
-def _appended(field: str, item: Document, keep: int) -> Document:
-    listed = {"$cond": [{"$isArray": f"${field}"}, f"${field}", []]}
-    return {"$slice": [{"$concatArrays": [listed, [item]]}, -keep]}
-
-
-def _attempt(outcome: str, failure: Failure | None = None) -> Document:
-    """The line that an ended attempt leaves behind."""
-    return _appended(
-        "attempts",
-        {
-            "fence": "$lease.fence",
-            "workerId": "$lease.workerId",
-            "startedAt": "$startedAt",
-            "endedAt": "$$NOW",
-            "outcome": outcome,
-            "code": _text(failure.code if failure else None),
-            "message": _text(failure.message if failure else None),
-        },
-        MAX_ATTEMPTS_KEPT,
-    )
-
-
-def _change(
-    wanted: JobStatus,
-    *,
-    why: str,
-    user_id: ObjectId | None = None,
-    worker_id: str | None = None,
-    code: str | None = None,
-    sets: Mapping[str, Any] | None = None,
-    unsets: Sequence[str] = (),
-) -> list[Document]:
-    """The pipeline of one transition: the state, its line in the history, and what else changes with it."""
-    event: Document = {
-        "seq": {"$add": [{"$ifNull": ["$eventCount", 0]}, 1]},
-        "from": "$status",
-        "to": wanted.value,
-        "at": "$$NOW",
-        "userId": user_id,
-        "workerId": worker_id,
-        "why": _text(why),
-        "code": _text(code),
-    }
-    if wanted is R:
-        event["fence"] = {"$add": [{"$ifNull": ["$lease.fence", 0]}, 1]}
-        event["waitSeconds"] = _seconds_since("$scheduledFor")
-    else:
-        event["fence"] = "$lease.fence"
-        event["runSeconds"] = {
-            "$cond": [{"$in": ["$status", [state.value for state in RUNNING]]}, _seconds_since("$startedAt"), None]
-        }
-    pipeline: list[Document] = [
-        {
-            "$set": {
-                "status": wanted.value,
-                "updatedAt": "$$NOW",
-                "eventCount": event["seq"],
-                "history": _appended("history", event, HISTORY_KEPT),
-                **(sets or {}),
-            }
-        }
-    ]
-    if unsets:
-        pipeline.append({"$unset": list(unsets)})
-    return pipeline
-
-
 def _move(guard: Document, wanted: JobStatus, change: list[Document], *, sources: Iterable[str] | None = None) -> bool:
     """Write `change` if the guard and the table allow it; False when no document matched."""
     states = list(sources) if sources is not None else sources_of(wanted)
@@ -213,12 +130,12 @@ def _move(guard: Document, wanted: JobStatus, change: list[Document], *, sources
     return result.matched_count == 1
 
 
-def _refused(job_id: ObjectId, wanted: JobStatus) -> ConflictError | JobNotFoundError:
+def _refused(job_id: ObjectId, wanted: JobStatus, sources: Sequence[str]) -> ConflictError | JobNotFoundError:
     """Why a guarded change matched nothing."""
     found = _jobs().find_one({"_id": job_id}, {"status": 1})
     if found is None:
         return JobNotFoundError(str(job_id))
-    if found["status"] in sources_of(wanted):
+    if found["status"] in sources:
         return ConflictError(f"Report job {job_id} changed while you asked for it to become {wanted.value}.")
     return IllegalTransitionError(job_id, found["status"], wanted.value)
 
@@ -240,8 +157,8 @@ def promote(job_id: ObjectId, *, slot: str, fills: Mapping[str, Any] | None = No
 
     `fills` are values another client left out, by their names in MongoDB. Raises SlotTakenError.
     """
-    filled = {name: _literal(value) for name, value in (fills or {}).items()}
-    change = _change(Q, why="due", sets={**filled, "slot": slot})
+    filled = {name: literal(value) for name, value in (fills or {}).items()}
+    change = transition(Q, why="due", sets={**filled, "slot": slot})
     # `$lt`, never `$lte` (DESIGN §10); instants have whole milliseconds.
     due = {"$or": [{"scheduledFor": None}, {"scheduledFor": {"$lt": before + timedelta(milliseconds=1)}}]}
     try:
@@ -252,13 +169,13 @@ def promote(job_id: ObjectId, *, slot: str, fills: Mapping[str, Any] | None = No
 
 def hold_back(job_id: ObjectId, *, why: str) -> bool:
     """queued -> pending: for a queued job that promotion must look at first."""
-    return _move({"_id": job_id}, P, _change(P, why=why, unsets=["slot"]), sources=[Q.value])
+    return _move({"_id": job_id}, P, transition(P, why=why, unsets=["slot"]), sources=[Q.value])
 
 
 def refuse(job_id: ObjectId, failure: Failure) -> bool:
     """waiting -> failed: the job can never run as it stands."""
-    change = _change(
-        JobStatus.FAILED, why=failure.message, code=failure.code, sets=_ended(_error(failure)), unsets=["slot"]
+    change = transition(
+        JobStatus.FAILED, why=failure.message, code=failure.code, sets=ended_with(error_of(failure)), unsets=["slot"]
     )
     return _move({"_id": job_id}, JobStatus.FAILED, change, sources=[P.value, Q.value])
 
@@ -292,7 +209,7 @@ def take(job_id: ObjectId, worker_id: str) -> Hold | None:
     """queued -> processing for this one job; None when another worker was first. Raises UnsureClaimError."""
     claim_id = uuid.uuid4().hex
     fence = {"$add": [{"$ifNull": ["$lease.fence", 0]}, 1]}
-    change = _change(
+    change = transition(
         R,
         why="claimed",
         worker_id=worker_id,
@@ -302,7 +219,7 @@ def take(job_id: ObjectId, worker_id: str) -> Hold | None:
                 "workerId": worker_id,
                 "claimId": claim_id,
                 "fence": fence,
-                "until": _after(get_settings().lease),
+                "until": after(get_settings().lease),
             },
             "progress": {"currentStep": "Starting", "percentage": 0, "recordsProcessed": 0, "totalRecords": 0},
         },
@@ -334,7 +251,7 @@ def beat(holds: Iterable[Hold]) -> dict[ObjectId, Watched]:
     holds = list(holds)
     if not holds:
         return {}
-    renewal = [{"$set": {"lease.until": _after(get_settings().lease)}}]
+    renewal = [{"$set": {"lease.until": after(get_settings().lease)}}]
     running = {"status": {"$in": [state.value for state in RUNNING]}}
     _jobs().bulk_write([UpdateOne({**hold.filter, **running}, renewal, hint="_id_") for hold in holds], ordered=False)
     return watch(holds)
@@ -372,7 +289,7 @@ def record_progress(hold: Hold, *, step: str, percentage: float, processed: int,
         {
             "$set": {
                 "progress": {
-                    "currentStep": _text(step),
+                    "currentStep": text(step),
                     "percentage": {
                         "$max": [{"$ifNull": ["$progress.percentage", 0]}, min(max(float(percentage), 0.0), 100.0)]
                     },
@@ -391,7 +308,7 @@ def advance(hold: Hold, stage: JobStatus) -> bool:
     """processing -> rendering -> uploading. False when the job is not held any more; True if it is there already."""
     if stage not in (JobStatus.RENDERING, JobStatus.UPLOADING):
         raise ValueError(f"{stage} is no stage of a run")
-    return _move_held(hold, stage, _change(stage, why="next stage", worker_id=hold.worker_id))
+    return _move_held(hold, stage, transition(stage, why="next stage", worker_id=hold.worker_id))
 
 
 def finish(hold: Hold, *, storage: Mapping[str, Any], provenance: Mapping[str, Any], records: int) -> bool:
@@ -400,13 +317,13 @@ def finish(hold: Hold, *, storage: Mapping[str, Any], provenance: Mapping[str, A
     `storage` has the names of `output.storage` in MongoDB; its `expiresAt` is set here, by the database's clock.
     """
     settings = get_settings()
-    file_expiry = _after(timedelta(days=settings.file_retention_days))
-    change = _change(
+    file_expiry = after(timedelta(days=settings.file_retention_days))
+    change = transition(
         JobStatus.READY,
         why="file published",
         worker_id=hold.worker_id,
         sets={
-            "output.storage": {**{key: _literal(value) for key, value in storage.items()}, "expiresAt": file_expiry},
+            "output.storage": {**{key: literal(value) for key, value in storage.items()}, "expiresAt": file_expiry},
             "provenance": {"$mergeObjects": [{"$ifNull": ["$provenance", {}]}, {"$literal": dict(provenance)}]},
             "progress": {
                 "currentStep": "Ready",
@@ -417,7 +334,7 @@ def finish(hold: Hold, *, storage: Mapping[str, Any], provenance: Mapping[str, A
             "completedAt": "$$NOW",
             # A file never outlives its job.
             "expiresAt": {"$max": ["$expiresAt", file_expiry]},
-            "attempts": _attempt("ready"),
+            "attempts": attempt("ready"),
         },
         unsets=["slot", "lease.until", "error"],
     )
@@ -426,12 +343,12 @@ def finish(hold: Hold, *, storage: Mapping[str, Any], provenance: Mapping[str, A
 
 def fail(hold: Hold, failure: Failure) -> bool:
     """running -> failed, for good. False when the job is not held any more."""
-    change = _change(
+    change = transition(
         JobStatus.FAILED,
         why=failure.message,
         code=failure.code,
         worker_id=hold.worker_id,
-        sets=_ended(_error(failure)) | {"attempts": _attempt("failed", failure)},
+        sets=ended_with(error_of(failure)) | {"attempts": attempt("failed", failure)},
         unsets=["slot", "lease.until"],
     )
     return _move_held(hold, JobStatus.FAILED, change)
@@ -439,15 +356,15 @@ def fail(hold: Hold, failure: Failure) -> bool:
 
 def postpone(hold: Hold, failure: Failure, delay: timedelta) -> bool:
     """running -> pending: try again after `delay`. False when the job is not held any more."""
-    change = _change(
+    change = transition(
         P,
         why=failure.message,
         code=failure.code,
         worker_id=hold.worker_id,
         sets={
-            "error": _error(failure, retry=True),
-            "scheduledFor": _after(delay),
-            "attempts": _attempt("retried", failure),
+            "error": error_of(failure, retry=True),
+            "scheduledFor": after(delay),
+            "attempts": attempt("retried", failure),
         },
         unsets=["slot", "lease.until"],
     )
@@ -456,11 +373,11 @@ def postpone(hold: Hold, failure: Failure, delay: timedelta) -> bool:
 
 def hand_back(hold: Hold) -> bool:
     """running -> queued: the worker goes, the job lost nothing. It keeps its slot and its place."""
-    change = _change(
+    change = transition(
         Q,
         why="worker shut down",
         worker_id=hold.worker_id,
-        sets={"attempts": _attempt("handed-back")},
+        sets={"attempts": attempt("handed-back")},
         unsets=["lease.until", "startedAt"],
     )
     return _move_held(hold, Q, change)
@@ -492,12 +409,12 @@ def _crash(guard: Document, failure: Failure, delay: timedelta | None) -> bool:
     wanted_stopped = {**guard, "cancelRequestedAt": {"$type": "date"}}
     if _move(wanted_stopped, JobStatus.CANCELLED, _stop_change(worker_id=None), sources=running):
         return True
-    counted = {"crashCount": {"$add": [{"$ifNull": ["$crashCount", 0]}, 1]}, "attempts": _attempt("crashed", failure)}
+    counted = {"crashCount": {"$add": [{"$ifNull": ["$crashCount", 0]}, 1]}, "attempts": attempt("crashed", failure)}
     if delay is None:
-        wanted, sets = JobStatus.FAILED, _ended(_error(failure)) | counted
+        wanted, sets = JobStatus.FAILED, ended_with(error_of(failure)) | counted
     else:
-        wanted, sets = P, {"error": _error(failure, retry=True), "scheduledFor": _after(delay), **counted}
-    change = _change(wanted, why=failure.message, code=failure.code, sets=sets, unsets=["slot", "lease.until"])
+        wanted, sets = P, {"error": error_of(failure, retry=True), "scheduledFor": after(delay), **counted}
+    change = transition(wanted, why=failure.message, code=failure.code, sets=sets, unsets=["slot", "lease.until"])
     return _move({**guard, "cancelRequestedAt": None}, wanted, change, sources=running)
 
 
@@ -519,32 +436,12 @@ def _move_held(hold: Hold, wanted: JobStatus, change: list[Document], *, unless_
     return _jobs().find_one({**hold.filter, "status": wanted.value}, {"_id": 1}, hint="_id_") is not None
 
 
-def _literal(value: Any) -> Any:
-    return {"$literal": value}
-
-
-def _error(failure: Failure, *, retry: bool = False) -> Document:
-    count: Any = {"$ifNull": ["$error.retryCount", 0]}
-    return {
-        "code": _text(failure.code),
-        "message": _text(failure.message),
-        "stack": _text(failure.stack),
-        "retryCount": {"$add": [count, 1]} if retry else count,
-        "lastRetryAt": "$$NOW" if retry else {"$ifNull": ["$error.lastRetryAt", None]},
-    }
-
-
-def _ended(error: Document) -> Document:
-    keep_until = _after(timedelta(days=get_settings().job_retention_days))
-    return {"error": error, "completedAt": "$$NOW", "expiresAt": {"$max": ["$expiresAt", keep_until]}}
-
-
 def _stop_change(*, worker_id: str | None) -> list[Document]:
-    return _change(
+    return transition(
         JobStatus.CANCELLED,
         why="cancelled while running",
         worker_id=worker_id,
-        sets={"completedAt": "$$NOW", "attempts": _attempt("cancelled")},
+        sets={"completedAt": "$$NOW", "attempts": attempt("cancelled")},
         unsets=["slot", "lease.until"],
     )
 
@@ -557,8 +454,8 @@ def cancel(job_id: ObjectId, *, by: ObjectId | None, reason: str | None = None) 
 
     Raises IllegalTransitionError for a job that has ended and JobNotFoundError for one that is gone.
     """
-    asked = {"cancelRequestedAt": "$$NOW", "cancelRequestedBy": by, "cancelReason": _text(reason)}
-    change = _change(
+    asked = {"cancelRequestedAt": "$$NOW", "cancelRequestedBy": by, "cancelReason": text(reason)}
+    change = transition(
         JobStatus.CANCELLED,
         why=reason or "cancelled while waiting",
         user_id=by,
@@ -573,7 +470,7 @@ def cancel(job_id: ObjectId, *, by: ObjectId | None, reason: str | None = None) 
         if _jobs().update_one({"_id": job_id, **running}, [{"$set": asked}], hint="_id_").matched_count:
             found = _jobs().find_one({"_id": job_id}, {"status": 1})
             return JobStatus(found["status"]) if found else JobStatus.CANCELLED
-    raise _refused(job_id, JobStatus.CANCELLED)
+    raise _refused(job_id, JobStatus.CANCELLED, sources_of(JobStatus.CANCELLED))
 
 
 def retry(job_id: ObjectId, *, by: ObjectId, fills: Mapping[str, Any] | None = None) -> None:
@@ -581,15 +478,15 @@ def retry(job_id: ObjectId, *, by: ObjectId, fills: Mapping[str, Any] | None = N
 
     Raises IllegalTransitionError and JobNotFoundError.
     """
-    change = _change(
+    change = transition(
         P,
         why="asked for again",
         user_id=by,
         sets={
-            **{name: _literal(value) for name, value in (fills or {}).items()},
+            **{name: literal(value) for name, value in (fills or {}).items()},
             "crashCount": 0,
             "scheduledFor": "$$NOW",
-            "expiresAt": _after(timedelta(days=get_settings().job_retention_days)),
+            "expiresAt": after(timedelta(days=get_settings().job_retention_days)),
             "progress": {"currentStep": None, "percentage": 0, "recordsProcessed": 0, "totalRecords": 0},
             "downloadCount": 0,
         },
@@ -606,18 +503,15 @@ def retry(job_id: ObjectId, *, by: ObjectId, fills: Mapping[str, Any] | None = N
             "cancelReason",
         ],
     )
-    if not _move({"_id": job_id}, P, change, sources=[state.value for state in TRANSITIONS if _needs_a_person(state)]):
-        raise _refused(job_id, P)
-
-
-def _needs_a_person(state: JobStatus) -> bool:
-    return state.is_finished and P in TRANSITIONS[state]
+    ended = [state for state in sources_of(P) if JobStatus(state).is_finished]
+    if not _move({"_id": job_id}, P, change, sources=ended):
+        raise _refused(job_id, P, ended)
 
 
 def mark_downloaded(job_id: ObjectId, *, by: ObjectId | None = None) -> bool:
     """Count a download; the first one makes ready -> downloaded. False when the job has no file any more."""
     counted = {"downloadCount": {"$add": [{"$ifNull": ["$downloadCount", 0]}, 1]}, "downloadedAt": "$$NOW"}
-    first = _change(JobStatus.DOWNLOADED, why="downloaded", user_id=by, sets=counted)
+    first = transition(JobStatus.DOWNLOADED, why="downloaded", user_id=by, sets=counted)
     if _move({"_id": job_id}, JobStatus.DOWNLOADED, first):
         return True
     again = {"_id": job_id, "status": JobStatus.DOWNLOADED.value}
@@ -626,7 +520,7 @@ def mark_downloaded(job_id: ObjectId, *, by: ObjectId | None = None) -> bool:
 
 def expire(job_id: ObjectId) -> bool:
     """ready, downloaded -> expired, before its file is deleted. False when the job has no file any more."""
-    change = _change(JobStatus.EXPIRED, why="the file has been kept for its time", unsets=["output.storage"])
+    change = transition(JobStatus.EXPIRED, why="the file has been kept for its time", unsets=["output.storage"])
     return _move({"_id": job_id}, JobStatus.EXPIRED, change)
 
 

@@ -129,7 +129,7 @@ def find_same(actor: User, job: ReportJob, *, now: datetime) -> ReportJob | None
 
 def usable_priorities(actor: User) -> list[str]:
     """The priorities that `actor` may give, the most urgent first."""
-    permissions = visibility.permissions_of(actor)
+    permissions = lookups.permissions_of(actor)
     return [
         key
         for key, value in active_lookups(LookupCategory.REPORT_PRIORITY).items()
@@ -276,8 +276,9 @@ def delete(actor: User, job_id: str | ObjectId) -> None:
     job = _editable(actor, job_id)
     if job.state.is_running:
         raise ConflictError(f"“{job.name}” is being made.", hint="Cancel it first, then delete it.")
-    job_events.record_deletion(job, by=actor.id)
+    job_events.copy([job.id])
     job_lifecycle.remove(job.id)
+    job_events.record_deletion(job, by=actor.id)
     try:
         files = storage.open_storage(get_settings().effective_storage_url)
         for key, _, _ in list(files.list(f"reports/{job.id}/")):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def execute(context: Context) -> Outcome:
     if job.parameters.as_of_job_id is not None:
         snapshot = extract.snapshot(tables, _versions_of(job.parameters.as_of_job_id))
     else:
-        snapshot = extract.refresh(tables, on_progress=_scaled(context, "Reading new data", 1, EXTRACTED))
+        snapshot = extract.refresh(tables, on_progress=_extracting(context, tables))
 
     context.progress("Working out the numbers", EXTRACTED)
     rows_path = scratch / "rows.parquet"
@@ -196,5 +196,17 @@ def _scaled(context: Context, step: str, begin: float, end: float) -> Callable[[
     def tell(done: int, total: int) -> None:
         share = min(done / total, 1.0) if total else 0.0
         context.progress(step, begin + (end - begin) * share, done, total)
+
+    return tell
+
+
+def _extracting(context: Context, tables: Sequence[str]) -> Callable[[str, int, int], None]:
+    """A callback (table, documents read, documents expected): each table fills an equal part of the scale."""
+    order = list(tables)
+    width = (EXTRACTED - 1) / max(len(order), 1)
+
+    def tell(table: str, done: int, total: int) -> None:
+        begin = 1 + width * order.index(table)
+        _scaled(context, "Reading new data", begin, begin + width)(done, total)
 
     return tell

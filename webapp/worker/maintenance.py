@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bson import ObjectId
 
@@ -59,7 +60,7 @@ class MaintenanceThread:
                 continue
             if leftover is None:
                 return
-            self._try("discard", lambda found=leftover: self._discard(found.job_id, found.fence))
+            self._try("discard", partial(self._discard, leftover.job_id, leftover.fence))
 
     @staticmethod
     def _sweep() -> None:

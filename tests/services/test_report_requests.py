@@ -1,0 +1,318 @@
+"""Asking for reports: every rule of a request, and every action afterwards."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from tests.factories import People
+from webapp.documents import DateRange, JobEvent, Parameters, ReportFilters, ReportJob
+from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
+from webapp.services import database_clock, job_lifecycle, lookups, queue_operations, report_requests, visibility
+from webapp.services.job_lifecycle import Failure, IllegalTransitionError
+from webapp.services.report_requests import AlreadyAskedError, ReportRequest
+from webapp.settings import get_settings
+
+
+def a_request(**changes: Any) -> ReportRequest:
+    request = ReportRequest(
+        report_type="enrollment-summary",
+        parameters=Parameters(group_by=["class"], measures=["count"]),
+        format="csv",
+        name="Enrollments by class",
+    )
+    return replace(request, **changes)
+
+
+def ready(job: ReportJob) -> ReportJob:
+    hold = job_lifecycle.take(job.id, "w")
+    assert hold is not None
+    assert job_lifecycle.finish(hold, storage={"provider": "local", "key": "k"}, provenance={}, records=1)
+    return job.reload()
+
+
+def failed(job: ReportJob) -> ReportJob:
+    hold = job_lifecycle.take(job.id, "w")
+    assert hold is not None
+    assert job_lifecycle.fail(hold, Failure("internal-error", "It broke."))
+    return job.reload()
+
+
+def test_a_request_becomes_a_queued_job_with_all_that_a_worker_needs(people: People) -> None:
+    job = report_requests.create(people.owner, a_request(filename="  spring term.csv ", description=" why\x00 "))
+    assert (job.status, job.requested_by, job.department_id) == ("queued", people.owner.id, people.department.id)
+    assert (job.output.filename, job.description, job.priority_rank) == ("spring term", "why", 30)
+    assert job.provenance["scope"] == {"departmentIds": [str(people.department.id)], "classIds": []}
+    assert job.expires_at - job.scheduled_for == timedelta(days=get_settings().job_retention_days)
+    assert [event.status for event in JobEvent.objects(job_id=job.id).order_by("seq")] == ["pending", "queued"]
+
+
+def test_a_request_without_a_name_is_called_after_its_type(people: People) -> None:
+    assert report_requests.create(people.owner, a_request(name=" \n ")).name == "Enrollment summary"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"name": "x" * 10_000}, "name", "10,000 characters"),
+        ({"description": "x" * 2_001}, "description", "2,001 characters"),
+        ({"filename": "../../etc/passwd"}, "filename", "not a file name"),
+        ({"filename": ".."}, "filename", "not a file name"),
+        ({"filename": ".hidden"}, "filename", "not a file name"),
+        ({"filename": "a\u202egpj.exe"}, "filename", "not a file name"),
+        ({"filename": "x" * 151}, "filename", "151 characters"),
+        ({"report_type": "no-such"}, "report_type", "no-such"),
+        ({"format": "docx"}, "format", "docx"),
+        ({"visibility": "world"}, "visibility", "world"),
+        ({"priority": "yesterday"}, "priority", "yesterday"),
+        ({"priority": "critical"}, "priority", "may not give"),
+        ({"department_id": ObjectId("0" * 24)}, "department_id", "0" * 24),
+        ({"scheduled_for": datetime(2099, 1, 1, tzinfo=UTC)}, "scheduled_for", "more than a year"),
+        (
+            {"parameters": Parameters(filters=ReportFilters(department_ids=[ObjectId("1" * 24)]))},
+            None,
+            "1" * 24,
+        ),
+        ({"parameters": Parameters(measures=["guess"])}, "parameters.measures", "guess"),
+        (
+            {
+                "parameters": Parameters(
+                    measures=["count"],
+                    date_range=DateRange(
+                        start_date=datetime(2026, 2, 1, tzinfo=UTC), end_date=datetime(2026, 1, 1, tzinfo=UTC)
+                    ),
+                )
+            },
+            None,
+            "2026-01-01",
+        ),
+        (
+            {"parameters": Parameters(measures=["count"], as_of_job_id=ObjectId())},
+            "parameters.as_of_job_id",
+            "no report",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_is_told_under_its_field_and_nothing_is_saved(
+    people: People, changes: dict[str, Any], field: str | None, words: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        report_requests.create(people.owner, a_request(**changes))
+    assert field is None or field in caught.value.fields
+    assert words in str(caught.value)
+    assert ReportJob.objects.count() == 0
+
+
+def test_all_faults_are_told_at_once(people: People) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        report_requests.create(people.owner, a_request(name="x" * 201, format="docx", visibility="world"))
+    assert {"name", "format", "visibility"} <= set(caught.value.fields)
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "=1+1", "a/b"])
+def test_odd_names_are_kept_as_they_are(people: People, name: str) -> None:
+    assert report_requests.create(people.owner, a_request(name=name)).name == name
+
+
+def test_only_those_who_may_ask_can(people: People) -> None:
+    people.owner.roles = ["learner"]
+    with pytest.raises(ForbiddenError):
+        report_requests.create(people.owner, a_request())
+
+
+def test_a_report_is_filed_under_a_department_of_its_requester(people: People) -> None:
+    with pytest.raises(InvalidRequestError, match="do not belong to the department Physics"):
+        report_requests.create(people.owner, a_request(department_id=people.other_department.id))
+    managed = report_requests.create(people.manager, a_request(department_id=people.department.id))
+    assert managed.department_id == people.department.id
+    anywhere = report_requests.create(people.administrator, a_request(department_id=people.other_department.id))
+    assert anywhere.department_id == people.other_department.id
+
+
+def test_an_administrator_may_give_every_priority(people: People) -> None:
+    assert report_requests.usable_priorities(people.administrator)[0] == "critical"
+    assert report_requests.create(people.administrator, a_request(priority="critical")).priority_rank == 50
+    assert report_requests.usable_priorities(people.owner) == ["normal", "low", "scheduled"]
+
+
+def test_a_lookup_added_at_run_time_is_valid_at_once_and_an_inactive_one_is_not(people: People) -> None:
+    lookups.change("report-visibility", "team", is_active=False)
+    with pytest.raises(InvalidRequestError, match="team"):
+        report_requests.create(people.owner, a_request(visibility="team"))
+    lookups.add("report-visibility", "board", "The board")
+    assert report_requests.create(people.owner, a_request(visibility="board")).visibility == "board"
+
+
+def test_the_same_question_is_offered_the_job_that_answers_it(people: People) -> None:
+    first = report_requests.create(people.owner, a_request())
+    with pytest.raises(AlreadyAskedError, match="You asked for this just now") as caught:
+        report_requests.create(people.owner, a_request(name="Another name"))
+    assert caught.value.job == first
+    assert report_requests.create(people.owner, a_request(), insist=True).id != first.id
+    assert report_requests.create(people.colleague, a_request()).requested_by == people.colleague.id
+
+
+def test_a_fresh_file_answers_again_and_an_old_one_does_not(people: People) -> None:
+    first = ready(report_requests.create(people.owner, a_request()))
+    with pytest.raises(AlreadyAskedError, match="is ready"):
+        report_requests.create(people.owner, a_request())
+    first.modify(completed_at=database_clock.now() - timedelta(hours=2))
+    assert report_requests.create(people.owner, a_request()).id != first.id
+
+
+def test_another_question_or_a_failed_job_is_not_the_same(people: People) -> None:
+    failed(report_requests.create(people.owner, a_request()))
+    report_requests.create(people.owner, a_request())
+    report_requests.create(people.owner, a_request(format="json"))
+    report_requests.create(people.owner, a_request(parameters=Parameters(group_by=["course"], measures=["count"])))
+    assert ReportJob.objects.count() == 4
+
+
+def test_a_double_submit_makes_one_job(people: People) -> None:
+    made: list[ReportJob] = []
+    threads = [
+        threading.Thread(
+            target=lambda: made.append(report_requests.create(people.owner, a_request(submission_id="s1"), insist=True))
+        )
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({job.id for job in made}) == 1
+    assert ReportJob.objects.count() == 1
+    assert report_requests.create(people.colleague, a_request(submission_id="s1")).id != made[0].id
+
+
+def test_a_sixth_request_waits_until_one_of_the_five_ends(people: People) -> None:
+    found = [report_requests.create(people.owner, a_request(), insist=True) for _ in range(6)]
+    assert [job.status for job in found] == ["queued"] * 5 + ["pending"]
+    assert report_requests.create(people.colleague, a_request()).status == "queued"
+
+
+def test_a_job_for_later_is_kept_for_its_time_after_it_was_due(people: People) -> None:
+    due = database_clock.now() + timedelta(days=60)
+    job = report_requests.create(people.owner, a_request(scheduled_for=due))
+    assert job.status == "pending"
+    assert job.expires_at > due
+
+
+def test_name_and_description_can_be_changed_by_the_owner_alone(people: People) -> None:
+    job = report_requests.create(people.owner, a_request(visibility="organization"))
+    changed = report_requests.update(people.owner, job.id, name=" Spring ", description="")
+    assert (changed.name, changed.description) == ("Spring", None)
+    with pytest.raises(InvalidRequestError, match="needs a name"):
+        report_requests.update(people.owner, job.id, name=" ")
+    with pytest.raises(ForbiddenError):
+        report_requests.update(people.stranger, job.id, name="Mine")
+
+
+ACTIONS = {
+    "find": lambda actor, job: report_requests.find(actor, job.id),
+    "update": lambda actor, job: report_requests.update(actor, job.id, name="x"),
+    "share": lambda actor, job: report_requests.share(actor, job.id, "team"),
+    "cancel": lambda actor, job: report_requests.cancel(actor, job.id),
+    "retry": lambda actor, job: report_requests.retry(actor, job.id),
+    "reprioritise": lambda actor, job: report_requests.reprioritise(actor, job.id, "low"),
+    "duplicate": lambda actor, job: report_requests.duplicate(actor, job.id),
+    "sibling": lambda actor, job: report_requests.sibling(actor, job.id, "json"),
+    "delete": lambda actor, job: report_requests.delete(actor, job.id),
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_what_one_may_not_see_cannot_be_touched_and_is_not_found(people: People, action: str) -> None:
+    job = report_requests.create(people.owner, a_request())
+    for outsider in (people.colleague, people.stranger, people.other_manager):
+        with pytest.raises(NotFoundError):
+            ACTIONS[action](outsider, job)
+    assert ReportJob.objects.count() == 1
+
+
+@pytest.mark.parametrize("action", ["update", "share", "cancel", "retry", "reprioritise", "delete"])
+def test_what_one_may_only_see_cannot_be_changed(people: People, action: str) -> None:
+    job = report_requests.create(people.owner, a_request(visibility="organization"))
+    with pytest.raises(ForbiddenError):
+        ACTIONS[action](people.stranger, job)
+
+
+def test_a_manager_may_cancel_and_reprioritise_but_not_rename_or_delete(people: People) -> None:
+    job = report_requests.create(people.owner, a_request())
+    assert report_requests.reprioritise(people.manager, job.id, "low").priority_rank == 20
+    for action in ("update", "delete", "share"):
+        with pytest.raises(ForbiddenError):
+            ACTIONS[action](people.manager, job)
+    assert report_requests.cancel(people.manager, job.id, "not now").status == "cancelled"
+
+
+def test_an_ended_job_cannot_be_cancelled_or_reprioritised(people: People) -> None:
+    job = ready(report_requests.create(people.owner, a_request()))
+    with pytest.raises(IllegalTransitionError, match="is ready and cannot become cancelled"):
+        report_requests.cancel(people.owner, job.id)
+    with pytest.raises(ConflictError, match="does not wait any more"):
+        report_requests.reprioritise(people.owner, job.id, "low")
+
+
+def test_a_failed_job_can_be_retried_with_the_rows_its_requester_may_read_now(people: People) -> None:
+    job = failed(report_requests.create(people.owner, a_request()))
+    people.owner.department_ids = [people.other_department.id]
+    people.owner.save()
+    again = report_requests.retry(people.owner, job.id)
+    assert (again.status, again.error) == ("queued", None)
+    assert again.provenance["scope"]["departmentIds"] == [str(people.other_department.id)]
+    with pytest.raises(IllegalTransitionError):
+        report_requests.retry(people.owner, job.id)
+
+
+def test_a_duplicate_is_the_actors_own_private_and_within_their_scope(people: People) -> None:
+    job = report_requests.create(people.owner, a_request(visibility="organization"))
+    copy = report_requests.duplicate(people.stranger, job.id)
+    assert (copy.requested_by, copy.visibility, copy.name) == (people.stranger.id, "private", job.name)
+    assert copy.provenance["scope"]["departmentIds"] == [str(people.other_department.id)]
+    assert copy.parameters.group_by == ["class"]
+
+
+def test_a_sibling_is_made_from_the_same_data_in_another_format(people: People) -> None:
+    job = report_requests.create(people.owner, a_request())
+    with pytest.raises(ConflictError, match="not ready"):
+        report_requests.sibling(people.owner, job.id, "json")
+    ready(job)
+    sibling = report_requests.sibling(people.owner, job.id, "json")
+    assert (sibling.output.format, sibling.sibling_of, sibling.parameters.as_of_job_id) == ("json", job.id, job.id)
+    assert job.reload().parameters.as_of_job_id is None
+
+
+def test_a_deleted_job_is_gone_and_its_deletion_is_on_record(people: People) -> None:
+    job = report_requests.create(people.owner, a_request())
+    report_requests.delete(people.owner, job.id)
+    with pytest.raises(NotFoundError):
+        report_requests.find(people.owner, job.id)
+    last = JobEvent.objects(job_id=job.id).order_by("-seq").first()
+    assert (last.previous, last.status, last.user_id) == ("queued", None, people.owner.id)
+
+
+def test_a_running_job_is_cancelled_before_it_is_deleted(people: People) -> None:
+    job = report_requests.create(people.owner, a_request())
+    job_lifecycle.take(job.id, "w")
+    with pytest.raises(ConflictError, match="is being made"):
+        report_requests.delete(people.owner, job.id)
+
+
+def test_bulk_orders_reach_everything_that_matches_and_nothing_else(people: People) -> None:
+    own = [report_requests.create(people.owner, a_request(), insist=True) for _ in range(7)]
+    others = report_requests.create(people.stranger, a_request())
+    selection = queue_operations.Selection(report_types=("enrollment-summary",))
+    outcome = queue_operations.cancel_matching(people.manager, selection)
+    assert (outcome.changed, outcome.skipped, outcome.is_partial) == (7, 0, False)
+    assert {job.reload().status for job in own} == {"cancelled"}
+    assert others.reload().status == "queued"
+    assert queue_operations.retry_matching(people.administrator, selection).changed == 0
+    again = queue_operations.Selection(statuses=("cancelled",))
+    assert queue_operations.retry_matching(people.administrator, again).changed == 7
+    assert visibility.visible_jobs(people.administrator).filter(status="queued").count() == 6

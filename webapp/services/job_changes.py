@@ -1,0 +1,131 @@
+"""The expressions that changes of a job's state are made of: pure functions from facts to update pipelines.
+
+Every instant is the database's own (`$$NOW`); every text of somebody else's making is a `$literal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from webapp.documents import JobStatus
+from webapp.documents.job_event import HISTORY_KEPT
+from webapp.documents.report_job import MAX_ATTEMPTS_KEPT, RUNNING
+from webapp.settings import get_settings
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt ended badly. `message` is for people, `stack` for administrators."""
+
+    code: str
+    message: str
+    stack: str | None = None
+
+
+def text(value: str | None) -> Document:
+    """A text of somebody else's making, which must not be read as an expression."""
+    return {"$literal": value}
+
+
+def after(delay: timedelta) -> Document:
+    return {"$add": ["$$NOW", int(delay.total_seconds() * 1000)]}
+
+
+def _seconds_since(instant: str) -> Document:
+    # `$dateDiff`, because the embedded server cannot subtract a stored instant from `$$NOW`.
+    elapsed = {"$divide": [{"$dateDiff": {"startDate": instant, "endDate": "$$NOW", "unit": "millisecond"}}, 1000]}
+    return {"$cond": [{"$eq": [{"$type": instant}, "date"]}, elapsed, None]}
+
+
+def _appended(field: str, item: Document, keep: int) -> Document:
+    listed = {"$cond": [{"$isArray": f"${field}"}, f"${field}", []]}
+    return {"$slice": [{"$concatArrays": [listed, [item]]}, -keep]}
+
+
+def attempt(outcome: str, failure: Failure | None = None) -> Document:
+    """The line that an ended attempt leaves behind."""
+    return _appended(
+        "attempts",
+        {
+            "fence": "$lease.fence",
+            "workerId": "$lease.workerId",
+            "startedAt": "$startedAt",
+            "endedAt": "$$NOW",
+            "outcome": outcome,
+            "code": text(failure.code if failure else None),
+            "message": text(failure.message if failure else None),
+        },
+        MAX_ATTEMPTS_KEPT,
+    )
+
+
+def transition(
+    wanted: JobStatus,
+    *,
+    why: str,
+    user_id: ObjectId | None = None,
+    worker_id: str | None = None,
+    code: str | None = None,
+    sets: Mapping[str, Any] | None = None,
+    unsets: Sequence[str] = (),
+) -> list[Document]:
+    """The pipeline of one transition: the state, its line in the history, and what else changes with it."""
+    event: Document = {
+        "seq": {"$add": [{"$ifNull": ["$eventCount", 0]}, 1]},
+        "from": "$status",
+        "to": wanted.value,
+        "at": "$$NOW",
+        "userId": user_id,
+        "workerId": worker_id,
+        "why": text(why),
+        "code": text(code),
+    }
+    if wanted is JobStatus.PROCESSING:
+        event["fence"] = {"$add": [{"$ifNull": ["$lease.fence", 0]}, 1]}
+        event["waitSeconds"] = _seconds_since("$scheduledFor")
+    else:
+        event["fence"] = "$lease.fence"
+        event["runSeconds"] = {
+            "$cond": [{"$in": ["$status", [state.value for state in RUNNING]]}, _seconds_since("$startedAt"), None]
+        }
+    pipeline: list[Document] = [
+        {
+            "$set": {
+                "status": wanted.value,
+                "updatedAt": "$$NOW",
+                "eventCount": event["seq"],
+                "history": _appended("history", event, HISTORY_KEPT),
+                **(sets or {}),
+            }
+        }
+    ]
+    if unsets:
+        pipeline.append({"$unset": list(unsets)})
+    return pipeline
+
+
+def literal(value: Any) -> Any:
+    return {"$literal": value}
+
+
+def error_of(failure: Failure, *, retry: bool = False) -> Document:
+    count: Any = {"$ifNull": ["$error.retryCount", 0]}
+    return {
+        "code": text(failure.code),
+        "message": text(failure.message),
+        "stack": text(failure.stack),
+        "retryCount": {"$add": [count, 1]} if retry else count,
+        "lastRetryAt": "$$NOW" if retry else {"$ifNull": ["$error.lastRetryAt", None]},
+    }
+
+
+def ended_with(error: Document) -> Document:
+    keep_until = after(timedelta(days=get_settings().job_retention_days))
+    return {"error": error, "completedAt": "$$NOW", "expiresAt": {"$max": ["$expiresAt", keep_until]}}
