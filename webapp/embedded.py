@@ -117,7 +117,7 @@ def is_running(settings: Settings) -> bool:
 
 
 def _start(home: Path, *, preferred_port: int) -> EmbeddedServer:
-    kind, command = _command()
+    kind = _kind()
     data = home / "database" / kind
     data.mkdir(parents=True, exist_ok=True)
     for port in (preferred_port, 0):
@@ -127,7 +127,7 @@ def _start(home: Path, *, preferred_port: int) -> EmbeddedServer:
         with _log_path(home).open("ab") as log:
             # A session of its own: Ctrl-C in the terminal must stop web and worker first, and the database last.
             process = subprocess.Popen(
-                [*command(port, data)],
+                _command(kind, port, data),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -146,32 +146,24 @@ def _start(home: Path, *, preferred_port: int) -> EmbeddedServer:
     )
 
 
-def _command() -> tuple[str, type[MongodCommand] | type[SecantusCommand]]:
+def _kind() -> str:
     if shutil.which("mongod"):
-        return "mongod", MongodCommand
-    if SecantusCommand.path().exists():
-        return "secantus", SecantusCommand
+        return "mongod"
+    if _secantus_path().exists():
+        return "secantus"
     raise DatabaseUnavailableError("There is no database: REPORTDESK_MONGODB_URI is not set, and no server to embed.")
 
 
-class MongodCommand(tuple[str, ...]):
-    """A standalone mongod."""
-
-    def __new__(cls, port: int, data: Path) -> MongodCommand:
-        words = ("mongod", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data), "--quiet")
-        return super().__new__(cls, words)
+def _secantus_path() -> Path:
+    """SecantusDB's command, in the virtual environment that runs this program."""
+    return Path(sys.executable).parent / "secantusd-py"
 
 
-class SecantusCommand(tuple[str, ...]):
-    """SecantusDB, from the virtual environment that runs this program."""
-
-    @staticmethod
-    def path() -> Path:
-        return Path(sys.executable).parent / "secantusd-py"
-
-    def __new__(cls, port: int, data: Path) -> SecantusCommand:
-        words = (str(cls.path()), "--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data))
-        return super().__new__(cls, (*words, "--cache-size", "512M", "--log-level", "WARNING"))
+def _command(kind: str, port: int, data: Path) -> list[str]:
+    if kind == "mongod":
+        return ["mongod", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data), "--quiet"]
+    listen = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data)]
+    return [str(_secantus_path()), *listen, "--cache-size", "512M", "--log-level", "WARNING"]
 
 
 def _answers(uri: str, *, within_seconds: float, process: subprocess.Popen[bytes] | None = None) -> bool:

@@ -51,6 +51,9 @@ def work(context: Context) -> Outcome:
     context.require_hold()
     note(context, "published")
     key = f"reports/{context.job.id}/{context.assignment.fence}/report.csv"
+    path = stored(get_settings().home, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x", encoding="ascii")
     return Outcome(
         storage={"provider": "local", "key": key, "sizeBytes": 1, "sha256": "0" * 64, "mimeType": "text/csv"},
         provenance={"software": "test", "$odd": "a name that is no operator"},
@@ -66,6 +69,10 @@ def note(context: Context, what: str) -> None:
     descriptor = os.open(home / what, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.write(descriptor, line.encode())
     os.close(descriptor)
+
+
+def stored(home: Path, key: str) -> Path:
+    return home / "storage" / key
 
 
 def noted(home: Path, what: str) -> list[tuple[str, int, int]]:

@@ -24,13 +24,12 @@ from webapp.worker.assignment import (
     StageEntered,
 )
 
-_PRELOADED = ["webapp.worker.child", "webapp.worker.execution"]
 
-
-def fork_server() -> ForkServerContext:
-    """The context that children are forked from; the server starts with the first child and stays."""
+def fork_server(run_job: RunJob) -> ForkServerContext:
+    """The context that children are forked from. Its server starts with the first child, imports what `run_job` needs
+    once, and stays."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload([child.__name__, run_job.__module__])
     return context
 
 
@@ -38,7 +37,7 @@ class ChildProcess:
     """One running child."""
 
     def __init__(self, assignment: Assignment, run_job: RunJob) -> None:
-        context = fork_server()
+        context = fork_server(run_job)
         self.assignment = assignment
         self.messages = Messages()
         self.started_at = time.monotonic()

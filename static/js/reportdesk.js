@@ -1,0 +1,166 @@
+// Small things a page does itself. Everything works without them, only less comfortably.
+(() => {
+  "use strict";
+
+  const token = () => document.querySelector('meta[name="csrf-token"]')?.content;
+
+  // htmx requests that change something carry the CSRF token.
+  document.addEventListener("htmx:config:request", (event) => {
+    const request = event.detail.ctx.request;
+    if (!/^(GET|HEAD|OPTIONS)$/i.test(request.method)) request.headers["X-CSRFToken"] = token();
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-theme-toggle]")) window.reportdeskTheme.toggle();
+    event.target.closest("[data-dismiss]")?.closest(".alert")?.remove();
+    // One menu at a time; a click elsewhere closes it.
+    for (const menu of document.querySelectorAll("details.menu[open], details.confirm[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+    const copy = event.target.closest("[data-copy]");
+    if (copy) copyText(copy);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const menu = event.target.closest?.("details.menu[open], details.confirm[open]");
+      if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+    }
+    // "/" goes to the search field, as in most consoles, except while one is typing.
+    if (event.key === "/" && !event.target.closest("input, textarea, select, [contenteditable]")) {
+      const search = document.querySelector("[data-search]");
+      if (search) { event.preventDefault(); search.focus(); }
+    }
+  });
+
+  function say(text) {
+    const announcer = document.getElementById("announcer");
+    if (announcer && announcer.textContent !== text) announcer.textContent = text;
+  }
+
+  async function copyText(button) {
+    const text = button.dataset.copy || location.href;
+    try {
+      await navigator.clipboard.writeText(new URL(text, location.href).href);
+      say(button.dataset.copied);
+      const label = button.querySelector("[data-copy-label]") ?? button;
+      const before = label.textContent;
+      label.textContent = button.dataset.copied;
+      setTimeout(() => { label.textContent = before; }, 2000);
+    } catch {
+      prompt(button.dataset.copyByHand ?? "", new URL(text, location.href).href);
+    }
+  }
+
+  // The first error of a form that came back, or the message that explains it.
+  function focusFirstError() {
+    const target = document.querySelector("[aria-invalid='true'], .is-invalid") ?? document.querySelector("[data-focus]");
+    if (!target) return;
+    target.closest("details:not([open])")?.setAttribute("open", "");
+    (target.tomselect ?? target).focus();
+  }
+
+  // A form is sent once: a second click while the first is on its way does nothing.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 5000);
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
+  // --- a report that is being made: title, icon and a notification tell when it is done -----------------------------
+  const watched = { state: null };
+  function watch() {
+    const live = document.querySelector("[data-live-state]");
+    if (!live) return;
+    const { liveState: state, liveKind: kind, liveTitle: title, liveSay: words } = live.dataset;
+    if (words) say(words);
+    if (title) document.title = title;
+    const icon = document.getElementById("favicon");
+    if (icon && kind === "done") icon.href = icon.dataset.done;
+    if (icon && kind === "failed") icon.href = icon.dataset.failed;
+    if (watched.state && watched.state !== state && kind !== "busy") notify(live.dataset.liveNotice);
+    watched.state = state;
+  }
+  function notify(text) {
+    if (document.visibilityState === "visible" || !("Notification" in window)) return;
+    if (Notification.permission === "granted" && text) new Notification(text);
+  }
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-notify]");
+    if (!button) return;
+    const answer = await Notification.requestPermission();
+    button.textContent = answer === "granted" ? button.dataset.yes : button.dataset.no;
+    button.disabled = true;
+  });
+  function offerNotifications() {
+    for (const button of document.querySelectorAll("[data-notify]")) {
+      button.hidden = !("Notification" in window) || Notification.permission !== "default";
+    }
+  }
+
+  // --- lists: selection ---------------------------------------------------------------------------------------------
+  function selection(form) {
+    const boxes = [...form.querySelectorAll("input[name=id]")];
+    const chosen = boxes.filter((box) => box.checked).length;
+    const every = form.querySelector("[data-select-page]");
+    if (every) {
+      every.checked = chosen > 0 && chosen === boxes.length;
+      every.indeterminate = chosen > 0 && chosen < boxes.length;
+    }
+    const matching = form.querySelector("input[name=all_matching]");
+    if (matching && chosen < boxes.length) matching.checked = false;
+    const bar = form.querySelector("[data-bulk]");
+    if (!bar) return;
+    bar.hidden = chosen === 0;
+    const offer = bar.querySelector("[data-offer-all]");
+    if (offer) offer.hidden = !(boxes.length && chosen === boxes.length);
+    const count = bar.querySelector("[data-count]");
+    if (count) count.textContent = matching?.checked ? count.dataset.all : count.dataset.some.replace("#", chosen);
+  }
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-list]");
+    if (!form) return;
+    if (event.target.matches("[data-select-page]")) {
+      for (const box of form.querySelectorAll("input[name=id]")) box.checked = event.target.checked;
+    }
+    selection(form);
+  });
+
+  // --- the result table: sorting what is already on the page --------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".th-button");
+    if (!button) return;
+    const header = button.closest("th");
+    const table = header.closest("table");
+    const column = [...header.parentNode.children].indexOf(header);
+    const down = header.getAttribute("aria-sort") === "ascending";
+    for (const other of header.parentNode.children) other.removeAttribute("aria-sort");
+    header.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const body = table.tBodies[0];
+    const rows = [...body.rows].map((row) => [row, row.cells[column].dataset.raw ?? row.cells[column].textContent]);
+    const numeric = header.dataset.numeric === "yes";
+    const collator = new Intl.Collator(document.documentElement.lang, { numeric: true });
+    // Empty cells stay at the end in both directions: they are no smallest value.
+    rows.sort(([, a], [, b]) => {
+      if (a === "" || b === "") return (a === "") - (b === "");
+      const order = numeric ? a - b : collator.compare(a, b);
+      return down ? -order : order;
+    });
+    body.append(...rows.map(([row]) => row));
+    say(header.dataset[down ? "sayDown" : "sayUp"] ?? "");
+  });
+
+  function ready(root) {
+    watch();
+    offerNotifications();
+    for (const form of document.querySelectorAll("form[data-list]")) selection(form);
+    window.reportdeskAsk?.(root);
+  }
+  document.addEventListener("DOMContentLoaded", () => { ready(document); focusFirstError(); });
+  document.addEventListener("htmx:after:swap", () => ready(document));
+})();

@@ -1,0 +1,47 @@
+"""The short form of every fault; `make faults` runs the long one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.faults import scenarios
+from tests.faults.world import World, workers
+from tests.worker.conftest import SHORT_TIMES
+from webapp.settings import get_settings
+
+pytestmark = pytest.mark.slow
+
+SHORT: list[tuple[Callable[[World, int], list[str]], int, dict[str, str]]] = [
+    (scenarios.each_once, 40, {}),
+    (scenarios.kills, 6, {}),
+    (scenarios.stopped_workers, 2, {}),
+    (scenarios.wrong_clocks, 4, {}),
+    (scenarios.bad_jobs, 1, {"JOB_TIME_LIMIT_SECONDS": "3", "JOB_MEMORY_LIMIT_MB": "400"}),
+    (scenarios.shutdowns, 2, {"SHUTDOWN_GRACE_SECONDS": "2"}),
+    (scenarios.cancels, 4, {}),
+    (scenarios.fairness, 15, {}),
+]
+
+
+@pytest.fixture
+def world(database: Any, database_name: str, mongo: str, home: Any) -> Iterator[World]:
+    with workers(World(mongo, home, {"REPORTDESK_MONGODB_DATABASE": database_name})) as made:
+        yield made
+
+
+@pytest.mark.parametrize(("scenario", "scale", "times"), SHORT, ids=[each[0].__name__ for each in SHORT])
+def test_the_queue_withstands(
+    world: World,
+    settings_env: pytest.MonkeyPatch,
+    scenario: Callable[[World, int], list[str]],
+    scale: int,
+    times: dict[str, str],
+) -> None:
+    for name, value in {**SHORT_TIMES, **times}.items():
+        settings_env.setenv(f"REPORTDESK_{name}", value)
+    get_settings.cache_clear()
+    for line in scenario(world, scale):
+        print(line)

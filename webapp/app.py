@@ -1,0 +1,66 @@
+"""The web application: settings, database, security and pages, wired together once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webapp import documents, embedded
+from webapp.settings import Settings, get_settings
+from webapp.web import access, assets, error_pages, formatting, health, languages, security_headers
+from webapp.web.api.views import api
+from webapp.web.auth.views import auth
+from webapp.web.department.views import department
+from webapp.web.home.views import home
+from webapp.web.jobs.views import jobs
+
+ROOT = Path(__file__).resolve().parent.parent
+#: A form is small; an upload says so itself (`request.max_content_length` in its view).
+LARGEST_FORM_BYTES = 2 * 1024 * 1024
+BLUEPRINTS = (auth, home, jobs, department, api)
+
+
+def create_app(settings: Settings | None = None, *, connect: bool = True) -> Flask:
+    """The WSGI application. Connects to the database (starting the embedded one where none is set).
+
+    `connect=False` leaves the connection to the caller: tests have theirs already.
+    """
+    settings = settings or get_settings()
+    if connect:
+        documents.connect(embedded.ensure_running(settings), settings.mongodb_database)
+    app = Flask("reportdesk", root_path=str(ROOT), template_folder="templates", static_folder=None)
+    app.config.update(
+        SECRET_KEY=settings.session_key,
+        SESSION_COOKIE_NAME="reportdesk",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        REMEMBER_COOKIE_HTTPONLY=True,
+        REMEMBER_COOKIE_SAMESITE="Lax",
+        REMEMBER_COOKIE_SECURE=settings.secure_cookies,
+        MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
+        MAX_FORM_PARTS=5_000,
+        # A token lives as long as its session: a form left open over lunch must still work.
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=settings.secure_cookies,
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    languages.register(app, settings)
+    # Before CSRF: a session that has ended must lead to the sign-in page, with what was typed, not to an error.
+    access.register(app)
+    CSRFProtect(app)
+    formatting.register(app, settings)
+    security_headers.register(app, settings)
+    error_pages.register(app)
+    health.register(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    assets.register(app, ROOT / "static", settings.home / "cache")
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app

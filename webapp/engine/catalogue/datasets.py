@@ -1,0 +1,199 @@
+"""The kinds of rows a report can be about."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import ibis
+
+from webapp.engine.catalogue import measures
+from webapp.engine.catalogue.dimensions import TIME_BUCKETS
+from webapp.engine.catalogue.measures import seconds_between
+from webapp.engine.declarations import Dataset, Field, Measure, Table, Unit, Value
+
+EXPIRING_WITHIN = timedelta(days=90)
+
+_CLASS_DIMENSIONS = ("department", "department-tree", "program", "course", "class", "term", "instructor")
+
+
+def _field(key: str, label: str, unit: Unit, column: str | None = None, definition: str = "") -> Field:
+    name = column or key.replace("-", "_")
+    return Field(key, label, unit, lambda table: table[name], definition)
+
+
+def _fields(*fields: Field) -> dict[str, Field]:
+    return {field.key: field for field in fields}
+
+
+def _by_key(found: tuple[Measure, ...]) -> dict[str, Measure]:
+    return {measure.key: measure for measure in found}
+
+
+SCORE = _field("score", "Score", Unit.SCORE)
+PASSED = _field("passed", "Passed", Unit.FLAG)
+DURATION = _field("duration", "Recorded time", Unit.SECONDS)
+ATTEMPT = _field("attempt", "Attempt", Unit.COUNT)
+
+
+def _dates(**dates: str) -> dict[str, str]:
+    return {key.replace("_", "-"): column for key, column in dates.items()}
+
+
+ENROLLMENTS = Dataset(
+    key="enrollments",
+    label="Enrollments",
+    table="enrollments",
+    dates=_dates(
+        enrolled_at="enrolled_at", started_at="started_at", completed_at="completed_at", withdrawn_at="withdrawn_at"
+    ),
+    dimensions=(*_CLASS_DIMENSIONS, "learner", "enrollment", "status", "completion-status", "grade-range", *TIME_BUCKETS),
+    fields=_fields(
+        SCORE,
+        PASSED,
+        _field("enrolled-at", "Enrolled", Unit.INSTANT),
+        _field("started-at", "Started", Unit.INSTANT),
+        _field("completed-at", "Completed", Unit.INSTANT),
+        _field("withdrawn-at", "Withdrawn", Unit.INSTANT),
+        Field(
+            "time-to-complete",
+            "Time to complete",
+            Unit.SECONDS,
+            lambda table: seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
+            "From the start (from enrolling, where no start is known) to completion.",
+        ),
+    ),
+    measures=_by_key(measures.ENROLLMENT_MEASURES),
+)
+
+ACTIVITY = Dataset(
+    key="activity",
+    label="Activity",
+    table="learningevents",
+    dates=_dates(timestamp="timestamp"),
+    dimensions=(*_CLASS_DIMENSIONS, "learner", "content", "activity", "content-type", "event-type", *TIME_BUCKETS),
+    fields=_fields(SCORE, PASSED, DURATION, _field("timestamp", "Time", Unit.INSTANT), _field("verb", "Verb", Unit.TEXT)),
+    measures=_by_key(measures.ACTIVITY_MEASURES),
+    has_data=True,
+)
+
+ASSESSMENTS = Dataset(
+    key="assessments",
+    label="Assessment results",
+    table="assessmentresults",
+    dates=_dates(submitted_at="submitted_at", graded_at="graded_at"),
+    dimensions=(
+        *_CLASS_DIMENSIONS,
+        *("learner", "content", "assessment", "content-type", "status", "grade-range"),
+        *TIME_BUCKETS,
+    ),
+    fields=_fields(
+        SCORE,
+        PASSED,
+        DURATION,
+        ATTEMPT,
+        _field("submitted-at", "Submitted", Unit.INSTANT),
+        _field("graded-at", "Graded", Unit.INSTANT),
+    ),
+    measures=_by_key(measures.ASSESSMENT_MEASURES),
+)
+
+SCORM_ATTEMPTS = Dataset(
+    key="scorm-attempts",
+    label="SCORM attempts",
+    table="scormattempts",
+    dates=_dates(started_at="started_at", completed_at="completed_at"),
+    dimensions=(
+        *_CLASS_DIMENSIONS,
+        *("learner", "content", "activity", "content-type", "scorm-attempt", "status", "grade-range"),
+        *TIME_BUCKETS,
+    ),
+    fields=_fields(
+        SCORE,
+        PASSED,
+        DURATION,
+        ATTEMPT,
+        _field("started-at", "Started", Unit.INSTANT),
+        _field("completed-at", "Completed", Unit.INSTANT),
+    ),
+    measures=_by_key(measures.SCORM_MEASURES),
+)
+
+
+def _certificate_status(certificate: Table) -> Value:
+    """valid, expiring (within 90 days), expired or revoked, at the moment of the report."""
+    soon = certificate.moment + ibis.interval(days=EXPIRING_WITHIN.days)
+    return ibis.cases(
+        (certificate.revoked_at <= certificate.moment, "revoked"),
+        (certificate.expires_at <= certificate.moment, "expired"),
+        (certificate.expires_at <= soon, "expiring"),
+        else_="valid",
+    )
+
+
+def _prepare_certificates(tables: dict[str, Table]) -> Table:
+    return tables["certificates"].mutate(status=_certificate_status)
+
+
+CERTIFICATES = Dataset(
+    key="certificates",
+    label="Certificates",
+    table="certificates",
+    dates=_dates(issued_at="issued_at", expires_at="expires_at", revoked_at="revoked_at"),
+    dimensions=(*_CLASS_DIMENSIONS, "learner", "certificate", "status", *TIME_BUCKETS),
+    fields=_fields(
+        _field("name", "Certificate", Unit.TEXT),
+        _field("issued-at", "Issued", Unit.INSTANT),
+        _field("expires-at", "Expires", Unit.INSTANT),
+        _field("revoked-at", "Revoked", Unit.INSTANT),
+    ),
+    measures=_by_key(measures.CERTIFICATE_MEASURES),
+    prepare=_prepare_certificates,
+    has_moment=True,
+)
+
+
+def _prepare_classes(tables: dict[str, Table]) -> Table:
+    """Classes, each once for every enrollment in it and at least once; `is_class` marks the one to count."""
+    enrollments = tables["enrollments"]
+    sizes = enrollments.group_by("class_id").aggregate(
+        enrollments=enrollments.count(),
+        learners=enrollments.learner_id.nunique(),
+        completed=(enrollments.status == "completed").fill_null(False).ifelse(1, 0).sum(),
+        withdrawn=(enrollments.status == "withdrawn").fill_null(False).ifelse(1, 0).sum(),
+    )
+    classes = tables["classes"]
+    sized = classes.left_join(sizes, classes.id == sizes.class_id).drop("class_id")
+    numbers: dict[str, Any] = {
+        name: sized[name].fill_null(0) for name in ("enrollments", "learners", "completed", "withdrawn")
+    }
+    sized = sized.mutate(**numbers)
+    places = enrollments.select(place_id="id", place_class="class_id", learner_id="learner_id")
+    rows = sized.left_join(places, sized.id == places.place_class)
+    first = ibis.row_number().over(group_by=rows.id, order_by=rows.place_id) == 0
+    return rows.mutate(class_id=rows.id, is_class=first)
+
+
+CLASSES = Dataset(
+    key="classes",
+    label="Classes",
+    table="classes",
+    dates=_dates(starts_at="starts_at", ends_at="ends_at"),
+    dimensions=(*_CLASS_DIMENSIONS, *TIME_BUCKETS),
+    fields=_fields(
+        _field("enrollments", "Enrollments", Unit.COUNT),
+        _field("learners", "Learners", Unit.COUNT, definition="Different learners of one class."),
+        _field("completed", "Completed", Unit.COUNT),
+        _field("withdrawn", "Withdrawn", Unit.COUNT),
+        _field("learner", "Learners", Unit.TEXT, "learner_id"),
+        _field("starts-at", "Starts", Unit.INSTANT),
+        _field("ends-at", "Ends", Unit.INSTANT),
+    ),
+    measures=_by_key(measures.CLASS_MEASURES),
+    needs=("enrollments",),
+    prepare=_prepare_classes,
+)
+
+DATASETS: dict[str, Dataset] = {
+    dataset.key: dataset for dataset in (ENROLLMENTS, ACTIVITY, ASSESSMENTS, SCORM_ATTEMPTS, CERTIFICATES, CLASSES)
+}

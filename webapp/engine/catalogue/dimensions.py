@@ -1,0 +1,91 @@
+"""What can be grouped by: entities, attributes of them, values of a row, and time buckets.
+
+An empty or dangling reference groups under an empty key; no row is ever dropped for it.
+"""
+
+from __future__ import annotations
+
+import ibis
+
+from webapp.engine.declarations import Dimension, Entity, Table, Value
+
+
+def _code_or_name(entity: Table) -> Value:
+    return ibis.coalesce(_filled(entity.code), entity.name, entity.id)
+
+
+def _name(entity: Table) -> Value:
+    return ibis.coalesce(_filled(entity.name), entity.id)
+
+
+def _filled(text: Value) -> Value:
+    return text.nullif("")
+
+
+ENTITIES: dict[str, Entity] = {
+    "department": Entity("departments", _name),
+    "program": Entity("programs", _name),
+    "course": Entity("courses", _name),
+    "class": Entity("classes", _code_or_name),
+    "content": Entity("contents", _name),
+    "learner": Entity("users", _name, lambda user: user.external_id, "Learner number"),
+    "instructor": Entity("users", _name),
+}
+
+GRADE_RANGES = (90, 80, 70, 60, 50, 40)
+
+
+def grade_range(score: Value) -> Value:
+    """“90–100”, “80–89” … “0–39”; empty without a score. A score between two ranges (89.5) belongs to the lower."""
+    cases = [
+        (score >= low, f"{low}–{100 if low == GRADE_RANGES[0] else low + 9}") for low in GRADE_RANGES
+    ]
+    return ibis.cases(*cases, (score.notnull(), f"0–{GRADE_RANGES[-1] - 1}"))
+
+
+def _completion_status(enrollment: Table) -> Value:
+    """Where an enrollment stands, in four words."""
+    return ibis.cases(
+        (enrollment.status == "completed", "completed"),
+        (enrollment.status.isin(["failed", "withdrawn", "expired"]), "not completed"),
+        (enrollment.status == "in-progress", "in progress"),
+        (enrollment.status == "not-started", "not started"),
+    )
+
+
+def _own(table: Table) -> Value:
+    return ibis.coalesce(_filled(table.external_id), table.id)
+
+
+_DIMENSIONS = [
+    Dimension("department", "Department", entity="department", column="department_id"),
+    Dimension(
+        "department-tree", "Department and above", entity="department", column="department_id", many="department-tree"
+    ),
+    Dimension("program", "Program", entity="program", column="program_id"),
+    Dimension("course", "Course", entity="course", column="course_id"),
+    Dimension("class", "Class", entity="class", column="class_id"),
+    Dimension("learner", "Learner", entity="learner", column="learner_id"),
+    Dimension("content", "Content", entity="content", column="content_id"),
+    Dimension("activity", "Activity", entity="content", column="content_id"),
+    Dimension("assessment", "Assessment", entity="content", column="content_id"),
+    Dimension("content-type", "Content type", entity="content", column="content_id", attribute="content_type"),
+    Dimension("term", "Term", entity="class", column="class_id", attribute="term"),
+    Dimension("instructor", "Instructor", entity="instructor", column="class_id", many="instructor"),
+    Dimension("enrollment", "Enrollment", value=_own),
+    Dimension("scorm-attempt", "SCORM attempt", value=_own),
+    Dimension("certificate", "Certificate", value=lambda table: ibis.coalesce(_filled(table.name), _own(table))),
+    Dimension("event-type", "Event", value=lambda table: table.event_type),
+    Dimension("status", "Status", value=lambda table: table.status),
+    Dimension("completion-status", "Completion", value=_completion_status),
+    Dimension("grade-range", "Grade range", value=lambda table: grade_range(table.score)),
+    Dimension("hour", "Hour", time="hour"),
+    Dimension("day", "Day", time="day"),
+    Dimension("week", "Week", time="week"),
+    Dimension("month", "Month", time="month"),
+    Dimension("quarter", "Quarter", time="quarter"),
+    Dimension("year", "Year", time="year"),
+]
+
+DIMENSIONS: dict[str, Dimension] = {dimension.key: dimension for dimension in _DIMENSIONS}
+TIME_BUCKETS = tuple(dimension.key for dimension in _DIMENSIONS if dimension.time)

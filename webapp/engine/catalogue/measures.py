@@ -1,0 +1,273 @@
+"""What can be counted. A group without values has an empty result, never 0, except where rows are counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import ibis
+
+from webapp.engine.declarations import Measure, Table, Unit, Value
+
+
+@ibis.udf.agg.builtin(name="favg")
+def _exact_mean(value: float) -> float:  # type: ignore[empty-body]
+    """Mean with a compensated sum: the same to the last digits in whatever order the threads add."""
+
+
+@ibis.udf.agg.builtin(name="fsum")
+def _exact_sum(value: float) -> float:  # type: ignore[empty-body]
+    """Compensated sum."""
+
+
+def mean(value: Value) -> Value:
+    return _exact_mean(value.cast("float64"))
+
+
+def share(part: Value, whole: Value) -> Value:
+    """How many of the rows where `whole` holds are ones where `part` does; empty when there are none."""
+    hits = (part & whole).ifelse(1, 0).sum()
+    return hits.cast("float64") / whole.ifelse(1, 0).sum().nullif(0).cast("float64")
+
+
+def seconds_between(start: Value, end: Value) -> Value:
+    return (end.cast("timestamp").epoch_seconds() - start.cast("timestamp").epoch_seconds()).cast("float64")
+
+
+def _everything(table: Table) -> Value:
+    return table.id.notnull()
+
+
+def _study_time(table: Table, _: Any) -> Value:
+    return _exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
+
+
+COUNT = Measure("count", "Count", Unit.COUNT, "Number of rows.", lambda table, _: table.count(), zero_if_empty=True)
+COUNT_DISTINCT = Measure(
+    "count-distinct",
+    "Distinct",
+    Unit.COUNT,
+    "Number of different values, empty ones left out.",
+    lambda _, value: value.nunique(),
+    requires_field=True,
+    zero_if_empty=True,
+)
+SUM = Measure(
+    "sum", "Sum", None, "Sum of the values; empty without any.", lambda _, value: _exact_sum(value), requires_field=True
+)
+AVERAGE = Measure(
+    "average",
+    "Average",
+    None,
+    "Arithmetic mean of the values, empty ones left out.",
+    lambda _, value: mean(value),
+    requires_field=True,
+)
+MEDIAN = Measure(
+    "median",
+    "Median",
+    None,
+    "The middle value, or the mean of the two middle ones; empty ones left out.",
+    lambda _, value: value.median(),
+    requires_field=True,
+)
+MINIMUM = Measure("min", "Minimum", None, "The smallest value.", lambda _, value: value.min(), requires_field=True)
+MAXIMUM = Measure("max", "Maximum", None, "The largest value.", lambda _, value: value.max(), requires_field=True)
+STD_DEV = Measure(
+    "std-dev",
+    "Standard deviation",
+    None,
+    "Sample standard deviation (n − 1); empty below two values.",
+    lambda _, value: value.std(how="sample"),
+    requires_field=True,
+)
+VARIANCE = Measure(
+    "variance",
+    "Variance",
+    Unit.NUMBER,
+    "Sample variance (n − 1), in squared units; empty below two values.",
+    lambda _, value: value.var(how="sample"),
+    requires_field=True,
+)
+AVG_SCORE = Measure(
+    "avg-score",
+    "Average score",
+    Unit.SCORE,
+    "Mean of the scores, 0–100; rows without a score are left out.",
+    lambda table, _: mean(table.score),
+)
+
+GENERAL = (COUNT, COUNT_DISTINCT, SUM, AVERAGE, MEDIAN, MINIMUM, MAXIMUM, STD_DEV, VARIANCE)
+#: Those a run-time measure may build on.
+AGGREGATES: dict[str, Measure] = {measure.key: measure for measure in GENERAL}
+
+
+def _outcome(enrollment: Table) -> Value:
+    return enrollment.status.isin(["completed", "failed"]).fill_null(False)
+
+
+def _is(status: str) -> Any:
+    return lambda table: (table.status == status).fill_null(False)
+
+
+ENROLLMENT_MEASURES = (
+    *GENERAL,
+    AVG_SCORE,
+    Measure(
+        "completion-rate",
+        "Completion rate",
+        Unit.RATIO,
+        "Completed / all enrollments, withdrawals included.",
+        lambda table, _: share(_is("completed")(table), _everything(table)),
+    ),
+    Measure(
+        "pass-rate",
+        "Pass rate",
+        Unit.RATIO,
+        "Completed / enrollments that ended completed or failed; empty while none has.",
+        lambda table, _: share(_is("completed")(table), _outcome(table)),
+    ),
+    Measure(
+        "fail-rate",
+        "Fail rate",
+        Unit.RATIO,
+        "Failed / all enrollments, withdrawals included.",
+        lambda table, _: share(_is("failed")(table), _everything(table)),
+    ),
+    Measure(
+        "dropout-rate",
+        "Dropout rate",
+        Unit.RATIO,
+        "Withdrawn / all enrollments.",
+        lambda table, _: share(_is("withdrawn")(table), _everything(table)),
+    ),
+    Measure(
+        "retention-rate",
+        "Retention rate",
+        Unit.RATIO,
+        "Enrollments not withdrawn / all enrollments.",
+        lambda table, _: share(~_is("withdrawn")(table), _everything(table)),
+    ),
+    Measure(
+        "engagement-rate",
+        "Engagement rate",
+        Unit.RATIO,
+        "Learners with at least one event, in the class they enrolled in and within the report's dates / "
+        "learners enrolled.",
+        lambda table, _: table.learner_id.nunique(where=table.is_engaged).cast("float64")
+        / table.learner_id.nunique().nullif(0).cast("float64"),
+    ),
+    Measure(
+        "avg-time-to-complete",
+        "Average time to complete",
+        Unit.SECONDS,
+        "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments completed.",
+        lambda table, _: mean(
+            _is("completed")(table).ifelse(
+                seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
+                ibis.null("float64"),
+            )
+        ),
+    ),
+)
+
+ACTIVITY_MEASURES = (
+    *GENERAL,
+    AVG_SCORE,
+    replace(COUNT, key="event-count", label="Events", definition="Number of learning events."),
+    Measure(
+        "avg-study-time",
+        "Average study time",
+        Unit.SECONDS,
+        "Recorded time / learners with recorded time.",
+        _study_time,
+    ),
+    Measure(
+        "engagement-rate",
+        "Engagement rate",
+        Unit.RATIO,
+        "Learners with at least one of these events in a class they are enrolled in / learners enrolled in the same "
+        "department, program, course or class, whatever the dates.",
+        lambda table, _: table.learner_id.nunique(where=table.is_enrolled),
+    ),
+)
+
+
+def _judged(table: Table) -> Value:
+    return table.passed.notnull()
+
+
+ASSESSMENT_MEASURES = (
+    *GENERAL,
+    AVG_SCORE,
+    Measure(
+        "pass-rate",
+        "Pass rate",
+        Unit.RATIO,
+        "Passed / results judged passed or failed; empty where none was judged.",
+        lambda table, _: share(table.passed.fill_null(False), _judged(table)),
+    ),
+    Measure(
+        "fail-rate",
+        "Fail rate",
+        Unit.RATIO,
+        "Failed / results judged passed or failed; empty where none was judged.",
+        lambda table, _: share(~table.passed.fill_null(True), _judged(table)),
+    ),
+)
+
+
+def _scorm_passed(table: Table) -> Value:
+    return ibis.coalesce(table.passed, _scorm_verdict(table) & (table.status == "passed").fill_null(False))
+
+
+def _scorm_verdict(table: Table) -> Value:
+    return table.passed.notnull() | table.status.isin(["passed", "failed"]).fill_null(False)
+
+
+SCORM_MEASURES = (
+    *GENERAL,
+    AVG_SCORE,
+    Measure(
+        "completion-rate",
+        "Completion rate",
+        Unit.RATIO,
+        "Attempts completed or passed / all attempts.",
+        lambda table, _: share(table.status.isin(["completed", "passed"]).fill_null(False), _everything(table)),
+    ),
+    Measure(
+        "pass-rate",
+        "Pass rate",
+        Unit.RATIO,
+        "Passed / attempts judged passed or failed; empty where none was judged.",
+        lambda table, _: share(_scorm_passed(table), _scorm_verdict(table)),
+    ),
+    Measure(
+        "fail-rate",
+        "Fail rate",
+        Unit.RATIO,
+        "Failed / attempts judged passed or failed; empty where none was judged.",
+        lambda table, _: share(~_scorm_passed(table), _scorm_verdict(table)),
+    ),
+    Measure(
+        "avg-time-to-complete",
+        "Average time to complete",
+        Unit.SECONDS,
+        "Mean time from the start to the completion of an attempt.",
+        lambda table, _: mean(seconds_between(table.started_at, table.completed_at)),
+    ),
+    Measure(
+        "avg-study-time",
+        "Average study time",
+        Unit.SECONDS,
+        "Recorded time / learners with recorded time.",
+        _study_time,
+    ),
+)
+
+CERTIFICATE_MEASURES = (COUNT, COUNT_DISTINCT, MINIMUM, MAXIMUM)
+
+CLASS_MEASURES = (
+    replace(COUNT, definition="Number of classes.", compute=lambda table, _: table.is_class.ifelse(1, 0).sum()),
+    *(measure for measure in GENERAL if measure is not COUNT),
+)

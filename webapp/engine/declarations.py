@@ -1,0 +1,123 @@
+"""The words of the catalogue: what a dataset, a dimension, a measure and a report type are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+Table = Any  # an Ibis table; Ibis builds its columns at run time, so that types say nothing about them
+Value = Any  # an Ibis value
+
+
+class Unit(StrEnum):
+    """What a number counts."""
+
+    COUNT = "count"
+    RATIO = "ratio"  # a fraction, 0-1
+    SECONDS = "seconds"
+    SCORE = "score"  # 0-100
+    NUMBER = "number"
+    TEXT = "text"
+    DATE = "date"
+    INSTANT = "datetime"
+    FLAG = "boolean"
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A table whose rows a fact names by id, and the text that stands for one of them."""
+
+    table: str
+    label: Callable[[Table], Value]
+    number: Callable[[Table], Value] | None = None  # a second text that tells namesakes apart
+    number_label: str = ""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """Something to group by: an entity by the fact's `column`, an attribute of one, or a value of the row itself."""
+
+    key: str
+    label: str
+    entity: str | None = None
+    column: str = ""
+    attribute: str | None = None  # a column of the entity's table, in the place of the entity itself
+    value: Callable[[Table], Value] | None = None
+    many: str | None = None  # a row may belong to several: the name of the relation that says so
+    time: str | None = None  # a time bucket
+
+
+@dataclass(frozen=True)
+class Field:
+    """A value of each row, by which to filter, that a measure can aggregate or a detail row show."""
+
+    key: str
+    label: str
+    unit: Unit
+    value: Callable[[Table], Value]
+    definition: str = ""
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.unit in (Unit.COUNT, Unit.SECONDS, Unit.SCORE, Unit.NUMBER, Unit.RATIO)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a group of rows: its unit, its definition in words, and how to compute it.
+
+    `compute` takes the rows and, for one that requires a field, that field's value.
+    """
+
+    key: str
+    label: str
+    unit: Unit | None  # None: the field's own
+    definition: str
+    compute: Callable[[Table, Any], Value]
+    requires_field: bool = False
+    zero_if_empty: bool = False
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One kind of row. `dates` are its instants by key, the first its own; `measures` by key."""
+
+    key: str
+    label: str
+    table: str
+    dates: dict[str, str]
+    dimensions: tuple[str, ...]
+    fields: dict[str, Field]
+    measures: dict[str, Measure]
+    needs: tuple[str, ...] = ()  # tables beside its own that its rows are made with
+    prepare: Callable[[dict[str, Table]], Table] | None = None
+    has_data: bool = False  # `data.<name>` are fields too
+    has_moment: bool = False  # some of its values depend on the query's `moment`
+
+
+@dataclass(frozen=True)
+class Chart:
+    kind: str
+    x: str | None = None  # None: the first dimension
+    y: str | None = None  # None: the first measure
+    series: str | None = None
+
+
+@dataclass(frozen=True)
+class ReportType:
+    """What a report of this type answers when nothing else is said."""
+
+    key: str
+    label: str
+    dataset: str
+    group_by: tuple[str, ...]
+    measures: tuple[str, ...]
+    description: str
+    detail: tuple[str, ...] = ()  # fields of its detail rows; () where there are none
+    detail_sort: tuple[str, ...] = ()
+    chart: Chart | None = None
+    slicers: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    detail_first: bool = False  # its detail rows are what people mean by it

@@ -1,0 +1,94 @@
+"""A question, as data: what the compiler reads. Made by `services.report_questions`, which has validated it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Operator = Literal[
+    "eq", "ne", "gt", "gte", "lt", "lte", "in", "not-in", "between",
+    "contains", "starts-with", "is-null", "is-not-null",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A condition on one field or dimension of the dataset.
+
+    `values` holds one value; two for `between` (both ends included); any number for `in` and `not-in`; none for the
+    null tests. `ne` and `not-in` keep rows whose field is empty. Texts are compared as they are; `contains` and
+    `starts-with` ignore case.
+    """
+
+    field: str
+    operator: Operator
+    values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class DateRange:
+    """From `start` on, up to but without `end`; both aware, either may be None (open)."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Sort:
+    column: str
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Rows that may be counted: of these departments or of these classes. Both None: all rows."""
+
+    department_ids: tuple[str, ...] | None = None
+    class_ids: tuple[str, ...] | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self.department_ids is None and self.class_ids is None
+
+
+@dataclass(frozen=True)
+class CustomMeasure:
+    """A measure that administrators made: a base aggregate of a field. `unit` is number, ratio or seconds."""
+
+    key: str
+    label: str
+    aggregate: str
+    field: str
+    datasets: tuple[str, ...]
+    unit: str = "number"
+
+
+@dataclass(frozen=True)
+class Query:
+    """Rows are the groups of `dimensions`; columns the `measures`, each again for every value of the `slicers`.
+
+    With `fields` instead of measures, rows are the dataset's own, with these fields.
+    `moment` is “now” for whatever depends on it (a certificate that expires in 90 days).
+    """
+
+    report_type: str
+    dataset: str
+    dimensions: tuple[str, ...] = ()
+    slicers: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    date_range: DateRange = DateRange()
+    date_field: str | None = None
+    time_zone: str = "UTC"
+    include_inactive: bool = False
+    sort: tuple[Sort, ...] = ()
+    limit: int | None = None
+    top: int | None = None
+    totals: bool = True
+    subtotals: bool = False
+    scope: Scope = Scope()
+    moment: datetime = field(default_factory=lambda: datetime(2000, 1, 1, tzinfo=UTC))
+    custom_measures: tuple[CustomMeasure, ...] = ()
+    title: str = ""

@@ -1,0 +1,1 @@
+"""Small JSON answers for the pages' own controls."""

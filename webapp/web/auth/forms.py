@@ -1,0 +1,55 @@
+"""What people type to sign in and about themselves."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import EmailField, HiddenField, PasswordField, SelectField
+from wtforms.validators import InputRequired, Length
+
+from webapp.web.languages import LANGUAGES
+
+
+class SignInForm(FlaskForm):
+    email = EmailField(
+        _l("E-mail address"),
+        [InputRequired(_l("Type your e-mail address.")), Length(max=320, message=_l("That is no e-mail address."))],
+        render_kw={"autocomplete": "username", "autofocus": True},
+    )
+    password = PasswordField(
+        _l("Password"),
+        [InputRequired(_l("Type your password.")), Length(max=1024, message=_l("That password is not right."))],
+        render_kw={"autocomplete": "current-password"},
+    )
+    next = HiddenField()
+    # What was being typed when the session ended, signed (`auth.resume`).
+    resume = HiddenField()
+
+
+class PreferencesForm(FlaskForm):
+    locale = SelectField(
+        _l("Language"), choices=[("", _l("As the browser asks")), *LANGUAGES.items()], default="", validate_choice=True
+    )
+    time_zone = SelectField(_l("Time zone"), validate_choice=True)
+
+    def __init__(self, *args: object, default_zone: str, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+        self.time_zone.choices = [("", f"{_l('As this installation')}: {default_zone}"), *((z, z) for z in zones)]
+
+
+class PasswordForm(FlaskForm):
+    current = PasswordField(
+        _l("Password now"),
+        [InputRequired(_l("Type your password.")), Length(max=1024)],
+        render_kw={"autocomplete": "current-password"},
+    )
+    new = PasswordField(
+        _l("New password"),
+        [InputRequired(_l("Type a new password."))],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+

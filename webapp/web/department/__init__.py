@@ -1,0 +1,1 @@
+"""What a manager's departments have asked for."""

@@ -1,0 +1,111 @@
+"""Errors in plain words: what happened, what to do next, and an id that support can find in the log."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from http import HTTPStatus
+
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from pymongo.errors import ConnectionFailure, ServerSelectionTimeoutError
+from werkzeug.exceptions import HTTPException
+
+from webapp.errors import ReportdeskError
+from webapp.web.fragments import is_htmx
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Every way to fail has its page, and its fragment for htmx."""
+    app.register_error_handler(ReportdeskError, _deliberate)
+    app.register_error_handler(CSRFError, _form_expired)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(ConnectionFailure, _no_database)
+    app.register_error_handler(ServerSelectionTimeoutError, _no_database)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _deliberate(error: ReportdeskError) -> ResponseReturnValue:
+    status = HTTPStatus(error.status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request failed", extra={"code": error.code, "path": request.path}, exc_info=error)
+    return show(status, str(error), error.hint)
+
+
+def _form_expired(error: CSRFError) -> ResponseReturnValue:
+    return show(
+        HTTPStatus.BAD_REQUEST,
+        _("This form was opened in a session that has ended, so nothing was changed."),
+        _("Go back, reload the page and send it again."),
+    )
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    message, hint = _words(error.code)
+    answer = make_response(show(HTTPStatus(error.code), message, hint))
+    if (retry := getattr(error, "retry_after", None)) is not None:
+        answer.headers["Retry-After"] = str(retry)
+    if (allow := getattr(error, "valid_methods", None)) is not None:
+        answer.headers["Allow"] = ", ".join(allow)
+    return answer
+
+
+def _words(code: int) -> tuple[str, str]:
+    texts = {
+        400: (_("The request could not be understood."), _("Go back, reload the page and try again.")),
+        403: (_("Your account may not do this."), _("Ask an administrator if you need it.")),
+        404: (
+            _("There is no such page here, or it is not shared with you."),
+            _("Check the address, or ask the person who shared it."),
+        ),
+        405: (_("This address does not answer that kind of request."), _("Start again from the home page.")),
+        413: (_("That is more than this form can take."), _("Shorten it or choose fewer values, then send it again.")),
+        414: (_("The address is too long."), _("Choose fewer filters, then try again.")),
+        416: (_("That part of the file does not exist."), _("Download the whole file again.")),
+        429: (_("Too many attempts in a short time."), _("Wait a few minutes, then try again.")),
+    }
+    return texts.get(code, (_("The request could not be answered."), _("Go back and try again.")))
+
+
+def _no_database(error: Exception) -> ResponseReturnValue:
+    log.error("database unavailable", extra={"path": request.path})
+    return show(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        _("The database does not answer at the moment. Reports that were asked for are safe."),
+        _("Wait a minute and reload the page."),
+    )
+
+
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    if current_app.config.get("PROPAGATE_EXCEPTIONS"):
+        raise error
+    error_id = secrets.token_hex(4)
+    log.error("unexpected error", extra={"error_id": error_id, "path": request.path}, exc_info=error)
+    return show(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        _("Something went wrong here. It is our fault, not yours, and it has been written down."),
+        _("Try again; if it happens again, tell support the id below."),
+        error_id=error_id,
+    )
+
+
+def show(status: HTTPStatus, message: str, hint: str, *, error_id: str | None = None) -> Response:
+    """The error as a page, as a fragment for htmx, or as JSON where JSON was asked for."""
+    error_id = error_id or secrets.token_hex(4)
+    context = {"status": status, "message": message, "hint": hint, "error_id": error_id}
+    if request.path.startswith("/api/"):
+        body = jsonify(error={"status": int(status), "message": message, "hint": hint, "id": error_id})
+        return make_response(body, status)
+    response = make_response(render_template("errors/_error.html" if is_htmx() else "errors/page.html", **context))
+    response.status_code = status
+    if is_htmx():
+        # An error never replaces the thing that was on the screen: it is told in the page's message region.
+        response.headers["HX-Retarget"] = "#messages"
+        response.headers["HX-Reswap"] = "innerHTML"
+    return response

@@ -1,0 +1,215 @@
+"""How values look to people: instants in their zone, numbers by their locale, names of lookup values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Flask, url_for
+from flask_babel import (
+    format_date,
+    format_datetime,
+    format_decimal,
+    format_percent,
+    format_timedelta,
+    get_locale,
+    get_timezone,
+    gettext,
+    ngettext,
+    to_user_timezone,
+)
+from markupsafe import Markup
+
+from webapp import clock
+from webapp.documents import JobStatus, LookupCategory, ReportJob
+from webapp.services import lookups
+from webapp.settings import Settings
+
+BOUND = 1_000
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Make the formats known to every template."""
+    app.jinja_env.filters.update(
+        instant=instant,
+        since=since,
+        day=day,
+        number=number,
+        percent=format_percent,
+        duration=duration,
+        size=size,
+        bounded=bounded,
+        value=value,
+        initials=initials,
+    )
+    app.jinja_env.globals.update(
+        label=label,
+        describe=describe,
+        lookup=lambda category: lookups.active(LookupCategory(category)),
+        ngettext=ngettext,
+        status_color=status_color,
+        organization_name=settings.organization_name,
+        JobStatus=JobStatus,
+        is_empty=lambda text: text is None or text == "",
+        current_locale=get_locale,
+        current_zone=lambda: str(get_timezone()),
+        job_url=lambda job: url_for("jobs.show", job_id=job.id),
+        expected_end=expected_end,
+        has_endpoint=lambda endpoint: endpoint in app.view_functions,
+    )
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def instant(moment: datetime | None, form: str = "short") -> Markup:
+    """`<time>` with the moment in the person's zone; the exact one, with its zone, on hover."""
+    if moment is None:
+        return Markup("–")
+    moment = _aware(moment)
+    local, now = to_user_timezone(moment), to_user_timezone(clock.utcnow())
+    if form == "long":
+        text = format_datetime(moment, "long")
+    elif local.date() == now.date():
+        text = format_datetime(moment, "HH:mm" if form == "short" else "medium")
+    elif local.year == now.year:
+        text = format_datetime(moment, "d MMM, HH:mm")
+    else:
+        text = format_datetime(moment, "d MMM y")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        moment.isoformat(), format_datetime(moment, "full"), text
+    )
+
+
+def since(moment: datetime | None) -> Markup:
+    """How long ago, in words; the exact moment on hover."""
+    if moment is None:
+        return Markup("–")
+    moment = _aware(moment)
+    delta = moment - clock.utcnow()
+    # Babel rounds up early; a person counts whole units.
+    words = format_timedelta(delta, threshold=1.2, add_direction=True)
+    if abs(delta) < timedelta(seconds=45):
+        words = gettext("just now") if delta <= timedelta() else gettext("in a moment")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        moment.isoformat(), format_datetime(moment, "full"), words
+    )
+
+
+def day(moment: datetime | None) -> str:
+    """A calendar day, as parameters keep it: midnight UTC of that day, in no zone."""
+    return format_date(moment.date(), "d MMM y") if moment else "…"
+
+
+def number(amount: float | None, digits: int | None = None) -> str:
+    """By the person's locale."""
+    if amount is None:
+        return "–"
+    pattern = None if digits is None else "#,##0." + "0" * digits if digits else "#,##0"
+    return format_decimal(amount, format=pattern)
+
+
+def bounded(count: int, bound: int = BOUND) -> str:
+    """A count that stopped at `bound` says so: “1,000+”."""
+    return f"{number(bound)}+" if count > bound else number(count)
+
+
+def duration(length: float | timedelta | None) -> str:
+    """Seconds in words that people use: “under a second”, “12 s”, “3 min 5 s”, “2 h 10 min”."""
+    if length is None:
+        return "–"
+    seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
+    if seconds < 0:
+        return f"−{duration(-seconds)}"
+    if seconds < 1:
+        return gettext("under a second")
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    if minutes < 10:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min"
+    return f"{number(hours)} h {minutes} min" if minutes else f"{number(hours)} h"
+
+
+def size(count: float | None) -> str:
+    """Bytes, in the unit that leaves one to three digits."""
+    if count is None:
+        return "–"
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{number(amount, 0 if unit == 'B' or amount >= 10 else 1)} {unit}"
+        amount /= 1000
+    raise AssertionError("GB ends the loop")
+
+
+def value(cell: Any, column: dict[str, Any]) -> str:
+    """One cell of a result, by its column's unit."""
+    if cell is None or cell == "":
+        return "–"
+    unit, kind = column.get("unit"), column.get("type")
+    if kind in {"datetime", "date"} and isinstance(cell, str):
+        moment = datetime.fromisoformat(cell)
+        return format_date(moment.date(), "medium") if kind == "date" else format_datetime(_aware(moment), "short")
+    if isinstance(cell, bool):
+        return gettext("Yes") if cell else gettext("No")
+    if isinstance(cell, int | float):
+        if unit == "ratio":
+            return format_percent(cell, "#,##0.0 %")
+        if unit in {"seconds", "duration"}:
+            return duration(cell)
+        return number(cell) if isinstance(cell, int) or float(cell).is_integer() else number(cell, 2)
+    return str(cell)
+
+
+def initials(name: str) -> str:
+    """“Rosa Delgado” -> “RD”."""
+    words = name.split()
+    return ((words[0][:1] + words[-1][:1]) if len(words) > 1 else name[:2]).upper()
+
+
+def label(category: str, key: str | None) -> str:
+    """What people read for a lookup value, in their language where it is one of the seeded ones."""
+    text = lookups.label(LookupCategory(category), key)
+    return gettext(text) if text else ""
+
+
+def describe(category: str, key: str) -> str:
+    """The description of a lookup value, in the person's language where it is one of the seeded ones."""
+    found = {each.key: each for each in lookups.every(LookupCategory(category))}.get(key)
+    return gettext(found.description) if found and found.description else ""
+
+
+def status_color(status: str) -> str:
+    """Tabler's colour name for a state; states are told by their words, the colour only helps."""
+    return {
+        "pending": "secondary",
+        "queued": "azure",
+        "processing": "blue",
+        "rendering": "blue",
+        "uploading": "blue",
+        "ready": "green",
+        "downloaded": "teal",
+        "failed": "red",
+        "cancelled": "orange",
+        "expired": "secondary",
+    }.get(status, "secondary")
+
+
+def expected_end(job: ReportJob) -> str:
+    """Roughly when a running job ends, from how far it has come; empty before that means anything."""
+    progress = job.progress.percentage if job.progress else 0
+    if not job.state.is_running or not job.started_at or not progress or progress < 5:
+        return ""
+    elapsed = (clock.utcnow() - _aware(job.started_at)).total_seconds()
+    left = max(elapsed * (100 - progress) / progress, 0)
+    if left < 5:
+        return gettext("a few seconds left")
+    if left < 60:
+        return gettext("less than a minute left")
+    minutes = round(left / 60)
+    return ngettext("about %(num)d minute left", "about %(num)d minutes left", minutes)

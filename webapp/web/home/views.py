@@ -1,0 +1,24 @@
+"""The home page: what is mine, what is shared with me, how the desk is doing."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from webapp.services import job_lists
+from webapp.services.job_lists import JobList
+from webapp.web.access import current_actor
+from webapp.web.home.desk import desk_state
+
+home = Blueprint("home", __name__)
+RECENT = 6
+
+
+@home.get("/")
+def index() -> ResponseReturnValue:
+    """Home."""
+    actor = current_actor()
+    own = job_lists.recent(actor, JobList.OWN, RECENT)
+    shared = job_lists.recent(actor, JobList.SHARED, RECENT)
+    names = job_lists.names_of([*own, *shared], besides=actor)
+    return render_template("home/index.html", own=own, shared=shared, names=names, desk=desk_state(), own_list=JobList.OWN)

@@ -1,0 +1,34 @@
+"""Small forms of a report's page."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import StringField, TextAreaField
+from wtforms.validators import InputRequired, Length
+
+from webapp.documents.report_job import DESCRIPTION_LENGTH, NAME_LENGTH
+from webapp.errors import InvalidRequestError
+
+
+class EditForm(FlaskForm):
+    """A report's name and description."""
+
+    name = StringField(
+        _l("Name"),
+        [
+            InputRequired(_l("A report needs a name.")),
+            Length(max=NAME_LENGTH, message=_l("A name has at most %(max)d characters.")),
+        ],
+    )
+    description = TextAreaField(
+        _l("Description"),
+        [Length(max=DESCRIPTION_LENGTH, message=_l("A description has at most %(max)d characters."))],
+        render_kw={"rows": 3},
+    )
+
+    def add_errors(self, error: InvalidRequestError) -> None:
+        """Put what the service found wrong under the fields it names; the rest over the first one."""
+        for name, text in error.fields.items():
+            field = self[name] if name in self else self.name
+            field.errors = [*field.errors, text]

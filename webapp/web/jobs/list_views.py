@@ -1,0 +1,80 @@
+"""Lists of reports: their pages, their polls, and what is done to many at once. Department pages use them too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from webapp.errors import ReportdeskError
+from webapp.services import job_lists, report_requests
+from webapp.services.job_lists import BULK_BOUND, JobList
+from webapp.web.access import current_actor, local_path
+from webapp.web.fragments import fragment, is_htmx, redirect_after, tag_of, unchanged
+from webapp.web.jobs import list_args
+
+BULK_ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "cancel": report_requests.cancel,
+    "retry": report_requests.retry,
+    "delete": report_requests.delete,
+}
+
+
+def show_list(which: JobList, template: str, **context: Any) -> ResponseReturnValue:
+    """The list as a page, or only the list when htmx filters it."""
+    query = list_args.read()
+    found = job_lists.page(current_actor(), which, query)
+    context |= {"page": found, "query": query, "which": which, "args": list_args, "bulk_bound": BULK_BOUND}
+    if is_htmx():
+        return fragment("jobs/_list.html", **context)
+    return render_template(template, **context)
+
+
+def poll_rows() -> ResponseReturnValue:
+    """The rows that a list shows, when one of them has changed; else 304."""
+    jobs = job_lists.rows(current_actor(), request.args.get("ids", "").split(","))
+    tag = tag_of(*(fact for job in jobs for fact in (job.id, job.updated_at)))
+    if (nothing_new := unchanged(tag)) is not None:
+        return nothing_new
+    which = request.args.get("which", JobList.OWN.value)
+    which = JobList(which) if which in set(JobList) else JobList.OWN
+    names = job_lists.names_of(jobs, besides=current_actor())
+    return fragment("jobs/_rows.html", tag=tag, jobs=jobs, names=names, which=which)
+
+
+def bulk(which: JobList) -> ResponseReturnValue:
+    """Cancel, retry or delete the chosen reports, or all that match the filters; say what was done and what not."""
+    actor = current_actor()
+    action = BULK_ACTIONS.get(request.form.get("action", ""))
+    back = local_path(request.form.get("back")) or local_path(request.referrer) or "/"
+    if request.form.get("all_matching"):
+        job_ids = job_lists.matching_ids(actor, which, list_args.read(request.form))
+    else:
+        job_ids = [job.id for job in job_lists.rows(actor, request.form.getlist("id"))]
+    if action is None or not job_ids:
+        return redirect_after(back, _("Nothing was chosen, so nothing was changed."), "info")
+    done, refused = 0, []
+    for job_id in job_ids:
+        try:
+            action(actor, job_id)
+            done += 1
+        except ReportdeskError as error:
+            refused.append(str(error))
+    return redirect_after(back, _told(request.form["action"], done, refused), "success" if done else "error")
+
+
+def _told(action: str, done: int, refused: list[str]) -> str:
+    words = {
+        "cancel": ngettext("%(num)d report was cancelled.", "%(num)d reports were cancelled.", done),
+        "retry": ngettext("%(num)d report starts again.", "%(num)d reports start again.", done),
+        "delete": ngettext("%(num)d report was deleted.", "%(num)d reports were deleted.", done),
+    }[action]
+    if not refused:
+        return words
+    left = ngettext("%(num)d was left as it is:", "%(num)d were left as they are:", len(refused))
+    shown = " ".join(dict.fromkeys(refused[:3]))
+    return f"{words} {left} {shown}{' …' if len(refused) > 3 else ''}"

@@ -1,0 +1,113 @@
+"""What a report's page shows, gathered once for the page and for its poll."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask_babel import format_datetime, gettext, ngettext
+
+from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents.lookup_value import active_lookups
+from webapp.errors import ReportdeskError
+from webapp.services import downloads, job_events, job_lists, queue_status, report_questions, report_requests, visibility
+from webapp.services.queue_status import Waiting, Why
+from webapp.web.jobs.forms import EditForm
+
+#: A table of more rows makes a page slow to read and to sort; the file has them all.
+ROWS_SHOWN = 1_000
+#: Places in the queue move all the time: a poll tells of it this often.
+QUEUE_FACT_SECONDS = 5
+
+
+def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -> dict[str, Any]:
+    """Everything the templates `jobs/show.html` and `jobs/_report.html` need."""
+    may_edit = visibility.may_edit(actor, job)
+    may_manage = may_edit or visibility.may_manage(actor, job)
+    page = _page_result(actor, job)
+    return {
+        "job": job,
+        "waiting": _waiting_words(queue_status.explain(job)) if job.state.is_waiting else None,
+        "ready_at": queue_status.ready_at(job) if job.state.is_running else None,
+        "timeline": job_events.timeline(job),
+        "question": _question(job),
+        "names": job_lists.names_of([job], besides=actor),
+        "result": page,
+        "has_chart": chart_svg(page, None) is not None,
+        "may_edit": may_edit,
+        "may_manage": may_manage,
+        "may_ask": visibility.REQUEST_REPORTS in visibility.permissions_of(actor),
+        "is_administrator": visibility.is_administrator(actor),
+        "other_formats": _other_formats(job),
+        "priorities": report_requests.usable_priorities(actor) if may_manage and job.state.is_waiting else [],
+        "edit_form": edit_form or EditForm(formdata=None, obj=job),
+        "edit_open": edit_form is not None,
+        "rows_shown": ROWS_SHOWN,
+    }
+
+
+def queue_fact(job: ReportJob) -> int:
+    """What makes a waiting report's page new now and then, although its document has not changed."""
+    return int(time.time() // QUEUE_FACT_SECONDS) if job.state.is_waiting else 0
+
+
+def chart_svg(page: dict[str, Any] | None, theme: str | None) -> str | None:
+    """The chart's drawing in a stored page, for a light or a dark page."""
+    chart = (page or {}).get("chart") or {}
+    if theme == "dark" and chart.get("svg_dark"):
+        return str(chart["svg_dark"])
+    return str(chart["svg"]) if chart.get("svg") else None
+
+
+def _page_result(actor: User, job: ReportJob) -> dict[str, Any] | None:
+    if not job.state.has_file:
+        return None
+    try:
+        return downloads.page_result(actor, job.id)
+    except ReportdeskError:
+        # The page says what it knows about the report; the download says why the file cannot be had.
+        return None
+
+
+def _question(job: ReportJob) -> list[tuple[str, str]]:
+    try:
+        return report_questions.describe(job.report_type, job.parameters)
+    except ReportdeskError as error:
+        return [(gettext("Question"), str(error))]
+
+
+def _other_formats(job: ReportJob) -> list[str]:
+    if not job.state.has_file:
+        return []
+    return [key for key in active_lookups(LookupCategory.OUTPUT_FORMAT) if key != job.output.format]
+
+
+def _waiting_words(waiting: Waiting | None) -> str:
+    """Why it waits, in one or two sentences."""
+    if waiting is None:
+        return ""
+    words = {
+        Why.NOT_DUE: lambda: gettext("It starts on %(moment)s.", moment=_moment(waiting.until)),
+        Why.RETRY_LATER: lambda: gettext(
+            "The last attempt failed; the next one starts at %(moment)s.", moment=_moment(waiting.until)
+        ),
+        Why.AT_YOUR_LIMIT: lambda: gettext(
+            "%(limit)s reports of the same person are already queued or being made; this one follows.",
+            limit=waiting.limit,
+        ),
+        Why.NO_WORKER: lambda: gettext(
+            "No worker is running, so nothing is made at the moment. It starts as soon as one runs."
+        ),
+        Why.WORKERS_PAUSED: lambda: gettext("All workers are paused. It starts when an administrator resumes one."),
+        Why.AHEAD_OF_YOU: lambda: ngettext(
+            "%(num)d report is before it.", "%(num)d reports are before it.", waiting.ahead
+        ),
+        Why.NEXT: lambda: gettext("It is next."),
+    }[waiting.why]()
+    if waiting.ready_at is not None:
+        words += " " + gettext("Ready at about %(moment)s.", moment=_moment(waiting.ready_at))
+    return words
+
+
+def _moment(moment: Any) -> str:
+    return format_datetime(moment, "short") if moment else ""

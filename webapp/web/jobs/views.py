@@ -1,0 +1,195 @@
+"""Reports: the lists, one report's page, and everything that can be done to it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from webapp.documents import ReportJob
+from webapp.errors import InvalidRequestError, NotFoundError
+from webapp.services import downloads, job_lists, report_requests, visibility
+from webapp.services.job_lists import JobList
+from webapp.services.report_requests import AlreadyAskedError
+from webapp.web.access import current_actor
+from webapp.web.fragments import fragment, redirect_after, tag_of, unchanged
+from webapp.web.jobs import ask_state, ask_views, list_views, report_view
+from webapp.web.jobs.forms import EditForm
+
+jobs = Blueprint("jobs", __name__, url_prefix="/reports")
+ask_views.register(jobs)
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+@jobs.get("/")
+def index() -> ResponseReturnValue:
+    """What I have asked for."""
+    return list_views.show_list(JobList.OWN, "jobs/index.html", bulk_address=url_for("jobs.bulk"))
+
+
+@jobs.get("/shared")
+def shared() -> ResponseReturnValue:
+    """What others let me see."""
+    return list_views.show_list(JobList.SHARED, "jobs/shared.html", bulk_address=url_for("jobs.bulk", which="shared"))
+
+
+@jobs.get("/rows")
+def rows() -> ResponseReturnValue:
+    """The poll of a list."""
+    return list_views.poll_rows()
+
+
+@jobs.post("/bulk")
+def bulk() -> ResponseReturnValue:
+    """Act on many reports at once."""
+    return list_views.bulk(JobList.SHARED if request.args.get("which") == "shared" else JobList.OWN)
+
+
+# --- one report -------------------------------------------------------------------------------------------------------
+
+
+@jobs.get("/<job_id>")
+def show(job_id: str) -> ResponseReturnValue:
+    """The report's page."""
+    return _page(visibility.visible_job(current_actor(), job_id))
+
+
+@jobs.get("/<job_id>/live")
+def live(job_id: str) -> ResponseReturnValue:
+    """The part of the page that moves while the report is made; 304 while it has not moved."""
+    job = visibility.visible_job(current_actor(), job_id)
+    tag = _tag(job)
+    if (nothing_new := unchanged(tag)) is not None:
+        return nothing_new
+    return fragment("jobs/_report.html", tag=tag, **report_view.context(current_actor(), job))
+
+
+@jobs.get("/<job_id>/row")
+def row(job_id: str) -> ResponseReturnValue:
+    """One row of a list."""
+    job = visibility.visible_job(current_actor(), job_id)
+    names = job_lists.names_of([job], besides=current_actor())
+    return fragment("jobs/_rows.html", tag=_tag(job), jobs=[job], names=names, which=JobList.OWN)
+
+
+@jobs.get("/<job_id>/download")
+def download(job_id: str) -> ResponseReturnValue:
+    """The finished file: whole, in parts, or not again when the browser has it."""
+    found = downloads.open_download(
+        current_actor(),
+        job_id,
+        range_header=request.headers.get("Range"),
+        if_none_match=request.headers.get("If-None-Match"),
+    )
+    if found.redirect_url:
+        return redirect(found.redirect_url)
+    is_head = request.method == "HEAD"
+    return Response(None if is_head else found.chunks, status=found.status, headers=dict(found.headers))
+
+
+@jobs.get("/<job_id>/chart.svg")
+def chart(job_id: str) -> ResponseReturnValue:
+    """The report's chart as a picture; drawn when the report was made."""
+    page = downloads.page_result(current_actor(), job_id)
+    svg = report_view.chart_svg(page, request.args.get("theme"))
+    if svg is None:
+        raise NotFoundError(_("This report has no chart."))
+    response = Response(svg, mimetype="image/svg+xml")
+    # A picture on its own may style itself, and do nothing else.
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+# --- what is done to it -----------------------------------------------------------------------------------------------
+
+
+@jobs.post("/<job_id>/cancel")
+def cancel(job_id: str) -> ResponseReturnValue:
+    """Stop a waiting or running report."""
+    job = report_requests.cancel(current_actor(), job_id, reason=request.form.get("reason"))
+    return _back_to(job, _("“%(name)s” is being cancelled.", name=job.name))
+
+
+@jobs.post("/<job_id>/retry")
+def retry(job_id: str) -> ResponseReturnValue:
+    """Make a failed, cancelled or expired report again."""
+    job = report_requests.retry(current_actor(), job_id)
+    return _back_to(job, _("“%(name)s” starts again.", name=job.name))
+
+
+@jobs.post("/<job_id>/duplicate")
+def duplicate(job_id: str) -> ResponseReturnValue:
+    """Ask for the same again."""
+    job = report_requests.duplicate(current_actor(), job_id)
+    return _back_to(job, _("The same report is asked for again. This is the new one."))
+
+
+@jobs.get("/<job_id>/change")
+def change(job_id: str) -> ResponseReturnValue:
+    """The form filled in as this report was asked for: to ask for something similar."""
+    job = visibility.visible_job(current_actor(), job_id)
+    return redirect(url_for("jobs.new", **ask_state.of_job(job)))
+
+
+@jobs.post("/<job_id>/delete")
+def delete(job_id: str) -> ResponseReturnValue:
+    """Delete a report and its file."""
+    job = visibility.visible_job(current_actor(), job_id)
+    report_requests.delete(current_actor(), job_id)
+    return redirect_after(url_for("jobs.index"), _("“%(name)s” was deleted.", name=job.name))
+
+
+@jobs.post("/<job_id>/edit")
+def edit(job_id: str) -> ResponseReturnValue:
+    """Change the name and the description."""
+    form = EditForm()
+    actor = current_actor()
+    try:
+        if form.validate():
+            job = report_requests.update(actor, job_id, name=form.name.data, description=form.description.data or "")
+            return _back_to(job, _("Saved."))
+    except InvalidRequestError as error:
+        form.add_errors(error)
+    return _page(visibility.visible_job(actor, job_id), edit_form=form), HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+@jobs.post("/<job_id>/share")
+def share(job_id: str) -> ResponseReturnValue:
+    """Say who may see it."""
+    job = report_requests.share(current_actor(), job_id, request.form.get("visibility", ""))
+    return _back_to(job, _("Saved: who may see this report."))
+
+
+@jobs.post("/<job_id>/priority")
+def priority(job_id: str) -> ResponseReturnValue:
+    """Move a waiting report forward or back."""
+    job = report_requests.reprioritise(current_actor(), job_id, request.form.get("priority", ""))
+    return _back_to(job, _("Saved: the new priority."))
+
+
+@jobs.post("/<job_id>/sibling")
+def sibling(job_id: str) -> ResponseReturnValue:
+    """The same answer in another format, from the same data."""
+    try:
+        job = report_requests.sibling(current_actor(), job_id, request.form.get("format", ""))
+    except AlreadyAskedError as error:
+        return _back_to(error.job, str(error), "info")
+    return _back_to(job, _("The other format is being made from the same data."))
+
+
+def _page(job: ReportJob, **more: Any) -> str:
+    return render_template("jobs/show.html", tag=_tag(job), **report_view.context(current_actor(), job, **more))
+
+
+def _tag(job: ReportJob) -> str:
+    return tag_of(job.id, job.updated_at, job.event_count, job.download_count, report_view.queue_fact(job))
+
+
+def _back_to(job: ReportJob, message: str, category: str = "success") -> ResponseReturnValue:
+    return redirect_after(url_for("jobs.show", job_id=job.id), message, category)

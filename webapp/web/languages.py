@@ -1,0 +1,67 @@
+"""Which language and time zone a page speaks.
+
+`translations/<locale>/LC_MESSAGES/messages.po` is what people edit; it is compiled into `<home>/cache` when a process
+starts and finds no compiled form of exactly this text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from io import BytesIO
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask import Flask, request
+from flask_babel import Babel
+
+from webapp.settings import Settings
+from webapp.web.access import actor_or_none
+
+SOURCE = Path(__file__).resolve().parents[1] / "translations"
+#: Languages that are complete, by what they call themselves.
+LANGUAGES = {"en": "English", "es": "Español"}
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Translate pages: by the person's own setting, else by what the browser asks for."""
+    app.config["BABEL_DEFAULT_LOCALE"] = settings.default_locale
+    app.config["BABEL_DEFAULT_TIMEZONE"] = settings.time_zone
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(compile_catalogues(SOURCE, settings.home / "cache"))
+    zones = available_timezones()
+
+    def locale() -> str:
+        actor = actor_or_none()
+        if actor is not None and actor.locale in LANGUAGES:
+            return str(actor.locale)
+        return request.accept_languages.best_match(list(LANGUAGES)) or settings.default_locale
+
+    def time_zone() -> str:
+        actor = actor_or_none()
+        return str(actor.time_zone) if actor is not None and actor.time_zone in zones else settings.time_zone
+
+    Babel(app, locale_selector=locale, timezone_selector=time_zone)
+    app.jinja_env.globals["languages"] = LANGUAGES
+
+
+def compile_catalogues(source: Path, cache: Path) -> Path:
+    """The folder of compiled catalogues of `source`, made where it is missing."""
+    catalogues = sorted(source.glob("*/LC_MESSAGES/*.po"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in catalogues)).hexdigest()[:12]
+    folder = cache / f"translations-{digest}"
+    for path in catalogues:
+        target = folder / path.relative_to(source).with_suffix(".mo")
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        compiled = BytesIO()
+        with path.open("rb") as file:
+            write_mo(compiled, read_po(file))
+        # Several processes may start together: each writes its own draft, and the last rename wins with equal bytes.
+        draft = target.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(compiled.getvalue())
+        draft.replace(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
