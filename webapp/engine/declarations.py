@@ -78,6 +78,9 @@ class Measure:
     compute: Callable[[Table, Any], Value]
     requires_field: bool = False
     zero_if_empty: bool = False
+    needs: tuple[str, ...] = ()  # tables beside the dataset's own
+    #: Adds to the rows what `compute` reads: (rows, tables, start, end) -> rows; the bounds are naive UTC or None.
+    prepare: Callable[[Table, dict[str, Table], Any, Any], Table] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Dataset:
     needs: tuple[str, ...] = ()  # tables beside its own that its rows are made with
     prepare: Callable[[dict[str, Table]], Table] | None = None
     has_data: bool = False  # `data.<name>` are fields too
+    once: str | None = None  # rows may repeat one thing: its id; the first of its rows has `is_first`
     has_moment: bool = False  # some of its values depend on the query's `moment`
 
 

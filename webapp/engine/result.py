@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 ColumnType = Literal["string", "integer", "number", "boolean", "datetime", "date"]
 Role = Literal["dimension", "measure", "field"]
+ChartKind = Literal["bar", "line", "stacked-bar"]
 
 #: The column that says what a row is, present when rows other than groups are among them.
 ROW_TYPE = "row-type"
@@ -27,11 +28,14 @@ class Column:
 
 @dataclass(frozen=True)
 class ChartSpec:
-    """What a chart shows: columns of the row set by key. `kind` is bar, line or stacked-bar. No drawing."""
+    """What a chart shows: columns of the row set by key. No drawing.
 
-    kind: Literal["bar", "line", "stacked-bar"]
+    Each of `ys` is a series of its own; with `series`, the values of that column are the series of the one `ys`.
+    """
+
+    kind: ChartKind
     x: str
-    y: str
+    ys: tuple[str, ...]
     series: str | None
     title: str
 
@@ -40,7 +44,7 @@ class ChartSpec:
 class Result:
     """`rows_path` is one Parquet file in final order whose columns are named by `Column.key`.
 
-    Subtotals and “Other” are rows of it: then a first-class column `row-type` says `group`, `subtotal` or `other`
+    Instants are UTC. Subtotals and “Other” are rows of it: then a column `row-type` says `group`, `subtotal` or `other`
     for each. In a subtotal the dimensions it sums over are empty. `totals` (by measure key) are worked out from all
     matching rows, never from the rates of groups; None when not asked for, or for detail rows.
     """

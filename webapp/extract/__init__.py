@@ -19,11 +19,13 @@ from webapp.extract.refresh import ExtractBusyError, rebuild_table, refresh_tabl
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Tables at fixed versions: the same files whatever is committed after. `as_of` is when it was taken."""
+    """Tables at fixed versions: the same files whatever is committed after. `as_of` is when it was taken;
+    `refreshed_at` is the moment up to which all its tables have read the database, None before the first time."""
 
     versions: dict[str, int]
     files: dict[str, list[str]]
     as_of: datetime
+    refreshed_at: datetime | None = None
 
 
 def refresh(tables: Iterable[str], *, on_progress: Progress | None = None) -> Snapshot:
@@ -47,14 +49,19 @@ def snapshot(tables: Iterable[str], versions: Mapping[str, int] | None = None) -
     """
     pinned: dict[str, int] = {}
     files: dict[str, list[str]] = {}
+    read_until: list[datetime | None] = []
     for table in tables:
         if versions is None:
             found = delta.open_table(table)
             pinned[table], files[table] = (-1, []) if found is None else (found.version(), delta.files(found))
+            state = delta.state_of(found) if found is not None else None
+            read_until.append(state.read_until_instant if state is not None else None)
         else:
             version = int(versions[table])
             pinned[table], files[table] = version, delta.files_at(table, version)
-    return Snapshot(pinned, files, clock.utcnow())
+    known = [moment for moment in read_until if moment is not None]
+    refreshed_at = min(known) if known and len(known) == len(read_until) else None
+    return Snapshot(pinned, files, clock.utcnow(), refreshed_at)
 
 
 def rebuild(tables: Iterable[str], *, on_progress: Progress | None = None) -> Snapshot:

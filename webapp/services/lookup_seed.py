@@ -148,7 +148,7 @@ MEASURE_TYPES: list[Seed] = [
         "engagement-rate",
         "Engagement rate",
         "Learners with activity in the period out of learners enrolled.",
-        _measure("percent", ["enrollments", "activity"]),
+        _measure("percent", ["enrollments"]),
     ),
     (
         "retention-rate",

@@ -31,8 +31,9 @@ log = logging.getLogger(__name__)
 FRESH = timedelta(hours=1)
 FURTHEST_AHEAD = timedelta(days=366)
 # What some file system would read as a path, a device or a wildcard, and what no name on a screen should hold.
-_NOT_IN_A_FILENAME = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]')
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NOT_IN_A_FILENAME = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
+# Also halves of characters (lone surrogates), which no database and no file can hold.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class AlreadyAskedError(ConflictError):

@@ -190,6 +190,17 @@ def audience(requester: User, visibility: str, department_id: ObjectId | None) -
     return 1, "only you"
 
 
+def scope_in_words(scope: DataScope) -> str:
+    """Whose rows a report counts, for people."""
+    if scope.is_everything:
+        return "everything"
+    names = list(Department.objects(id__in=list(scope.department_ids or ())).scalar("name"))
+    told = [f"departments: {', '.join(sorted(names))}"] if names else []
+    classes = list(Class.objects(id__in=list(scope.class_ids or ())).only("code", "name"))
+    told += [f"classes: {', '.join(sorted(each.code or each.name for each in classes))}"] if classes else []
+    return "; ".join(told) or "nothing"
+
+
 def data_scope(actor: User) -> DataScope:
     """The rows that reports of `actor` may count.
 

@@ -6,23 +6,27 @@ worker's, when it has written that the job is ready.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bson import ObjectId
 
-from webapp import extract, renderers, storage
+from webapp import clock, extract, renderers, storage
 from webapp.documents import JobStatus, LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.engine import runner
 from webapp.errors import ReportdeskError
 from webapp.renderers import page_result
 from webapp.renderers.about import About
-from webapp.services import report_questions
+from webapp.renderers.filenames import content_disposition
+from webapp.services import report_questions, visibility
 from webapp.services.visibility import DataScope
 from webapp.settings import get_settings
 from webapp.worker.assignment import Context, Outcome
@@ -61,6 +65,9 @@ def execute(context: Context) -> Outcome:
     else:
         snapshot = extract.refresh(tables, on_progress=_extracting(context, tables))
 
+    # “Now” of the question is the moment of its data, so that the same data give the same answer at any time.
+    query = dataclasses.replace(query, moment=_moment_of(job.parameters.as_of_job_id) or snapshot.as_of)
+
     context.progress("Working out the numbers", EXTRACTED)
     rows_path = scratch / "rows.parquet"
     settings = get_settings()
@@ -83,7 +90,7 @@ def execute(context: Context) -> Outcome:
         result,
         _about(job, provenance),
         scratch / "file",
-        filename_stem=job.output.filename or job.name,
+        filename_stem=job.output.filename or _usual_name(job, query.time_zone),
         options=options,
         on_progress=_scaled(context, "Writing the file", ANSWERED, RENDERED),
     )
@@ -93,7 +100,7 @@ def execute(context: Context) -> Outcome:
 
     context.enter(JobStatus.UPLOADING)
     context.progress("Storing the file", RENDERED, rendered.rows_written, rendered.rows_written)
-    stored = _publish(context, rendered.path, rendered.filename, page)
+    stored = _publish(context, rendered.path, rendered.filename, rendered.mime_type, page)
     context.progress("Storing the file", STORED, rendered.rows_written, rendered.rows_written)
     return Outcome(
         storage={**stored, "mimeType": rendered.mime_type},
@@ -117,7 +124,7 @@ def discard(job_id: ObjectId, fence: int) -> int:
     return deleted
 
 
-def _publish(context: Context, path: Path, filename: str, page: Path) -> dict[str, Any]:
+def _publish(context: Context, path: Path, filename: str, mime_type: str, page: Path) -> dict[str, Any]:
     """Put both files under temporary keys, verify them, and, if the job is still ours, move them to their place."""
     job, assignment = context.job, context.assignment
     files = storage.open_storage(get_settings().effective_storage_url)
@@ -125,8 +132,9 @@ def _publish(context: Context, path: Path, filename: str, page: Path) -> dict[st
     final = f"reports/{job.id}/{assignment.fence}"
     moves = {f"{incoming}.page": f"{final}/page.json", incoming: f"{final}/{filename}"}
     digest = ""
+    headers = {"Content-Disposition": content_disposition(filename), "Content-Type": mime_type}
     for source, temporary in ((page, f"{incoming}.page"), (path, incoming)):
-        files.put(source, temporary)
+        files.put(source, temporary, attributes=headers if source is path else None)
         digest = _verified(files, source, temporary)
     context.require_hold()
     for temporary, key in moves.items():
@@ -154,16 +162,27 @@ def _versions_of(job_id: ObjectId) -> dict[str, int]:
     return {str(table): int(number) for table, number in versions.items()}
 
 
+def _moment_of(job_id: ObjectId | None) -> datetime | None:
+    earlier = ReportJob.objects(id=job_id).first() if job_id is not None else None
+    return (earlier.provenance or {}).get("asOf") if earlier is not None else None
+
+
+def _usual_name(job: ReportJob, time_zone: str) -> str:
+    """`{name}-{date}`: two months of one report lie side by side in a folder."""
+    return f"{job.name}-{clock.utcnow().astimezone(ZoneInfo(time_zone)):%Y-%m-%d}"
+
+
 def _provenance(job: ReportJob, query: Any, result: Any, snapshot: extract.Snapshot) -> dict[str, Any]:
     return {
-        "question": [[label, text] for label, text in report_questions.describe(query)],
+        "question": [[label, text] for label, text in report_questions.describe(job.report_type, job.parameters)],
+        "scopeInWords": visibility.scope_in_words(DataScope.from_document(job.provenance["scope"])),
         "measures": {
             column.key: {"label": column.label, "unit": column.unit, "definition": column.definition}
             for column in result.columns
             if column.role == "measure"
         },
         "versions": dict(snapshot.versions),
-        "asOf": snapshot.as_of,
+        "asOf": query.moment,
         "timeZone": query.time_zone,
         "rowsMatched": result.rows_matched,
         "rowsWritten": result.row_count,

@@ -47,7 +47,15 @@ ENROLLMENTS = Dataset(
     dates=_dates(
         enrolled_at="enrolled_at", started_at="started_at", completed_at="completed_at", withdrawn_at="withdrawn_at"
     ),
-    dimensions=(*_CLASS_DIMENSIONS, "learner", "enrollment", "status", "completion-status", "grade-range", *TIME_BUCKETS),
+    dimensions=(
+        *_CLASS_DIMENSIONS,
+        "learner",
+        "enrollment",
+        "status",
+        "completion-status",
+        "grade-range",
+        *TIME_BUCKETS,
+    ),
     fields=_fields(
         SCORE,
         PASSED,
@@ -72,7 +80,9 @@ ACTIVITY = Dataset(
     table="learningevents",
     dates=_dates(timestamp="timestamp"),
     dimensions=(*_CLASS_DIMENSIONS, "learner", "content", "activity", "content-type", "event-type", *TIME_BUCKETS),
-    fields=_fields(SCORE, PASSED, DURATION, _field("timestamp", "Time", Unit.INSTANT), _field("verb", "Verb", Unit.TEXT)),
+    fields=_fields(
+        SCORE, PASSED, DURATION, _field("timestamp", "Time", Unit.INSTANT), _field("verb", "Verb", Unit.TEXT)
+    ),
     measures=_by_key(measures.ACTIVITY_MEASURES),
     has_data=True,
 )
@@ -132,7 +142,7 @@ def _certificate_status(certificate: Table) -> Value:
 
 
 def _prepare_certificates(tables: dict[str, Table]) -> Table:
-    return tables["certificates"].mutate(status=_certificate_status)
+    return tables["certificates"].mutate(status=_certificate_status(tables["certificates"]))
 
 
 CERTIFICATES = Dataset(
@@ -154,24 +164,23 @@ CERTIFICATES = Dataset(
 
 
 def _prepare_classes(tables: dict[str, Table]) -> Table:
-    """Classes, each once for every enrollment in it and at least once; `is_class` marks the one to count."""
+    """Classes, each once for every enrollment in it and at least once: their learners can be counted across classes."""
     enrollments = tables["enrollments"]
-    sizes = enrollments.group_by("class_id").aggregate(
+    enrollments = enrollments.filter(enrollments.is_active.fill_null(True))
+    sizes = enrollments.group_by(of_class="class_id").aggregate(
         enrollments=enrollments.count(),
         learners=enrollments.learner_id.nunique(),
         completed=(enrollments.status == "completed").fill_null(False).ifelse(1, 0).sum(),
         withdrawn=(enrollments.status == "withdrawn").fill_null(False).ifelse(1, 0).sum(),
     )
     classes = tables["classes"]
-    sized = classes.left_join(sizes, classes.id == sizes.class_id).drop("class_id")
+    sized = classes.left_join(sizes, classes.id == sizes.of_class).drop("of_class")
     numbers: dict[str, Any] = {
         name: sized[name].fill_null(0) for name in ("enrollments", "learners", "completed", "withdrawn")
     }
-    sized = sized.mutate(**numbers)
-    places = enrollments.select(place_id="id", place_class="class_id", learner_id="learner_id")
-    rows = sized.left_join(places, sized.id == places.place_class)
-    first = ibis.row_number().over(group_by=rows.id, order_by=rows.place_id) == 0
-    return rows.mutate(class_id=rows.id, is_class=first)
+    sized = sized.mutate(class_id=sized.id, **numbers)
+    places = enrollments.select(place_class="class_id", learner_id="learner_id")
+    return sized.left_join(places, sized.id == places.place_class).drop("place_class")
 
 
 CLASSES = Dataset(
@@ -192,6 +201,7 @@ CLASSES = Dataset(
     measures=_by_key(measures.CLASS_MEASURES),
     needs=("enrollments",),
     prepare=_prepare_classes,
+    once="id",
 )
 
 DATASETS: dict[str, Dataset] = {

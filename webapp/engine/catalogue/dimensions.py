@@ -37,9 +37,7 @@ GRADE_RANGES = (90, 80, 70, 60, 50, 40)
 
 def grade_range(score: Value) -> Value:
     """“90–100”, “80–89” … “0–39”; empty without a score. A score between two ranges (89.5) belongs to the lower."""
-    cases = [
-        (score >= low, f"{low}–{100 if low == GRADE_RANGES[0] else low + 9}") for low in GRADE_RANGES
-    ]
+    cases = [(score >= low, f"{low}–{100 if low == GRADE_RANGES[0] else low + 9}") for low in GRADE_RANGES]
     return ibis.cases(*cases, (score.notnull(), f"0–{GRADE_RANGES[-1] - 1}"))
 
 

@@ -110,6 +110,21 @@ def _is(status: str) -> Any:
     return lambda table: (table.status == status).fill_null(False)
 
 
+def _mark_engaged(rows: Table, tables: dict[str, Table], start: Any, end: Any) -> Table:
+    events = tables["learningevents"]
+    keep = events.is_active.fill_null(True) & ~events.event_type.startswith("enrollment-").fill_null(False)
+    if start is not None:
+        keep &= events.timestamp >= start
+    if end is not None:
+        keep &= events.timestamp < end
+    active = events.filter(keep).select(active_class="class_id", active_learner="learner_id").distinct()
+    active = active.mutate(is_engaged=True)
+    joined = rows.left_join(
+        active, [rows.class_id == active.active_class, rows.learner_id == active.active_learner]
+    ).drop("active_class", "active_learner")
+    return joined.mutate(is_engaged=joined.is_engaged.fill_null(False))
+
+
 ENROLLMENT_MEASURES = (
     *GENERAL,
     AVG_SCORE,
@@ -152,10 +167,14 @@ ENROLLMENT_MEASURES = (
         "engagement-rate",
         "Engagement rate",
         Unit.RATIO,
-        "Learners with at least one event, in the class they enrolled in and within the report's dates / "
-        "learners enrolled.",
-        lambda table, _: table.learner_id.nunique(where=table.is_engaged).cast("float64")
-        / table.learner_id.nunique().nullif(0).cast("float64"),
+        "Learners with at least one event other than enrolling, in the class they enrolled in and within the report's "
+        "dates / learners enrolled.",
+        lambda table, _: (
+            table.learner_id.nunique(where=table.is_engaged).cast("float64")
+            / table.learner_id.nunique().nullif(0).cast("float64")
+        ),
+        needs=("learningevents",),
+        prepare=_mark_engaged,
     ),
     Measure(
         "avg-time-to-complete",
@@ -181,14 +200,6 @@ ACTIVITY_MEASURES = (
         Unit.SECONDS,
         "Recorded time / learners with recorded time.",
         _study_time,
-    ),
-    Measure(
-        "engagement-rate",
-        "Engagement rate",
-        Unit.RATIO,
-        "Learners with at least one of these events in a class they are enrolled in / learners enrolled in the same "
-        "department, program, course or class, whatever the dates.",
-        lambda table, _: table.learner_id.nunique(where=table.is_enrolled),
     ),
 )
 
@@ -268,6 +279,6 @@ SCORM_MEASURES = (
 CERTIFICATE_MEASURES = (COUNT, COUNT_DISTINCT, MINIMUM, MAXIMUM)
 
 CLASS_MEASURES = (
-    replace(COUNT, definition="Number of classes.", compute=lambda table, _: table.is_class.ifelse(1, 0).sum()),
+    replace(COUNT, definition="Number of classes.", compute=lambda table, _: table.is_first.ifelse(1, 0).sum()),
     *(measure for measure in GENERAL if measure is not COUNT),
 )

@@ -67,9 +67,7 @@ TABLES: dict[str, Columns] = {
         "enrolled_at started_at completed_at withdrawn_at",
         "passed",
     ),
-    "learningevents": _columns(
-        f"{_OF_A_CLASS} content_id", "event_type verb", "duration score", "timestamp", "passed"
-    ),
+    "learningevents": _columns(f"{_OF_A_CLASS} content_id", "event_type verb", "duration score", "timestamp", "passed"),
     "assessmentresults": _columns(
         f"{_OF_A_CLASS} content_id",
         "external_id status",

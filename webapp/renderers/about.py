@@ -1,0 +1,63 @@
+"""Who asked what, of which data: what every file tells about itself where it has room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class About:
+    """`provenance` is what the job keeps: question, measures, versions, asOf, rowsMatched, rowsWritten, software…"""
+
+    title: str
+    description: str
+    organization: str
+    requested_by: str
+    job_id: str
+    created_at: datetime
+    time_zone: str
+    locale: str
+    provenance: Mapping[str, Any]
+
+    @property
+    def question(self) -> list[tuple[str, str]]:
+        """The question in words, as (what, said)."""
+        return [(str(what), str(said)) for what, said in self.provenance.get("question", ())]
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Where the numbers come from, as (what, said)."""
+        versions = self.provenance.get("versions") or {}
+        return [
+            ("Requested by", self.requested_by),
+            ("Data scope", str(self.provenance.get("scopeInWords", ""))),
+            ("Data as of", _moment(self.provenance.get("asOf"))),
+            ("Time zone", self.time_zone),
+            ("Rows matched", f"{self.provenance.get('rowsMatched', 0):,}"),
+            ("Rows written", f"{self.provenance.get('rowsWritten', 0):,}"),
+            ("Extract versions", ", ".join(f"{table} {version}" for table, version in sorted(versions.items()))),
+            ("Software", str(self.provenance.get("software", ""))),
+            ("Report job", self.job_id),
+        ]
+
+    def definitions(self) -> list[tuple[str, str]]:
+        """Each measure's definition in words."""
+        measures: Mapping[str, Mapping[str, Any]] = self.provenance.get("measures") or {}
+        return [(str(each["label"]), str(each.get("definition") or "")) for each in measures.values()]
+
+    def to_json(self) -> dict[str, Any]:
+        """As the JSON file's `report`."""
+        return {
+            "title": self.title,
+            "description": self.description,
+            "organization": self.organization,
+            "createdAt": self.created_at.isoformat(),
+            **self.provenance,
+            "requestedBy": self.requested_by,
+        }
+
+
+def _moment(moment: Any) -> str:
+    return moment.isoformat(sep=" ", timespec="seconds") if isinstance(moment, datetime) else str(moment or "")

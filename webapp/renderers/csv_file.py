@@ -1,0 +1,65 @@
+"""CSV (RFC 4180, UTF-8): one row a line, for any other program.
+
+Ratios are percent (`67.362924%`), recorded times are seconds, instants ISO 8601 with the offset of the report's zone.
+Text that a spreadsheet would run as a formula begins with an apostrophe.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from webapp.engine.result import Column, Result
+from webapp.renderers.about import About
+from webapp.renderers.row_texts import Progress, identifier, instant_text, literal, number_text, write_rows
+
+PERCENT_DIGITS = 6
+_NEEDS_QUOTES = r'[",\r\n]'
+#: Also behind spaces, and in the wide forms that some spreadsheets accept.
+_FORMULA = r"^\s*[=+\-@＝＋－＠]|^[\t\r]"
+
+
+def write(result: Result, about: About, path: Path, on_progress: Progress, *, bom: bool = False) -> int:
+    """Write `path`; returns how many rows."""
+    cells = " || ',' || ".join(_cell(column, about.time_zone) for column in result.columns) or "''"
+    with path.open("wb") as file:
+        if bom:
+            file.write(b"\xef\xbb\xbf")
+        file.write((",".join(_quoted(heading(column)) for column in result.columns) + "\r\n").encode())
+        return write_rows(file, result.rows_path, f"{cells} || chr(13) || chr(10)", on_progress, result.row_count)
+
+
+def heading(column: Column) -> str:
+    """What stands above a column; the unit with it where the numbers alone do not say it."""
+    return f"{column.label} (seconds)" if column.unit == "seconds" else column.label
+
+
+def _quoted(text: str) -> str:
+    text = _harmless(text)
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in '",\r\n') else text
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.lstrip()[:1] in set("=+-@＝＋－＠") - {""} or text[:1] in ("\t", "\r") else text  # noqa: RUF001
+
+
+def _cell(column: Column, time_zone: str) -> str:
+    name = identifier(column.key)
+    if column.type == "string":
+        text = f"{name}::VARCHAR"
+        safe = f"CASE WHEN regexp_matches({text}, {literal(_FORMULA)}) THEN '''' || {text} ELSE {text} END"
+        value = (
+            f"CASE WHEN regexp_matches({text}, {literal(_NEEDS_QUOTES)}) "
+            f"THEN '\"' || replace({safe}, '\"', '\"\"') || '\"' ELSE {safe} END"
+        )
+    elif column.unit == "ratio":
+        value = f"({number_text(f'round({name} * 100, {PERCENT_DIGITS})')}) || '%'"
+    elif column.type == "number":
+        value = number_text(name)
+    elif column.type == "datetime":
+        value = instant_text(name, time_zone)
+    elif column.type == "boolean":
+        value = f"CASE WHEN {name} THEN 'true' ELSE 'false' END"
+        return f"CASE WHEN {name} IS NULL THEN '' ELSE ({value}) END"
+    else:
+        value = f"{name}::VARCHAR"
+    return f"coalesce(({value}), '')"

@@ -1,0 +1,68 @@
+"""JSON, the machine's format (DESIGN §7): provenance, columns with types and units, rows, totals.
+
+Ratios are fractions 0-1, recorded times seconds, instants ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from webapp.engine.result import Column, Result
+from webapp.renderers.about import About
+from webapp.renderers.row_texts import Progress, identifier, instant_text, is_number, literal, write_rows
+
+
+def write(result: Result, about: About, path: Path, on_progress: Progress) -> int:
+    """Write `path`; returns how many rows."""
+    head = {
+        "report": about.to_json(),
+        "columns": [
+            {"key": column.key, "label": column.label, "type": column.type, "unit": column.unit}
+            for column in result.columns
+        ],
+    }
+    pieces = [
+        f"{literal(('{' if number == 0 else ',') + dumps(column.key) + ':')} || {_cell(column)}"
+        for number, column in enumerate(result.columns)
+    ]
+    row = " || ".join(pieces) + " || '}'" if pieces else "'{}'"
+    with path.open("wb") as file:
+        file.write(dumps(head)[:-1].encode() + b',"rows":[\n')
+        # Every row begins with the comma after the row before it; the first one's is taken back below.
+        begin = file.tell()
+        written = write_rows(file, result.rows_path, f"',' || {row} || chr(10)", on_progress, result.row_count)
+        file.write(b'],"totals":' + dumps(result.totals).encode() + b"}\n")
+        if written:
+            file.seek(begin)
+            file.write(b" ")
+    return written
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON; what JSON has no word for, as ISO 8601 or text."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=_told)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, datetime):
+        text = value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
+        return text.replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _cell(column: Column) -> str:
+    name = identifier(column.key)
+    if column.type == "number":  # JSON has no word for an infinite number
+        return f"CASE WHEN isfinite({name}) THEN {name}::VARCHAR ELSE 'null' END"
+    if is_number(column):
+        return f"coalesce({name}::VARCHAR, 'null')"
+    if column.type == "boolean":
+        return f"CASE WHEN {name} IS NULL THEN 'null' WHEN {name} THEN 'true' ELSE 'false' END"
+    if column.type == "datetime":
+        return f"coalesce('\"' || {instant_text(name, None)} || '\"', 'null')"
+    if column.type == "date":
+        return f"coalesce('\"' || {name}::VARCHAR || '\"', 'null')"
+    return f"coalesce(to_json({name}::VARCHAR)::VARCHAR, 'null')"

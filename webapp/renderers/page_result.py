@@ -1,0 +1,49 @@
+"""What the report's page shows of the result, written when the report is made: a page never computes anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+
+from webapp.engine.result import Result
+from webapp.renderers.chart_svg import Chart
+from webapp.renderers.json_file import dumps
+
+ROWS_KEPT = 1_000
+
+
+def write(result: Result, chart: Chart | None, path: Path) -> None:
+    """Columns, the first rows, totals, notes and the chart's drawings, as JSON."""
+    path.write_text(dumps(page_document(result, chart)), encoding="ascii")
+
+
+def page_document(result: Result, chart: Chart | None) -> dict[str, Any]:
+    """The same as a dictionary: `columns`, `rows` (by column key), `row_count`, `rows_matched`, `totals`, `notes`,
+    `chart` (`svg`, `svg_dark`, `description`) or None."""
+    rows: list[dict[str, Any]] = []
+    for batch in pyarrow.parquet.ParquetFile(result.rows_path).iter_batches(batch_size=ROWS_KEPT):
+        rows = batch.to_pylist()
+        break
+    return {
+        "columns": [
+            {
+                "key": column.key,
+                "label": column.label,
+                "type": column.type,
+                "unit": column.unit,
+                "role": column.role,
+                "definition": column.definition,
+            }
+            for column in result.columns
+        ],
+        "rows": rows,
+        "row_count": result.row_count,
+        "rows_matched": result.rows_matched,
+        "totals": result.totals,
+        "notes": list(result.notes),
+        "chart": None
+        if chart is None
+        else {"svg": chart.svg, "svg_dark": chart.svg_dark, "description": chart.description},
+    }

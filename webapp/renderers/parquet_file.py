@@ -1,0 +1,27 @@
+"""Parquet: the rows with their types, and the provenance in the file's metadata (`reportdesk`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from webapp.engine.result import Result
+from webapp.renderers import json_file
+from webapp.renderers.about import About
+from webapp.renderers.row_texts import Progress, database, identifier, literal
+
+
+def write(result: Result, about: About, path: Path, on_progress: Progress) -> int:
+    """Write `path`; returns how many rows. Ratios are fractions 0-1, recorded times seconds, instants UTC."""
+    columns = [
+        {"key": column.key, "label": column.label, "type": column.type, "unit": column.unit}
+        for column in result.columns
+    ]
+    metadata = json_file.dumps({"report": about.to_json(), "columns": columns, "totals": result.totals})
+    names = ", ".join(identifier(column.key) for column in result.columns)
+    with database() as connection:
+        connection.execute(
+            f"COPY (SELECT {names} FROM read_parquet({literal(str(result.rows_path))})) TO {literal(str(path))} "  # noqa: S608
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{reportdesk: {literal(metadata)}}})"
+        )
+    on_progress(result.row_count, result.row_count)
+    return result.row_count

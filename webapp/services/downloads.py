@@ -1,0 +1,166 @@
+"""Handing out finished files: whole or in parts, straight from a local folder, or by a short-lived address of a cloud
+store. Visibility and the data scope are checked at every download."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+from bson import ObjectId
+
+from webapp import storage
+from webapp.documents import ReportJob, User
+from webapp.errors import ConflictError, ForbiddenError
+from webapp.renderers.filenames import content_disposition
+from webapp.services import job_lifecycle, visibility
+from webapp.services.visibility import DataScope
+from webapp.settings import get_settings
+from webapp.storage import FileGoneError, Storage
+
+log = logging.getLogger(__name__)
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
+#: Pages of one report are asked for again while people look at it.
+PAGES_KEPT = 16
+
+
+class NotReadyError(ConflictError):
+    """The report has no file (yet, or any more)."""
+
+    code = "no-file"
+    hint = "The report's page says what it is doing."
+
+
+class ScopeError(ForbiddenError):
+    """The file has rows that the person may not read."""
+
+    code = "outside-your-data"
+    hint = "Ask for the same report yourself: it then counts the rows that you may read."
+
+
+@dataclass
+class Download:
+    """An answer to a download: `redirect_url`, or `status`, `headers` and `chunks`."""
+
+    status: HTTPStatus = HTTPStatus.OK
+    headers: dict[str, str] = field(default_factory=dict)
+    chunks: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    redirect_url: str | None = None
+
+
+def open_download(
+    actor: User, job_id: str | ObjectId, *, range_header: str | None = None, if_none_match: str | None = None
+) -> Download:
+    """The job's file for `actor`. A download that is finished (its last byte went out) counts, no other.
+
+    Raises JobNotFoundError, NotReadyError, ScopeError and StorageError.
+    """
+    job = _readable(actor, job_id)
+    stored = job.output.storage
+    files = storage.open_storage(get_settings().effective_storage_url)
+    name = str(stored.key).rpartition("/")[2]
+    lasting = timedelta(seconds=get_settings().signed_url_seconds)
+    if (url := files.signed_url(stored.key, lasting)) is not None:
+        # The store will not tell us when it has sent the last byte; being sent there is what can be known.
+        job_lifecycle.mark_downloaded(job.id, by=actor.id)
+        return Download(redirect_url=url)
+    etag = f'"{stored.sha256}"'
+    headers = {
+        "Content-Type": stored.mime_type or "application/octet-stream",
+        "Content-Disposition": content_disposition(name),
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        "Cache-Control": "private, no-cache",
+    }
+    if if_none_match and etag in [each.strip().removeprefix("W/") for each in if_none_match.split(",")]:
+        return Download(HTTPStatus.NOT_MODIFIED, headers)
+    size = files.stat(stored.key).size
+    start, end = 0, size
+    status = HTTPStatus.OK
+    if range_header and (bounds := _bounds(range_header, size)) is not None:
+        start, end = bounds
+        if start >= end:
+            return Download(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, {"Content-Range": f"bytes */{size}"})
+        status = HTTPStatus.PARTIAL_CONTENT
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    headers["Content-Length"] = str(end - start)
+    return Download(status, headers, _counted(files, stored.key, start, end, size, job.id, actor.id))
+
+
+def page_result(actor: User, job_id: str | ObjectId) -> dict[str, Any] | None:
+    """What the report's page shows of the result, as it was stored with the file; None when the storage has none.
+
+    Raises JobNotFoundError, NotReadyError and ScopeError.
+    """
+    job = _readable(actor, job_id)
+    folder = str(job.output.storage.key).rpartition("/")[0]
+    return _page(get_settings().effective_storage_url, f"{folder}/page.json")
+
+
+@lru_cache(maxsize=PAGES_KEPT)
+def _page(url: str, key: str) -> dict[str, Any] | None:
+    # A key has the fence in its name: what lies under it never changes.
+    try:
+        document: dict[str, Any] = json.loads(b"".join(storage.open_storage(url).read(key)))
+    except FileGoneError:
+        return None
+    return document
+
+
+def _readable(actor: User, job_id: str | ObjectId) -> ReportJob:
+    job = visibility.visible_job(actor, job_id)
+    if not job.state.has_file or job.output.storage is None or not job.output.storage.key:
+        raise NotReadyError(f"“{job.name}” has no file: it is {job.status}.")
+    _require_scope(actor, job)
+    return job
+
+
+def _require_scope(actor: User, job: ReportJob) -> None:
+    """Rows may be read by whoever may read them anyway; by others only while their reader shares them.
+
+    The scope that the file was made with is compared with what people may read today: someone who has lost a
+    department can no longer open, or go on sharing, what was made when they had it.
+    """
+    try:
+        of_file = DataScope.from_document((job.provenance or {})["scope"])
+    except KeyError as error:
+        raise ScopeError(f"“{job.name}” does not say whose rows it counts.") from error
+    if visibility.data_scope(actor).covers(of_file):
+        return
+    if job.visibility != "private" and actor.id != job.requested_by:
+        requester = User.objects(id=job.requested_by).first()
+        if requester is not None and visibility.data_scope(requester).covers(of_file):
+            return
+    raise ScopeError(f"“{job.name}” counts rows that you may not read.")
+
+
+def _bounds(header: str, size: int) -> tuple[int, int] | None:
+    """[start, end) of a single range; None for a header to ignore."""
+    found = _RANGE.match(header.strip())
+    if found is None or (not found[1] and not found[2]):
+        return None
+    if not found[1]:
+        return max(size - int(found[2]), 0), size
+    start = int(found[1])
+    end = min(int(found[2]) + 1, size) if found[2] else size
+    return start, end
+
+
+def _counted(
+    files: Storage, key: str, start: int, end: int, size: int, job_id: ObjectId, actor_id: ObjectId
+) -> Iterator[bytes]:
+    """The bytes; when the last one of the file has gone out, the download counts."""
+    yield from files.read(key, start, end if end < size else None)
+    if end == size:
+        job_lifecycle.mark_downloaded(job_id, by=actor_id)
+        log.info("file downloaded", extra={"job_id": str(job_id)})
+
+
+__all__ = ["Download", "NotReadyError", "ScopeError", "open_download", "page_result"]
