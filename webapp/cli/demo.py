@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from webapp.cli.session import connected
-from webapp.services import demo
+from webapp.services import database_setup, demo
 
 
 @click.command("demo")
@@ -15,6 +15,7 @@ def command() -> None:
     Running it again adds nothing. Never run it on a database with real people: its sign-ins are public.
     """
     with connected():
+        database_setup.prepare()
         if demo.is_built():
             click.echo("The demo organisation is here already; nothing was added.")
         else:

@@ -105,6 +105,8 @@ class Enrollment(LearningRecordDocument):
     started_at = me.DateTimeField(db_field="startedAt")
     completed_at = me.DateTimeField(db_field="completedAt")
     withdrawn_at = me.DateTimeField(db_field="withdrawnAt")
+    # When the statement was made that decided how it ended: a later one may change that, an earlier one may not.
+    outcome_at = me.DateTimeField(db_field="outcomeAt")
     score = me.FloatField()  # 0-100
     passed = me.BooleanField()
 

@@ -43,8 +43,8 @@ def run(
 ) -> Result:
     """Answer `query` from `files` (Parquet files by table name) into `rows_path`.
 
-    `on_progress(done, total)` counts the parts of the work. Raises QueryError for a question that cannot be answered, and
-    QuestionTooSlowError after `seconds`.
+    `on_progress(done, total)` counts the parts of the work. Raises QueryError for a question that cannot be
+    answered, and QuestionTooSlowError after `seconds`.
     """
     validation.check(query)
     options: dict[str, Any] = {"temp_directory": str(rows_path.with_suffix(".spill"))}

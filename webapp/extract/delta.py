@@ -23,7 +23,10 @@ from webapp.settings import get_settings
 
 STATE_KEY = "reportdesk"
 #: Versions must stay readable as long as a job may ask for them; the log is small.
-CONFIGURATION = {"delta.logRetentionDuration": "interval 400 days", "delta.deletedFileRetentionDuration": "interval 0 days"}
+CONFIGURATION = {
+    "delta.logRetentionDuration": "interval 400 days",
+    "delta.deletedFileRetentionDuration": "interval 0 days",
+}
 
 
 class VersionGoneError(ConflictError):

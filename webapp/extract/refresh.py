@@ -85,11 +85,10 @@ def _refresh(table: str, on_progress: Progress | None) -> DeltaTable:
     _add_changed(table, known, state, started_at, on_progress)
     current = _reopened(table)
     rows = delta.row_count(current)
-    if counted is not None and rows != counted:
-        # More documents than before the read may have come since; fewer rows, or more of them, than there ever were
-        # documents, is what `updatedAt` did not tell.
-        if rows < counted or rows > document_count(table):
-            return _rebuild(table, current, source, on_progress)
+    # More documents than before the read may have come since; fewer rows, or more of them, than there ever were
+    # documents, is what `updatedAt` did not tell.
+    if counted is not None and (rows < counted or (rows > counted and rows > document_count(table))):
+        return _rebuild(table, current, source, on_progress)
     return current
 
 

@@ -87,7 +87,7 @@ def chart_data(result: Result) -> ChartData | None:
                 cells[series_places.setdefault(name, len(series_places)), place] = float(row[key])
     if not cells:
         return None
-    if result.row_count > len(rows) or len(rows) * len(spec.ys) > len(cells) and len(places) == most:
+    if result.row_count > len(rows) or (len(rows) * len(spec.ys) > len(cells) and len(places) == most):
         notes.append(f"Only the first {len(places)} are drawn; the table has all.")
     values = [[cells.get((series, place)) for place in range(len(places))] for series in range(len(series_places))]
     return ChartData(

@@ -81,9 +81,7 @@ def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:
         if not stacked and len(data.series) > 1:
             encoding["yOffset"] = alt.YOffset("series:N", sort=data.series)
         rows = len(data.categories) * (1 if stacked else len(data.series))
-        chart = (
-            alt.Chart(source, width=WIDTH - 120, height=max(rows * BAR_STEP, 60)).mark_bar().encode(**encoding)
-        )
+        chart = alt.Chart(source, width=WIDTH - 120, height=max(rows * BAR_STEP, 60)).mark_bar().encode(**encoding)
     ink = "#dbe2ec" if dark else "#27323f"
     line = "#4a586f" if dark else "#c9d1dc"
     chart = chart.properties(title=data.title, background="transparent").configure(font="DejaVu Sans, sans-serif")

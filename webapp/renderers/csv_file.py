@@ -39,7 +39,7 @@ def _quoted(text: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text.lstrip()[:1] in set("=+-@＝＋－＠") - {""} or text[:1] in ("\t", "\r") else text  # noqa: RUF001
+    return f"'{text}" if text.lstrip()[:1] in set("=+-@＝＋－＠") - {""} or text[:1] in ("\t", "\r") else text
 
 
 def _cell(column: Column, time_zone: str) -> str:

@@ -96,7 +96,12 @@ def _typeset(folder: Path, document: dict[str, Any], path: Path) -> tuple[dict[s
 def _without(value: Any, letters: set[str] | None) -> tuple[Any, int]:
     """`value` with `letters` (None: all beyond Latin) replaced in every text, and how many."""
     if isinstance(value, str):
-        kept = [each if (each not in letters if letters is not None else ord(each) < 0x250 or each in "–—’“”…·−") else _REPLACEMENT for each in value]
+        kept = [
+            each
+            if (each not in letters if letters is not None else ord(each) < 0x250 or each in "–—’“”…·−")
+            else _REPLACEMENT
+            for each in value
+        ]
         count = sum(a != b for a, b in zip(kept, value, strict=True))
         return "".join(kept), count
     if isinstance(value, dict):
@@ -122,7 +127,10 @@ def _document(
 ) -> dict[str, Any]:
     columns = result.columns
     texts = [
-        [_shown(cell_text(value, column, locale=about.locale, time_zone=about.time_zone)) for value, column in zip(row, columns, strict=True)]
+        [
+            _shown(cell_text(value, column, locale=about.locale, time_zone=about.time_zone))
+            for value, column in zip(row, columns, strict=True)
+        ]
         for row in rows
     ]
     widths = [_width(place, column, texts) for place, column in enumerate(columns)]
@@ -147,9 +155,7 @@ def _document(
             "provenance": "Where they come from",
         },
         "notes": [_shown(note) for note in [*result.notes, *notes]],
-        "chart": None
-        if alt is None
-        else {"path": "chart.svg", "alt": _shown(alt), "width": 600 if landscape else 480},
+        "chart": None if alt is None else {"path": "chart.svg", "alt": _shown(alt), "width": 600 if landscape else 480},
         "groups": [
             {
                 "title": f"Columns {number} of {len(groups)}",

@@ -75,7 +75,8 @@ def instant_text(name: str, time_zone: str | None) -> str:
         shown = f"timezone({literal(time_zone)}, {name})"
         minutes = f"datediff('minute', timezone('UTC', {name}), {shown})"
         zone = (
-            f"(CASE WHEN {minutes} < 0 THEN '-' ELSE '+' END || lpad((abs({minutes}) // 60)::VARCHAR, 2, '0') || ':' || "
+            f"(CASE WHEN {minutes} < 0 THEN '-' ELSE '+' END || "
+            f"lpad((abs({minutes}) // 60)::VARCHAR, 2, '0') || ':' || "
             f"lpad((abs({minutes}) % 60)::VARCHAR, 2, '0'))"
         )
     whole = f"strftime({shown}, '%Y-%m-%dT%H:%M:%S')"

@@ -39,7 +39,9 @@ class _Formats:
         self.bold = book.add_format({"bold": True})
         self.quiet = book.add_format({"font_color": "#545f6f"})
         self.wrap = book.add_format({"text_wrap": True, "valign": "top"})
-        self.heading = book.add_format({"bold": True, "bg_color": "#e6ebf2", "bottom": 1, "text_wrap": True, "valign": "top"})
+        self.heading = book.add_format(
+            {"bold": True, "bg_color": "#e6ebf2", "bottom": 1, "text_wrap": True, "valign": "top"}
+        )
         self._book = book
         self._cells: dict[tuple[str, bool], Format | None] = {}
 
@@ -72,8 +74,8 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> tu
         written = writer.write(on_progress)
         if writer.shortened:
             notes.append(
-                f"{writer.shortened:,} texts were longer than the {LONGEST_TEXT:,} characters that Excel takes; they end "
-                f"with “{SHORTENED}”."
+                f"{writer.shortened:,} texts were longer than the {LONGEST_TEXT:,} characters that Excel takes; they "
+                f"end with “{SHORTENED}”."
             )
         if len(writer.sheets) > 1:
             notes.append(f"{written:,} rows are on {len(writer.sheets)} sheets, because a sheet holds {SHEET_ROWS:,}.")

@@ -170,6 +170,11 @@ def to_query(report_type: str, parameters: Parameters, scope: DataScope, *, mome
     errors: dict[str, str] = {}
     time_zone = parameters.time_zone or get_settings().time_zone
     filters = _filters(dataset, parameters, errors)
+    given = parameters.date_range
+    if given is not None and given.start_date and given.end_date and given.end_date < given.start_date:
+        errors["parameters.date_range"] = (
+            f"The end date {given.end_date:%Y-%m-%d} is before the start date {given.start_date:%Y-%m-%d}."
+        )
     details = parameters.detail or (declared.detail_first and not parameters.group_by and not parameters.measures)
     if parameters.detail and not declared.detail:
         errors["parameters.detail"] = f"{declared.label} has no detail rows."
@@ -473,5 +478,6 @@ def estimate(report_type: str, rows: int) -> Estimate:
 
 __all__ = [
     "Estimate", "Preview", "QuestionTooSlowError", "custom_measures", "dataset_of_type", "describe", "estimate",
-    "first_rows", "measure_label", "measures_for", "preview", "question_hash", "report_type_of", "tables_for", "to_query",
+    "first_rows", "measure_label", "measures_for", "preview", "question_hash", "report_type_of", "tables_for",
+    "to_query",
 ]  # fmt: skip

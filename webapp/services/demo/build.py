@@ -1,4 +1,4 @@
-"""Writes the demo organisation in bulk. The same seed gives the same organisation; only its dates follow the calendar."""
+"""Writes the demo organisation in bulk. The same seed gives the same organisation; only its dates follow today."""
 
 from __future__ import annotations
 

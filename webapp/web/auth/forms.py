@@ -51,5 +51,3 @@ class PasswordForm(FlaskForm):
         [InputRequired(_l("Type a new password."))],
         render_kw={"autocomplete": "new-password"},
     )
-
-

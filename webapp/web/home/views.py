@@ -21,4 +21,6 @@ def index() -> ResponseReturnValue:
     own = job_lists.recent(actor, JobList.OWN, RECENT)
     shared = job_lists.recent(actor, JobList.SHARED, RECENT)
     names = job_lists.names_of([*own, *shared], besides=actor)
-    return render_template("home/index.html", own=own, shared=shared, names=names, desk=desk_state(), own_list=JobList.OWN)
+    return render_template(
+        "home/index.html", own=own, shared=shared, names=names, desk=desk_state(), own_list=JobList.OWN
+    )

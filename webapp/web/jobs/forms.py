@@ -30,5 +30,5 @@ class EditForm(FlaskForm):
     def add_errors(self, error: InvalidRequestError) -> None:
         """Put what the service found wrong under the fields it names; the rest over the first one."""
         for name, text in error.fields.items():
-            field = self[name] if name in self else self.name
+            field = self._fields.get(name, self.name)
             field.errors = [*field.errors, text]

@@ -10,7 +10,15 @@ from flask_babel import format_datetime, gettext, ngettext
 from webapp.documents import LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ReportdeskError
-from webapp.services import downloads, job_events, job_lists, queue_status, report_questions, report_requests, visibility
+from webapp.services import (
+    downloads,
+    job_events,
+    job_lists,
+    queue_status,
+    report_questions,
+    report_requests,
+    visibility,
+)
 from webapp.services.queue_status import Waiting, Why
 from webapp.web.jobs.forms import EditForm
 

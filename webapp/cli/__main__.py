@@ -1,0 +1,5 @@
+"""`python -m webapp.cli`: the same as `reportdesk`."""
+
+from webapp.cli import main
+
+main()

@@ -1,0 +1,186 @@
+"""`reportdesk run`: everything on one machine, for trying it and for a small department."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+import click
+
+from webapp import embedded
+from webapp.cli.session import connected
+from webapp.cli.web import server_command
+from webapp.documents import Parameters, ReportJob, User
+from webapp.services import database_setup, demo, report_requests
+from webapp.services.report_requests import ReportRequest
+from webapp.settings import Settings
+
+READY_WITHIN = 60.0
+REPORT_WITHIN = 180.0
+PORTS_TRIED = 50
+STOP_WITHIN = 30.0
+_PR_SET_PDEATHSIG = 1
+
+
+class _StopError(Exception):
+    """Somebody wants it to end."""
+
+
+@click.command("run")
+@click.option("--port", envvar="PORT", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--demo/--no-demo", "with_demo", default=True, show_default=True, help="Add the invented organisation.")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=2, show_default=True, help="Reports made at once.")
+def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
+    """Start the database, the web pages and a worker, and make a first report. Ctrl-C stops all of it.
+
+    All state is kept under REPORTDESK_HOME: the next run goes on where this one stopped.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    with connected() as settings, ExitStack() as stack:
+        if settings.mongodb_uri is None:
+            # The last thing to stop: web and worker still write to it.
+            stack.callback(embedded.stop, settings)
+        try:
+            _prepare(with_demo)
+            port = _free_port(host, port)
+            environment = {**os.environ, "REPORTDESK_MONGODB_URI": embedded.ensure_running(settings)}
+            web = server_command(host=host, port=port, workers=2, threads=8)
+            worker = [sys.executable, "-m", "webapp.cli", "worker", "--concurrency", str(concurrency)]
+            worker += ["--log-level", "WARNING"]
+            children = [
+                stack.enter_context(_child("the web server", web, environment)),
+                stack.enter_context(_child("the worker", worker, environment)),
+            ]
+            address = f"http://{host}:{port}"
+            _wait_until_served(address, children)
+            _first_report(settings, children)
+            _welcome(address, with_demo)
+            _watch(children)
+        except (KeyboardInterrupt, _StopError):
+            click.echo("\nStopping …", err=True)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _StopError
+
+
+def _prepare(with_demo: bool) -> None:
+    database_setup.prepare()
+    if with_demo and not demo.is_built():
+        click.echo("Making the demo organisation …", err=True)
+        demo.build()
+
+
+def _free_port(host: str, wanted: int) -> int:
+    """`wanted`, or the next port that is free, said aloud."""
+    for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+        if port != wanted:
+            click.echo(f"Port {wanted} is taken; using {port}. (PORT=… chooses another.)", err=True)
+        return port
+    raise click.ClickException(f"No port from {wanted} to {wanted + PORTS_TRIED - 1} is free: set PORT to another one.")
+
+
+@contextmanager
+def _child(
+    name: str, arguments: list[str], environment: dict[str, str]
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A process in a group of its own (Ctrl-C is for this one, which stops the others in order), ended afterwards."""
+    process = subprocess.Popen(arguments, env=environment, start_new_session=True, preexec_fn=_end_with_parent)
+    try:
+        yield name, process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _end_with_parent() -> None:
+    """In the child: a SIGTERM when this process dies without a word (Linux)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+Children = list[tuple[str, subprocess.Popen[bytes]]]
+
+
+def _check(children: Children) -> None:
+    for name, process in children:
+        if process.poll() is not None:
+            raise click.ClickException(f"{name[0].upper()}{name[1:]} has ended with code {process.returncode}.")
+
+
+def _watch(children: Children) -> None:
+    while True:
+        _check(children)
+        time.sleep(0.5)
+
+
+def _wait_until_served(address: str, children: Children) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline:
+        _check(children)
+        try:
+            with urllib.request.urlopen(f"{address}/readyz", timeout=2):  # noqa: S310 - our own address
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise click.ClickException(f"{address} did not answer within {READY_WITHIN:.0f} s.")
+
+
+def _first_report(settings: Settings, children: Children) -> None:
+    """One finished report, so that there is something to open."""
+    registrar = User.objects(email=next(iter(demo.SIGN_INS))).first()
+    if registrar is None or ReportJob.objects(requested_by=registrar.id).first() is not None:
+        return
+    request = ReportRequest(
+        report_type="completion-rates",
+        parameters=Parameters(group_by=["course"], time_zone=settings.time_zone),
+        format="excel",
+        name="Completion rates by course",
+        description="Made by `reportdesk run`, so that there is something to open.",
+        visibility="organization",
+    )
+    click.echo("Making a first report …", err=True)
+    job = report_requests.create(registrar, request, insist=True)
+    deadline = time.monotonic() + REPORT_WITHIN
+    while not job.is_finished and time.monotonic() < deadline:
+        _check(children)
+        time.sleep(0.3)
+        job = ReportJob.objects.get(id=job.id)
+    if job.state.has_file:
+        click.echo(f"“{job.name}” is ready: {job.provenance['rowsWritten']:,} rows.", err=True)
+    else:
+        reason = job.error.message if job.error and job.error.message else f"it is still {job.status}"
+        click.echo(f"“{job.name}” is not ready: {reason}", err=True)
+
+
+def _welcome(address: str, with_demo: bool) -> None:
+    click.echo(f"\nReportdesk is at {address}")
+    if with_demo:
+        click.echo(f"Sign in with one of these, all with the password {demo.DEMO_PASSWORD}")
+        for email, role in demo.SIGN_INS.items():
+            click.echo(f"  {email:28} ({role})")
+    click.echo("Ctrl-C stops everything; nothing is lost.")
+    sys.stdout.flush()

@@ -1,0 +1,42 @@
+"""`reportdesk web`: the web pages, by gunicorn."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from webapp.cli.session import connected, load_settings
+from webapp.services import database_setup
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def server_command(*, host: str, port: int, workers: int, threads: int) -> list[str]:
+    """gunicorn's command line: a few processes, each with threads, because pages wait for the database."""
+    return [
+        *(sys.executable, "-m", "gunicorn", "wsgi:app"),
+        *("--chdir", str(ROOT), "--bind", f"{host}:{port}", "--worker-class", "gthread"),
+        *("--workers", str(workers), "--threads", str(threads), "--timeout", "60", "--graceful-timeout", "15"),
+        *("--max-requests", "20000", "--max-requests-jitter", "2000", "--log-level", "warning"),
+    ]
+
+
+@click.command("web")
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to serve other machines.")
+@click.option("--port", envvar="PORT", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 64), default=8, show_default=True, help="Of each process.")
+def command(host: str, port: int, processes: int, threads: int) -> None:
+    """Serve the web pages, until told to stop.
+
+    Behind HTTPS set REPORTDESK_SECURE_COOKIES=true, and REPORTDESK_TRUSTED_PROXIES to the number of proxies.
+    """
+    load_settings()
+    with connected():
+        database_setup.prepare()
+    arguments = server_command(host=host, port=port, workers=processes, threads=threads)
+    click.echo(f"http://{host}:{port}", err=True)
+    os.execv(arguments[0], arguments)  # noqa: S606 - our own command, without a shell
