@@ -8,6 +8,7 @@
   document.addEventListener("htmx:config:request", (event) => {
     const request = event.detail.ctx.request;
     if (!/^(GET|HEAD|OPTIONS)$/i.test(request.method)) request.headers["X-CSRFToken"] = token();
+    else request.body?.delete?.("csrf_token"); // a token does not belong into an address
   });
 
   document.addEventListener("click", (event) => {

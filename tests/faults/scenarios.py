@@ -156,7 +156,7 @@ def wrong_clocks(world: World, scale: int) -> list[str]:
         check(abs((job["completedAt"] - now).total_seconds()) < 300, "an instant came from a worker's clock")
     check(max(early) <= 1, f"a job started {max(early):.1f} s early")
     return [
-        f"{len(early)} jobs under clocks of +600, -600 and 0 s: 0 leases stolen, earliest start {-max(early):.2f} s after due"
+        f"{len(early)} jobs under clocks of +600, -600 and 0 s: 0 leases stolen, earliest start {-max(early):.2f} s"
     ]
 
 
@@ -212,7 +212,8 @@ def shutdowns(world: World, scale: int) -> list[str]:
         handed_back += sum(attempt["outcome"] == "handed-back" for attempt in job["attempts"])
     check(all(times == 1 for times in world.published().values()), "a job was done twice")
     return [
-        f"{scale} SIGTERMs, {handed_back} jobs handed back, 0 attempts burned; gone after {figures(gone)} (limit {limit:.0f} s)"
+        f"{scale} SIGTERMs, {handed_back} jobs handed back, 0 attempts burned; "
+        f"gone after {figures(gone)} (limit {limit:.0f} s)"
     ]
 
 

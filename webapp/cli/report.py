@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import click
 from bson import ObjectId
@@ -193,7 +194,7 @@ def _write(actor: User, job: ReportJob, output: Path | None, *, quiet: bool) -> 
         chunks = open_storage(get_settings().effective_storage_url).read(job.output.storage.key)
     if output is None:
         for chunk in chunks:
-            click.get_binary_stream("stdout").write(chunk)
+            sys.stdout.buffer.write(chunk)
         return
     # A file that is there stays whole until the new one is.
     draft = output.with_name(f".{output.name}.part")
@@ -214,8 +215,8 @@ def _administrator() -> User:
     return user
 
 
-def _by_code(document: type, code: str) -> ObjectId:
-    found = document.objects(code=code).first() or document.objects(external_id=code).first()  # type: ignore[attr-defined]
+def _by_code(document: Any, code: str) -> ObjectId:
+    found = document.objects(code=code).first() or document.objects(external_id=code).first()
     if found is None:
         raise click.BadParameter(f"There is no {document.__name__.lower()} with the code “{code[:100]}”.")
     found_id: ObjectId = found.id

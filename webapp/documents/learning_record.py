@@ -90,7 +90,7 @@ class Enrollment(LearningRecordDocument):
     meta = {
         "collection": "enrollments",
         "strict": False,
-        "indexes": [EXTERNAL_ID, ["class_id", "learner_id"], "updated_at"],
+        "indexes": [EXTERNAL_ID, ["class_id", "learner_id"], "learner_id", "updated_at"],
     }
 
     STATUSES = ("not-started", "in-progress", "completed", "failed", "withdrawn", "expired")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webapp import clock
+from webapp.engine.catalogue.tables import DATA_PREFIX, data_key
 from webapp.extract import delta
 from webapp.extract.delta import VersionGoneError
 from webapp.extract.maintenance import vacuum
@@ -64,6 +65,13 @@ def snapshot(tables: Iterable[str], versions: Mapping[str, int] | None = None) -
     return Snapshot(pinned, files, clock.utcnow(), refreshed_at)
 
 
+def data_fields() -> list[str]:
+    """`data.<name>` for every number that events have in their `data`, as far as they were extracted."""
+    found = delta.open_table("learningevents")
+    names = delta.columns(found) if found is not None else []
+    return sorted(f"data.{data_key(name)}" for name in names if name.startswith(DATA_PREFIX))
+
+
 def rebuild(tables: Iterable[str], *, on_progress: Progress | None = None) -> Snapshot:
     """As `refresh`, reading every document anew."""
     names = list(tables)
@@ -72,4 +80,13 @@ def rebuild(tables: Iterable[str], *, on_progress: Progress | None = None) -> Sn
     return snapshot(names)
 
 
-__all__ = ["ExtractBusyError", "Snapshot", "VersionGoneError", "rebuild", "refresh", "snapshot", "vacuum"]
+__all__ = [
+    "ExtractBusyError",
+    "Snapshot",
+    "VersionGoneError",
+    "data_fields",
+    "rebuild",
+    "refresh",
+    "snapshot",
+    "vacuum",
+]

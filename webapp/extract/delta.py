@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
@@ -82,7 +83,8 @@ def state_of(delta: DeltaTable) -> State | None:
 
 def row_count(delta: DeltaTable) -> int:
     """Rows of this version, from the log alone."""
-    return sum(pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist())
+    counts: list[Any] = pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist()
+    return sum(int(count) for count in counts)
 
 
 def columns(delta: DeltaTable) -> list[str]:

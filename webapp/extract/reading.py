@@ -60,6 +60,8 @@ def source_id() -> str:
     if found is None:
         made = {"$setOnInsert": {"uuid": uuid.uuid4().hex}}
         found = collection.find_one_and_update({"_id": "source"}, made, upsert=True, return_document=True)
+    if found is None:
+        raise RuntimeError("an upsert gave no document")
     return str(found["uuid"])
 
 

@@ -311,7 +311,7 @@ class _Import:
     def _context_class(self, context: Any) -> Document | None:
         activities = (context or {}).get("contextActivities") or {}
         for place in ("parent", "grouping"):
-            found = activities.get(place) or ()
+            found: Any = activities.get(place) or []
             for each in found if isinstance(found, list) else [found]:
                 known = self.classes.get(each["id"].rstrip("/").rpartition("/")[2])
                 if known is not None:

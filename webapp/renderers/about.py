@@ -53,7 +53,7 @@ class About:
             "title": self.title,
             "description": self.description,
             "organization": self.organization,
-            "createdAt": self.created_at.isoformat(),
+            "createdAt": self.created_at,
             **self.provenance,
             "requestedBy": self.requested_by,
         }

@@ -63,6 +63,8 @@ def _write_buffer(file: IO[bytes], texts: pa.Array) -> None:
         raise ValueError("a row without a text")
     texts = texts.cast(pa.large_string()) if not pa.types.is_large_string(texts.type) else texts
     _, offsets, values = texts.buffers()
+    if offsets is None or values is None:
+        return
     bounds = memoryview(offsets).cast("q")
     file.write(memoryview(values)[bounds[texts.offset] : bounds[texts.offset + len(texts)]])
 

@@ -18,7 +18,8 @@ from webapp import clock
 from webapp.documents import JobStatus, ReportJob, User
 from webapp.errors import ReportdeskError
 from webapp.services import database_clock, job_lifecycle, report_questions, visibility
-from webapp.services.job_lifecycle import Failure, SlotTakenError
+from webapp.services.job_changes import Failure
+from webapp.services.job_lifecycle import SlotTakenError
 from webapp.settings import get_settings
 
 log = logging.getLogger(__name__)

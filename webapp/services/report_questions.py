@@ -163,6 +163,11 @@ def measures_for(dataset: Dataset) -> list[str]:
     return [key for key in active_lookups(LookupCategory.MEASURE_TYPE) if key in dataset.measures or key in custom]
 
 
+def data_fields() -> list[str]:
+    """`data.<name>` for every number that the extract has found in the events."""
+    return extract.data_fields()
+
+
 def to_query(report_type: str, parameters: Parameters, scope: DataScope, *, moment: datetime | None = None) -> Query:
     """The engine's question. Raises InvalidRequestError with every fault under the name of its parameter."""
     declared = report_type_of(report_type)
@@ -477,7 +482,7 @@ def estimate(report_type: str, rows: int) -> Estimate:
 
 
 __all__ = [
-    "Estimate", "Preview", "QuestionTooSlowError", "custom_measures", "dataset_of_type", "describe", "estimate",
-    "first_rows", "measure_label", "measures_for", "preview", "question_hash", "report_type_of", "tables_for",
-    "to_query",
+    "Estimate", "Preview", "QuestionTooSlowError", "custom_measures", "data_fields", "dataset_of_type", "describe",
+    "estimate", "first_rows", "measure_label", "measures_for", "preview", "question_hash", "report_type_of",
+    "tables_for", "to_query",
 ]  # fmt: skip

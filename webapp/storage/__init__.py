@@ -86,7 +86,7 @@ class Storage:
                 key,
                 source,
                 chunk_size=PART,
-                attributes=None if self.is_local else attributes,  # type: ignore[arg-type]
+                attributes=None if self.is_local else attributes,
             )
 
     def stat(self, key: str) -> StoredObject:

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
 from webapp.documents import User
-from webapp.services import accounts, visibility
+from webapp.services import accounts, lookups
 from webapp.settings import get_settings
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -101,7 +101,7 @@ def permissions() -> frozenset[str]:
     """The permissions of the person of this request; looked up once."""
     if "permissions" not in g:
         actor = actor_or_none()
-        g.permissions = visibility.permissions_of(actor) if actor else frozenset()
+        g.permissions = lookups.permissions_of(actor) if actor else frozenset()
     return g.permissions
 
 

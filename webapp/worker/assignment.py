@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from bson import ObjectId
 
 from webapp.documents import JobStatus, ReportJob
-from webapp.services.job_lifecycle import Failure
+from webapp.services.job_changes import Failure
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from webapp.documents import JobStatus, ReportJob, connect
 from webapp.errors import ReportdeskError
-from webapp.services.job_lifecycle import Failure
+from webapp.services.job_changes import Failure
 from webapp.services.visibility import JobNotFoundError
 from webapp.settings import get_settings
 from webapp.worker.assignment import (

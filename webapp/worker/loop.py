@@ -23,7 +23,8 @@ from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
 from webapp.documents import ReportJob, WorkerRecord
 from webapp.services import database_clock, job_events, job_lifecycle
-from webapp.services.job_lifecycle import Failure, Hold, UnsureClaimError
+from webapp.services.job_changes import Failure
+from webapp.services.job_lifecycle import Hold, UnsureClaimError
 from webapp.settings import Settings
 from webapp.worker import heartbeat, reaper, retry
 from webapp.worker.assignment import Assignment, Failed, Outcome, RunJob

@@ -8,7 +8,7 @@ import random
 from bson import ObjectId
 
 from webapp.services import job_lifecycle
-from webapp.services.job_lifecycle import Failure
+from webapp.services.job_changes import Failure
 from webapp.settings import Settings
 from webapp.worker import retry
 

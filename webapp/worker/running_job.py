@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from webapp.services.job_lifecycle import Failure, Hold
+from webapp.services.job_changes import Failure
+from webapp.services.job_lifecycle import Hold
 from webapp.settings import Settings
 from webapp.worker.assignment import Failed, Outcome
 from webapp.worker.child import memory_failure

@@ -95,6 +95,11 @@ def data_column(key: str) -> str:
     return DATA_PREFIX + re.sub(r"[^a-z0-9]", lambda found: f"_{ord(found[0]):x}_", key)
 
 
+def data_key(column: str) -> str:
+    """The `<key>` of which `column` holds `data.<key>`: the way back from `data_column`."""
+    return re.sub(r"_([0-9a-f]+)_", lambda found: chr(int(found[1], 16)), column.removeprefix(DATA_PREFIX))
+
+
 def source_field(column: str) -> str:
     """The document's field that `column` holds."""
     if column == "id":

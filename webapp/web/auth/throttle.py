@@ -1,4 +1,4 @@
-"""Guessing passwords must be slow. Counted in this process: gunicorn's few workers give a guesser a few times as much."""
+"""Guessing passwords must be slow. Counted in this process: a few gunicorn workers give a guesser a bit more."""
 
 from __future__ import annotations
 

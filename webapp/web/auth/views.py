@@ -112,7 +112,7 @@ def password() -> ResponseReturnValue:
     form = PasswordForm()
     if form.validate() and _change_password(form):
         access.forget(actor)
-        access.sign_in(accounts.active_user(str(actor.id)))
+        access.sign_in(actor.reload())
         return redirect_after(url_for("auth.account"), _("Your password is changed."))
     preferences = PreferencesForm(formdata=None, default_zone=get_settings().time_zone)
     preferences.locale.data, preferences.time_zone.data = actor.locale or "", actor.time_zone or ""

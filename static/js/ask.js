@@ -1,0 +1,92 @@
+// The form that asks for a report: searchable selects, a live preview, an address to copy.
+(() => {
+  "use strict";
+
+  function enhance(root) {
+    for (const select of root.querySelectorAll("select[data-many]")) {
+      if (select.tomselect || !window.TomSelect) continue;
+      const at = select.dataset.searchAt;
+      const options = {
+        plugins: ["remove_button", "caret_position"],
+        maxOptions: 200,
+        hidePlaceholder: true,
+        closeAfterSelect: false,
+        render: {
+          option: (data, escape) => `<div>${escape(data.text)}${data.note ? ` <span class="sub">${escape(data.note)}</span>` : ""}</div>`,
+        },
+      };
+      if (at) {
+        Object.assign(options, {
+          valueField: "value",
+          labelField: "text",
+          searchField: [],
+          preload: "focus",
+          load: (query, callback) => {
+            fetch(`${at}?q=${encodeURIComponent(query)}`, { headers: { Accept: "application/json" } })
+              .then((answer) => (answer.ok ? answer.json() : []))
+              .then(callback, () => callback());
+          },
+          // The server has searched already.
+          score: () => () => 1,
+        });
+      }
+      new window.TomSelect(select, options);
+    }
+    period(root);
+  }
+
+  // The days of a period are asked for only when they are its own.
+  function period(root) {
+    const select = document.getElementById("period");
+    if (!select) return;
+    for (const field of document.querySelectorAll(".custom-period")) field.hidden = select.value !== "custom";
+    const detail = document.getElementById("detail");
+    const grouped = document.getElementById("grouped");
+    if (detail && grouped) grouped.hidden = detail.checked;
+  }
+
+  function addressOf(form) {
+    const params = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) {
+      if (value && !["csrf_token", "submission", "insist"].includes(name)) params.append(name, value);
+    }
+    return `${form.action.split("?")[0]}?${params}`;
+  }
+
+  function start() {
+    const form = document.getElementById("ask");
+    if (!form || form.dataset.started) return;
+    form.dataset.started = "yes";
+    const preview = document.getElementById("preview");
+    form.addEventListener("change", (event) => {
+      period(form);
+      if (event.target.matches("[data-reload]")) {
+        document.getElementById("question").dispatchEvent(new Event("reload-question"));
+      }
+      if (event.target.id !== "type") preview.dispatchEvent(new Event("refresh-preview"));
+      // A reload loses nothing: the address is the question.
+      const address = addressOf(form);
+      if (address.length < 4000) history.replaceState(history.state, "", address);
+    });
+    form.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-copy-question]");
+      if (!button) return;
+      button.dataset.copy = addressOf(form);
+      button.removeAttribute("data-copy-question");
+      button.setAttribute("data-copy-question", "");
+    }, true);
+  }
+
+  window.reportdeskAsk = () => { start(); enhance(document); };
+  document.addEventListener("htmx:before:swap", (event) => {
+    // Tom Select's own elements must not be morphed: give the plain selects back first.
+    const question = document.getElementById("question");
+    if (!question || !event.detail?.ctx?.target?.closest?.("#question")) return;
+    for (const select of question.querySelectorAll("select[data-many]")) select.tomselect?.destroy();
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail?.ctx?.target?.id === "question") {
+      document.getElementById("preview")?.dispatchEvent(new Event("refresh-preview"));
+    }
+  });
+})();

@@ -1,1 +1,0 @@
-"""Small JSON answers for the pages' own controls."""

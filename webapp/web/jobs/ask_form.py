@@ -1,0 +1,348 @@
+"""The form that asks for a report. It converts once, and hands over a `ReportRequest`.
+
+What it offers depends on the report type. Its fields have the names of the address that shows it filled in.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from bson import ObjectId
+from flask_babel import get_timezone, gettext
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import (
+    BooleanField,
+    DateField,
+    DateTimeLocalField,
+    HiddenField,
+    IntegerField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import Length, NumberRange, Optional
+
+from webapp.documents import DateRange, LookupCategory, Parameters, ReportFilters, User
+from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
+from webapp.engine.catalogue.dimensions import DIMENSIONS
+from webapp.engine.catalogue.measures import AGGREGATES
+from webapp.engine.validation import MAX_DIMENSIONS, MAX_SLICERS, fields_for
+from webapp.errors import InvalidRequestError
+from webapp.services import filter_choices, lookups, report_questions, report_requests, visibility
+from webapp.services.report_requests import ReportRequest
+from webapp.services.visibility import DataScope
+
+PERIODS = ("all", "last-7-days", "last-30-days", "last-90-days", "this-year", "last-year", "academic-year", "custom")
+#: An academic year begins with this month; a registrar can always give the days.
+ACADEMIC_YEAR_BEGINS = 9
+CHOSEN = ("department", "course", "class", "learner", "content")
+EXTRA_MEASURES = 2
+#: Which field of the form shows what the service says about which part of the request.
+FIELD_OF = {
+    "parameters.group_by": "group",
+    "parameters.slicers": "slicer",
+    "parameters.measures": "measure",
+    "parameters.date_range": "end",
+    "parameters.date_field": "date_field",
+    "parameters.time_zone": "time_zone",
+    "parameters.sort": "sort",
+    "parameters.top": "top",
+    "parameters.limit": "limit",
+    "parameters.detail": "detail",
+    "parameters.filters.department_ids": "department",
+    "parameters.filters.course_ids": "course",
+    "parameters.filters.class_ids": "class",
+    "parameters.filters.learner_ids": "learner",
+    "parameters.filters.content_ids": "content",
+    "parameters.filters.event_types": "event",
+    "parameters.filters.statuses": "status",
+    "department_id": "filed_under",
+    "scheduled_for": "scheduled",
+    "report_type": "type",
+}
+
+
+@dataclass(frozen=True)
+class MeasureChoice:
+    key: str
+    label: str
+    definition: str
+
+
+class AskForm(FlaskForm):
+    """Everything that can be asked. Built for one report type and one person by `build`."""
+
+    type = HiddenField()
+    submission = HiddenField()
+    name = StringField(_l("Name"), [Length(max=NAME_LENGTH, message=_l("A name has at most %(max)d characters."))])
+    description = TextAreaField(
+        _l("Description"),
+        [Length(max=DESCRIPTION_LENGTH, message=_l("A description has at most %(max)d characters."))],
+        render_kw={"rows": 2},
+    )
+    period = SelectField(_l("Period"), default="all")
+    start = DateField(_l("From"), [Optional()])
+    end = DateField(_l("to (included)"), [Optional()])
+    date_field = SelectField(_l("By which date"), default="")
+    time_zone = SelectField(_l("Time zone"), default="")
+    department = SelectMultipleField(_l("Departments (with those below)"))
+    course = SelectMultipleField(_l("Courses"))
+    class_ = SelectMultipleField(_l("Classes"), name="class")
+    learner = SelectMultipleField(_l("Learners"))
+    content = SelectMultipleField(_l("Contents"))
+    event = SelectMultipleField(_l("Events"))
+    status = SelectMultipleField(_l("Statuses"))
+    group = SelectMultipleField(_l("Group by"))
+    slicer = SelectMultipleField(_l("Columns"))
+    measure = SelectMultipleField(_l("Measures"))
+    sort = SelectField(_l("Sort by"), default="")
+    top = IntegerField(_l("Only the top"), [Optional(), NumberRange(1, 1000)], render_kw={"min": 1, "max": 1000})
+    limit = IntegerField(_l("At most so many rows"), [Optional(), NumberRange(1)], render_kw={"min": 1})
+    detail = BooleanField(_l("Every row by itself, not grouped"))
+    subtotals = BooleanField(_l("Subtotals"))
+    inactive = BooleanField(_l("Count deactivated records too"))
+    format = SelectField(_l("Format"), default="excel")
+    filename = StringField(
+        _l("File name"),
+        [Length(max=FILENAME_LENGTH, message=_l("A file name has at most %(max)d characters."))],
+    )
+    visibility = SelectField(_l("Who may see it"), default="private")
+    priority = SelectField(_l("Priority"), default="normal")
+    scheduled = DateTimeLocalField(_l("Not before"), [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+    filed_under = SelectField(_l("Filed under"), default="")
+    as_of = HiddenField()
+
+    measures: list[MeasureChoice]
+    aggregates: list[tuple[str, str]]
+    aggregate_fields: list[tuple[str, str]]
+    extra: list[tuple[str, str]]
+    has_detail: bool
+    offered_filters: list[str]
+
+    @classmethod
+    def build(cls, actor: User, report_type: str, source: MultiDict[str, str] | None) -> AskForm:
+        """The form for `report_type`, filled from `source` (an address or a post). Raises InvalidRequestError for a
+        type that nobody has declared."""
+        declared = report_questions.report_type_of(report_type)
+        dataset = report_questions.dataset_of_type(report_type)
+        source = MultiDict(source or {})
+        fresh = not any(source.getlist(name) for name in ("group", "measure", "detail", "submission"))
+        if fresh:
+            source.setlist("group", list(declared.group_by))
+            source.setlist("slicer", list(declared.slicers))
+            source.setlist("measure", list(declared.measures))
+            if declared.detail_first:
+                source["detail"] = "y"
+            if declared.sort:
+                source.setdefault("sort", declared.sort[0])
+        source.setdefault("submission", secrets.token_urlsafe(12))
+        source["type"] = report_type
+        # Selects of which several stand side by side send empty values for those not used.
+        for name in ("group", "slicer"):
+            source.setlist(name, list(dict.fromkeys(each for each in source.getlist(name) if each)))
+        form = cls(formdata=source)
+        form._offer(actor, declared, dataset, source)
+        return form
+
+    def _offer(self, actor: User, declared: Any, dataset: Any, source: MultiDict[str, str]) -> None:
+        scope = visibility.data_scope(actor)
+        self.period.choices = [(key, period_label(key)) for key in PERIODS]
+        self.date_field.choices = [(key if n else "", _sentence(key)) for n, key in enumerate(dataset.dates)]
+        here = str(get_timezone() or "UTC")
+        zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+        self.time_zone.choices = [("", here), ("UTC", "UTC"), *((zone, zone) for zone in zones)]
+        dimensions = [(key, gettext(DIMENSIONS[key].label)) for key in dataset.dimensions]
+        self.group.choices = self.slicer.choices = dimensions
+        self.offered_filters = [name for name in CHOSEN if name in dataset.dimensions]
+        for name in CHOSEN:
+            self._offer_chosen(name, scope)
+        self.event.choices = (
+            [(each.key, gettext(each.display_as)) for each in lookups.active(LookupCategory.ACTIVITY_EVENT)]
+            if "event-type" in dataset.dimensions
+            else []
+        )
+        self.status.choices = [(key, _sentence(key)) for key in report_questions.STATUSES.get(dataset.key, ())]
+        self._offer_measures(dataset, declared, source)
+        columns = [*dict.fromkeys([*self.group.data, *self.measure.data])]
+        sorts = [("", gettext("The groups' own order"))]
+        for key in columns:
+            label = (
+                gettext(DIMENSIONS[key].label) if key in DIMENSIONS else report_questions.measure_label(dataset, key)
+            )
+            sorts += [(key, gettext("%(column)s, lowest first", column=label))]
+            sorts += [(f"-{key}", gettext("%(column)s, highest first", column=label))]
+        self.sort.choices = sorts
+        if self.sort.data and self.sort.data not in dict(sorts):
+            self.sort.data = ""  # the column it sorted by was taken away
+        self.has_detail = bool(declared.detail)
+        self.format.choices = _lookup_choices(LookupCategory.OUTPUT_FORMAT)
+        self.visibility.choices = _lookup_choices(LookupCategory.REPORT_VISIBILITY)
+        labels = dict(_lookup_choices(LookupCategory.REPORT_PRIORITY))
+        self.priority.choices = [(key, labels[key]) for key in report_requests.usable_priorities(actor)]
+        departments = filter_choices.named("department", actor.department_ids)
+        self.filed_under.choices = [("", gettext("Nothing"))] if not departments else []
+        self.filed_under.choices += [(str(each.id) if n else "", each.name) for n, each in enumerate(departments)]
+
+    def _offer_chosen(self, name: str, scope: DataScope) -> None:
+        """Few ones are all offered; of many, those already chosen, and the page searches for more."""
+        field = self._fields[name]
+        ids = [ObjectId(each) for each in field.data if ObjectId.is_valid(each)]
+        offered = filter_choices.every(name, scope) if name in ("department", "course", "class") else []
+        known = {choice.id: choice for choice in [*filter_choices.named(name, ids), *offered]} if ids or offered else {}
+        field.choices = [
+            (str(choice.id), f"{choice.name} ({choice.note})" if choice.note else choice.name)
+            for choice in known.values()
+        ]
+
+    def _offer_measures(self, dataset: Any, declared: Any, source: MultiDict[str, str]) -> None:
+        keys = report_questions.measures_for(dataset)
+        plain = [key for key in keys if key not in AGGREGATES or not AGGREGATES[key].requires_field]
+        self.aggregates = [
+            (key, gettext(lookups.label(LookupCategory.MEASURE_TYPE, key)))
+            for key in keys
+            if key in AGGREGATES and AGGREGATES[key].requires_field
+        ]
+        names = dict.fromkeys([*dataset.fields, *fields_for(dataset, "count-distinct")])
+        self.aggregate_fields = [
+            (key, dataset.fields[key].label if key in dataset.fields else DIMENSIONS[key].label) for key in names
+        ]
+        if dataset.has_data:
+            self.aggregate_fields += [(key, key) for key in report_questions.data_fields()]
+        self.extra = list(zip(source.getlist("aggregate"), source.getlist("aggregate_field"), strict=False))[
+            :EXTRA_MEASURES
+        ]
+        added = [f"{aggregate}:{field}" for aggregate, field in self.extra if aggregate and field]
+        chosen = [text for text in [*self.measure.data, *added] if text]
+        offered = dict.fromkeys([*plain, *declared.measures, *chosen])
+        active = {value.key: value for value in lookups.active(LookupCategory.MEASURE_TYPE)}
+        self.measures = [
+            MeasureChoice(text, report_questions.measure_label(dataset, text), self._definition(dataset, text, active))
+            for text in offered
+        ]
+        self.measure.choices = [(each.key, each.label) for each in self.measures]
+        self.measure.data = list(dict.fromkeys(chosen))
+
+    @staticmethod
+    def _definition(dataset: Any, text: str, active: dict[str, Any]) -> str:
+        key = text.partition(":")[0]
+        if key in dataset.measures:
+            return gettext(dataset.measures[key].definition)
+        return active[key].description if key in active else ""
+
+    # --- what was typed, as a request ---------------------------------------------------------------------------------
+
+    def to_request(self) -> ReportRequest:
+        """What was asked. Call it after `validate`."""
+        zone = self.time_zone.data or str(get_timezone() or "UTC")
+        days = self.days(ZoneInfo(zone))
+        scheduled = self.scheduled.data
+        return ReportRequest(
+            report_type=self.type.data or "",
+            parameters=Parameters(
+                date_range=DateRange(start_date=_midnight(days[0]), end_date=_midnight(days[1])) if any(days) else None,
+                date_field=self.date_field.data or None,
+                time_zone=zone,
+                filters=ReportFilters(
+                    department_ids=_ids(self.department.data),
+                    course_ids=_ids(self.course.data),
+                    class_ids=_ids(self.class_.data),
+                    learner_ids=_ids(self.learner.data),
+                    content_ids=_ids(self.content.data),
+                    event_types=self.event.data,
+                    statuses=self.status.data,
+                ),
+                group_by=[] if self.detail.data else self.group.data,
+                slicers=[] if self.detail.data else self.slicer.data,
+                measures=[] if self.detail.data else self.measure.data,
+                sort=[self.sort.data] if self.sort.data and not self.detail.data and not self.subtotals.data else [],
+                top=None if self.detail.data else self.top.data,
+                limit=self.limit.data,
+                detail=bool(self.detail.data),
+                subtotals=bool(self.subtotals.data) and not self.detail.data,
+                include_inactive=bool(self.inactive.data),
+                as_of_job_id=ObjectId(self.as_of.data) if ObjectId.is_valid(self.as_of.data or "") else None,
+            ),
+            format=self.format.data or "",
+            name=self.name.data or "",
+            description=self.description.data,
+            filename=self.filename.data,
+            priority=self.priority.data or "normal",
+            visibility=self.visibility.data or "private",
+            department_id=ObjectId(self.filed_under.data) if ObjectId.is_valid(self.filed_under.data or "") else None,
+            # A moment on the clocks of the person's zone.
+            scheduled_for=scheduled.replace(tzinfo=ZoneInfo(zone)) if scheduled else None,
+            submission_id=(self.submission.data or "")[:100],
+        )
+
+    def days(self, zone: ZoneInfo) -> tuple[date | None, date | None]:
+        """The period as days, both included; None where it is open."""
+        today = datetime.now(zone).date()
+        return period_days(self.period.data or "all", today, (self.start.data, self.end.data))
+
+    def add_errors(self, error: InvalidRequestError) -> list[str]:
+        """Put what the service found wrong under the fields it is about; returns what no field is about."""
+        others: list[str] = []
+        for name, text in error.fields.items():
+            field = self._fields.get(FIELD_OF.get(name, name))
+            if field is None or field.type == "HiddenField":
+                others.append(text)
+            else:
+                field.errors = [*field.errors, text]
+        return others
+
+
+def period_days(period: str, today: date, custom: tuple[date | None, date | None]) -> tuple[date | None, date | None]:
+    """The days that a named period means today."""
+    match period:
+        case "last-7-days" | "last-30-days" | "last-90-days":
+            return today - timedelta(days=int(period.split("-")[1]) - 1), today
+        case "this-year":
+            return date(today.year, 1, 1), today
+        case "last-year":
+            return date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)
+        case "academic-year":
+            year = today.year if today.month >= ACADEMIC_YEAR_BEGINS else today.year - 1
+            return date(year, ACADEMIC_YEAR_BEGINS, 1), today
+        case "custom":
+            return custom
+    return None, None
+
+
+def period_label(key: str) -> str:
+    return {
+        "all": gettext("All time"),
+        "last-7-days": gettext("Last 7 days"),
+        "last-30-days": gettext("Last 30 days"),
+        "last-90-days": gettext("Last 90 days"),
+        "this-year": gettext("This year"),
+        "last-year": gettext("Last year"),
+        "academic-year": gettext("This academic year"),
+        "custom": gettext("From … to …"),
+    }[key]
+
+
+def _lookup_choices(category: LookupCategory) -> list[tuple[str, str]]:
+    return [(each.key, gettext(each.display_as)) for each in lookups.active(category)]
+
+
+def _sentence(key: str) -> str:
+    text = gettext(key.replace("-", " "))
+    return text[:1].upper() + text[1:]
+
+
+def _ids(values: list[str]) -> list[ObjectId]:
+    return [ObjectId(value) for value in values if ObjectId.is_valid(value)]
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
+
+
+__all__ = ["EXTRA_MEASURES", "MAX_DIMENSIONS", "MAX_SLICERS", "AskForm", "period_days", "period_label"]
