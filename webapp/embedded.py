@@ -98,15 +98,23 @@ def stop(settings: Settings) -> bool:
     with _lock(settings.home):
         known = _read_state(settings.home)
         process = known.process() if known else None
-        if process is None:
+        if known is None or process is None:
             return False
         process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_WITHIN_SECONDS)
-        except psutil.TimeoutExpired:
+        if not _ended(known, within_seconds=STOP_WITHIN_SECONDS):
             process.kill()
-            process.wait(STOP_WITHIN_SECONDS)
+            _ended(known, within_seconds=STOP_WITHIN_SECONDS)
         return True
+
+
+def _ended(server: EmbeddedServer, *, within_seconds: float) -> bool:
+    """Wait for its end. A server that another process has started stays a zombie until that one looks: it has ended."""
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        if server.process() is None:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def is_running(settings: Settings) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -18,10 +19,11 @@ from types import FrameType
 
 import click
 
-from webapp import embedded
-from webapp.cli.session import connected
+from webapp import embedded, extract
+from webapp.cli.session import connected, load_settings
 from webapp.cli.web import server_command
 from webapp.documents import Parameters, ReportJob, User
+from webapp.engine.catalogue.tables import TABLES
 from webapp.services import database_setup, demo, report_requests
 from webapp.services.report_requests import ReportRequest
 from webapp.settings import Settings
@@ -47,8 +49,9 @@ def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
 
     All state is kept under REPORTDESK_HOME: the next run goes on where this one stopped.
     """
-    signal.signal(signal.SIGTERM, _stop)
-    with connected() as settings, ExitStack() as stack:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    with _only_one(load_settings()), connected() as settings, ExitStack() as stack:
         if settings.mongodb_uri is None:
             # The last thing to stop: web and worker still write to it.
             stack.callback(embedded.stop, settings)
@@ -68,8 +71,22 @@ def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
             _first_report(settings, children)
             _welcome(address, with_demo)
             _watch(children)
-        except (KeyboardInterrupt, _StopError):
+        except _StopError:
             click.echo("\nStopping …", err=True)
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Two of them in one home would stop each other's database."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "run.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise click.ClickException(
+                f"Reportdesk runs already in {settings.home}. Stop that one, or set REPORTDESK_HOME to another folder."
+            ) from error
+        yield
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -81,6 +98,8 @@ def _prepare(with_demo: bool) -> None:
     if with_demo and not demo.is_built():
         click.echo("Making the demo organisation …", err=True)
         demo.build()
+    # So that previews have something to show; reports refresh what they read anyway.
+    extract.refresh(TABLES)
 
 
 def _free_port(host: str, wanted: int) -> int:

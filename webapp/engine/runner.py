@@ -337,7 +337,8 @@ class _Run:
         if "depth" in table.columns:
             for level, name in enumerate(names, start=1):
                 order += [*compiler.sort_keys(table, f"{name}_text"), table[name].asc(nulls_first=False)]
-                order.append(ibis.ifelse(table.depth == level, 1, 0) if level < len(names) else ibis.literal(0))
+                if level < len(names):
+                    order.append(ibis.ifelse(table.depth == level, 1, 0))
             return order
         wanted = list(query.sort)
         for sort in wanted:

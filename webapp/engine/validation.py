@@ -158,7 +158,8 @@ def _aggregate_of(query: Query, key: str) -> str:
 def fields_for(dataset: Dataset, aggregate: str) -> list[str]:
     """What `aggregate` can be of: numbers; for the extremes instants too; for a distinct count everything."""
     if aggregate == "count-distinct":
-        return [*(key for key in dataset.dimensions if DIMENSIONS[key].many is None), *dataset.fields]
+        plain = (key for key in dataset.dimensions if DIMENSIONS[key].many is None and not DIMENSIONS[key].attribute)
+        return [*plain, *dataset.fields]
     if aggregate in ("min", "max"):
         return [key for key, field in dataset.fields.items() if field.is_numeric or field.unit in _ORDERED_UNITS]
     return [key for key, field in dataset.fields.items() if field.is_numeric]

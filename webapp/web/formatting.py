@@ -116,7 +116,7 @@ def bounded(count: int, bound: int = BOUND) -> str:
 
 
 def duration(length: float | timedelta | None) -> str:
-    """Seconds in words that people use: “under a second”, “12 s”, “3 min 5 s”, “2 h 10 min”."""
+    """Seconds in words that people use: “under a second”, “12 s”, “3 min 5 s”, “2 h 10 min”, “12 d 4 h”."""
     if length is None:
         return "–"
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
@@ -132,6 +132,9 @@ def duration(length: float | timedelta | None) -> str:
     hours, minutes = divmod(minutes, 60)
     if not hours:
         return f"{minutes} min"
+    if hours >= 48:
+        days, hours = divmod(hours, 24)
+        return f"{number(days)} d {hours} h" if hours else f"{number(days)} d"
     return f"{number(hours)} h {minutes} min" if minutes else f"{number(hours)} h"
 
 

@@ -58,7 +58,7 @@ FIELD_OF = {
     "parameters.detail": "detail",
     "parameters.filters.department_ids": "department",
     "parameters.filters.course_ids": "course",
-    "parameters.filters.class_ids": "class",
+    "parameters.filters.class_ids": "class_",
     "parameters.filters.learner_ids": "learner",
     "parameters.filters.content_ids": "content",
     "parameters.filters.event_types": "event",
@@ -94,7 +94,7 @@ class AskForm(FlaskForm):
     time_zone = SelectField(_l("Time zone"), default="")
     department = SelectMultipleField(_l("Departments (with those below)"))
     course = SelectMultipleField(_l("Courses"))
-    class_ = SelectMultipleField(_l("Classes"), name="class")
+    class_ = SelectMultipleField(_l("Classes"))
     learner = SelectMultipleField(_l("Learners"))
     content = SelectMultipleField(_l("Contents"))
     event = SelectMultipleField(_l("Events"))
@@ -192,7 +192,7 @@ class AskForm(FlaskForm):
 
     def _offer_chosen(self, name: str, scope: DataScope) -> None:
         """Few ones are all offered; of many, those already chosen, and the page searches for more."""
-        field = self._fields[name]
+        field = self._fields["class_" if name == "class" else name]
         ids = [ObjectId(each) for each in field.data if ObjectId.is_valid(each)]
         offered = filter_choices.every(name, scope) if name in ("department", "course", "class") else []
         known = {choice.id: choice for choice in [*filter_choices.named(name, ids), *offered]} if ids or offered else {}

@@ -42,7 +42,7 @@ def of_job(job: ReportJob) -> dict[str, Any]:
         state |= {
             "department": [str(each) for each in filters.department_ids],
             "course": [str(each) for each in filters.course_ids],
-            "class": [str(each) for each in filters.class_ids],
+            "class_": [str(each) for each in filters.class_ids],
             "learner": [str(each) for each in filters.learner_ids],
             "content": [str(each) for each in filters.content_ids],
             "event": list(filters.event_types),

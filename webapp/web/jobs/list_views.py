@@ -43,7 +43,7 @@ def poll_rows() -> ResponseReturnValue:
     which = request.args.get("which", JobList.OWN.value)
     which = JobList(which) if which in set(JobList) else JobList.OWN
     names = job_lists.names_of(jobs, besides=current_actor())
-    return fragment("jobs/_rows.html", tag=tag, jobs=jobs, names=names, which=which)
+    return fragment("jobs/_rows.html", tag=tag, jobs=jobs, names=names, which=which, pickable="pick" in request.args)
 
 
 def bulk(which: JobList) -> ResponseReturnValue:

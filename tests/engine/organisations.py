@@ -1,0 +1,208 @@
+"""Small organisations with everything that is hard: namesakes, empty and dangling references, cycles in the tree,
+clock changes, week 53, leap days, inactive records, nulls, duplicated moments."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from tests.engine.reference import Row, Tables
+from webapp.engine.catalogue.tables import TABLES
+from webapp.extract.tables import arrow_schema
+
+HARD_MOMENTS = [
+    datetime(2024, 3, 31, 0, 59, 59, tzinfo=UTC),  # Madrid's clocks go forward at 01:00 UTC
+    datetime(2024, 3, 31, 1, 0, tzinfo=UTC),
+    datetime(2024, 10, 27, 0, 30, tzinfo=UTC),  # the hour that comes twice
+    datetime(2024, 10, 27, 1, 30, tzinfo=UTC),
+    datetime(2024, 3, 10, 7, 0, tzinfo=UTC),  # New York
+    datetime(2020, 12, 31, 23, 30, tzinfo=UTC),  # week 53 of 2020
+    datetime(2021, 1, 3, 12, 0, tzinfo=UTC),
+    datetime(2024, 2, 29, 12, 0, tzinfo=UTC),
+    datetime(2023, 12, 31, 18, 15, tzinfo=UTC),  # already 2024 in Kathmandu
+    datetime(1969, 12, 31, 23, 59, tzinfo=UTC),
+]
+NAMES = ["Ana Ruiz", "ana ruiz", "Zoë Łuka", "Ana Ruiz", "", None, "李小龙", "O’Brien, Pat", "=1+1", "Émile", "emile"]
+
+
+class _Maker:
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.number = 0
+
+    def id(self) -> str:
+        self.number += 1
+        return f"{self.number:024x}"
+
+    def maybe(self, value: Any, share: float = 0.88) -> Any:
+        return value if self.random.random() < share else None
+
+    def one(self, values: list[Any]) -> Any:
+        return self.random.choice(values)
+
+    def moment(self) -> datetime:
+        if self.random.random() < 0.35:
+            return self.one(HARD_MOMENTS)
+        return datetime(2023, 6, 1, tzinfo=UTC) + timedelta(seconds=self.random.randrange(0, 600 * 86_400))
+
+    def score(self) -> float | None:
+        return self.maybe(
+            self.one([0.0, 39.9, 40.0, 59.5, 89.5, 90.0, 100.0, round(self.random.uniform(0, 100), 2)]), 0.8
+        )
+
+    def flag(self) -> bool | None:
+        return self.one([True, False, None])
+
+    def base(self, external: str | None = None) -> Row:
+        record_id = self.id()
+        return {
+            "id": record_id,
+            "updated_at": datetime(2025, 1, 1, tzinfo=UTC),
+            "is_active": self.random.choices([True, False, None], [85, 12, 3])[0],
+            "external_id": external or f"x-{record_id[-4:]}",
+        }
+
+
+def make(seed: int) -> Tables:
+    """One organisation, the same for the same seed."""
+    m = _Maker(seed)
+    departments = [
+        m.base() | {"name": name, "code": name.lower(), "parent_id": None}
+        for name in ("Top", "Arts", "Law", "Ring A", "Ring B")
+    ]
+    departments[1]["parent_id"] = departments[0]["id"]
+    departments[2]["parent_id"] = departments[1]["id"]
+    departments[3]["parent_id"], departments[4]["parent_id"] = departments[4]["id"], departments[3]["id"]
+    gone = m.id()
+    department_ids = [*(d["id"] for d in departments), gone]
+    programs = [
+        m.base() | {"name": f"Program {n}", "code": f"P{n}", "department_id": m.one(department_ids)} for n in range(3)
+    ]
+    courses = [
+        m.base()
+        | {
+            "name": f"Course {n}",
+            "code": f"C{n}",
+            "department_id": m.maybe(m.one(department_ids)),
+            "program_id": m.maybe(m.one(programs)["id"]),
+        }
+        for n in range(4)
+    ]
+    users = [m.base() | {"name": name or "", "roles": None} for name in NAMES] + [
+        m.base() | {"name": f"L{n}"} for n in range(6)
+    ]
+    user_ids = [*(u["id"] for u in users), gone]
+    classes = []
+    for n in range(6):
+        course = m.one(courses)
+        classes.append(
+            m.base()
+            | {
+                "name": f"Class {n}", "code": m.maybe(f"CL-{n % 4}", 0.7) or "", "term": m.maybe(m.one(["2024 Spring", "2024 Autumn"])),
+                "course_id": course["id"], "department_id": m.maybe(course["department_id"]), "program_id": course["program_id"],
+                "starts_at": m.maybe(m.moment()), "ends_at": m.maybe(m.moment()),
+                "instructor_ids": m.one([None, [], [users[0]["id"]], [users[1]["id"], users[3]["id"]], [gone]]),
+            }
+        )  # fmt: skip
+    contents = [
+        m.base()
+        | {
+            "name": m.one(["Unit", "Quiz", "Unit"]),
+            "content_type": m.maybe(m.one(["page", "video", "assessment", ""])),
+            "course_id": None,
+            "class_id": None,
+            "department_id": None,
+        }
+        for _ in range(7)
+    ]
+    enrollments = [_place(m, classes, user_ids, None) | _enrollment(m) for _ in range(m.one([0, 1, 25, 45]))]
+    content_ids = [*(c["id"] for c in contents), gone]
+    return {
+        "departments": departments,
+        "users": users,
+        "programs": programs,
+        "courses": courses,
+        "classes": classes,
+        "contents": contents,
+        "enrollments": enrollments,
+        "learningevents": [
+            _place(m, classes, user_ids, content_ids)
+            | {
+                "event_type": m.one(["content-viewed", "enrollment-created", "video-played", None]), "verb": None,
+                "duration": m.maybe(m.one([0.0, 1.5, 3600.0, 12.25])), "score": m.score(), "timestamp": m.maybe(m.moment(), 0.97),
+                "passed": m.flag(), "data_clicks": m.maybe(float(m.random.randrange(1, 40))),
+            }
+            for _ in range(m.one([0, 60, 160]))
+        ],
+        "assessmentresults": [
+            _place(m, classes, user_ids, content_ids)
+            | {
+                "status": m.one(["submitted", "graded", "exempt"]), "attempt": m.maybe(float(m.random.randrange(1, 4))), "score": m.score(),
+                "duration": m.maybe(600.5), "submitted_at": m.maybe(m.moment()), "graded_at": m.maybe(m.moment()), "passed": m.flag(),
+            }
+            for _ in range(50)
+        ],
+        "scormattempts": [
+            _place(m, classes, user_ids, content_ids)
+            | {
+                "status": m.one(["incomplete", "completed", "passed", "failed", None]), "attempt": 1.0, "score": m.score(),
+                "duration": m.maybe(m.one([30.0, 95.5])), "started_at": m.maybe(m.moment()), "completed_at": m.maybe(m.moment()), "passed": m.flag(),
+            }
+            for _ in range(40)
+        ],
+        "certificates": [
+            _place(m, classes, user_ids, None)
+            | {"name": m.maybe(m.one(["First aid", "Fire"])), "issued_at": m.maybe(m.moment()), "expires_at": m.maybe(m.moment()), "revoked_at": m.maybe(m.moment(), 0.2)}
+            for _ in range(25)
+        ],
+    }  # fmt: skip
+
+
+def _place(m: _Maker, classes: list[Row], user_ids: list[str], content_ids: list[str] | None) -> Row:
+    found = m.maybe(m.one(classes))
+    row = m.base() | {
+        "learner_id": m.maybe(m.one(user_ids), 0.95),
+        "class_id": found["id"] if found else None,
+        "course_id": found["course_id"] if found else None,
+        "department_id": found["department_id"] if found else None,
+        "program_id": found["program_id"] if found else None,
+        "enrollment_id": None,
+    }
+    return row | ({"content_id": m.maybe(m.one(content_ids))} if content_ids is not None else {})
+
+
+def _enrollment(m: _Maker) -> Row:
+    return {
+        "status": m.one(["not-started", "in-progress", "completed", "failed", "withdrawn", "expired"]),
+        "score": m.score(),
+        "enrolled_at": m.maybe(m.moment()),
+        "started_at": m.maybe(m.moment(), 0.5),
+        "completed_at": m.maybe(m.moment(), 0.6),
+        "withdrawn_at": m.maybe(m.moment(), 0.2),
+        "passed": m.flag(),
+    }
+
+
+def write(tables: Tables, folder: Path) -> dict[str, list[str]]:
+    """The tables as the extract keeps them; each in two files, as after an append. Returns paths by table."""
+    files: dict[str, list[str]] = {}
+    for name, rows in tables.items():
+        more = ["data_clicks"] if name == "learningevents" else []
+        schema = arrow_schema(name, more)
+        plain = [{column: _naive(row.get(column)) for column in schema.names} for row in rows]
+        files[name] = []
+        for number, part in enumerate((plain[: len(plain) // 2], plain[len(plain) // 2 :])):
+            path = folder / f"{name}-{number}.parquet"
+            pyarrow.parquet.write_table(pa.Table.from_pylist(part, schema=schema), path)
+            files[name].append(str(path))
+    assert set(files) <= set(TABLES)
+    return files
+
+
+def _naive(value: Any) -> Any:
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
