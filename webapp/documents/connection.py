@@ -9,7 +9,9 @@ from pymongo.database import Database
 
 #: A page must fail within seconds when the database is away, not hang for the driver's default of thirty.
 SERVER_SELECTION_MS = 5_000
-SOCKET_MS = 20_000
+#: An answer may take long while the embedded server reads a big collection for somebody else. The driver's own
+#: heartbeat goes by the same time: were it shorter, a busy server would be taken for a dead one.
+SOCKET_MS = 60_000
 
 
 def connect(uri: str, database: str, *, server_selection_ms: int = SERVER_SELECTION_MS) -> MongoClient:
@@ -23,7 +25,7 @@ def connect(uri: str, database: str, *, server_selection_ms: int = SERVER_SELECT
         datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
         serverSelectionTimeoutMS=server_selection_ms,
         socketTimeoutMS=SOCKET_MS,
-        connectTimeoutMS=server_selection_ms,
+        connectTimeoutMS=SOCKET_MS,
         appname="reportdesk",
     )
 

@@ -29,13 +29,12 @@ class SignInForm(FlaskForm):
 
 
 class PreferencesForm(FlaskForm):
-    locale = SelectField(
-        _l("Language"), choices=[("", _l("As the browser asks")), *LANGUAGES.items()], default="", validate_choice=True
-    )
+    locale = SelectField(_l("Language"), default="")
     time_zone = SelectField(_l("Time zone"), validate_choice=True)
 
     def __init__(self, *args: object, default_zone: str, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
+        self.locale.choices = [("", str(_l("As the browser asks"))), *LANGUAGES.items()]
         zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         self.time_zone.choices = [("", f"{_l('As this installation')}: {default_zone}"), *((z, z) for z in zones)]
 

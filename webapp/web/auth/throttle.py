@@ -40,6 +40,11 @@ class Throttle:
             for key in (("account", email.strip().lower()), ("address", address)):
                 self._failures.setdefault(key, deque(maxlen=FAILURES_PER_ADDRESS)).append(self._clock())
 
+    def reset(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._failures.clear()
+
     def succeeded(self, email: str) -> None:
         """Forget the failures of this account."""
         with self._lock:

@@ -6,6 +6,7 @@ What it offers depends on the report type. Its fields have the names of the addr
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from wtforms import (
     BooleanField,
     DateField,
     DateTimeLocalField,
+    Field,
     HiddenField,
     IntegerField,
     SelectField,
@@ -27,7 +29,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import Length, NumberRange, Optional
+from wtforms.validators import Length, Optional, ValidationError
 
 from webapp.documents import DateRange, LookupCategory, Parameters, ReportFilters, User
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
@@ -76,6 +78,21 @@ class MeasureChoice:
     definition: str
 
 
+def _are_ids(_form: FlaskForm, field: Field) -> None:
+    for value in field.data or ():
+        if not ObjectId.is_valid(value):
+            raise ValidationError(gettext("“%(value)s” is not the id of a record.", value=value[:60]))
+
+
+def _between(least: int, most: int) -> Callable[[FlaskForm, Field], None]:
+    def check(_form: FlaskForm, field: Field) -> None:
+        if field.data is not None and not least <= field.data <= most:
+            text = gettext("This must be a number between %(least)s and %(most)s.", least=least, most=most)
+            raise ValidationError(text)
+
+    return check
+
+
 class AskForm(FlaskForm):
     """Everything that can be asked. Built for one report type and one person by `build`."""
 
@@ -92,19 +109,20 @@ class AskForm(FlaskForm):
     end = DateField(_l("to (included)"), [Optional()])
     date_field = SelectField(_l("By which date"), default="")
     time_zone = SelectField(_l("Time zone"), default="")
-    department = SelectMultipleField(_l("Departments (with those below)"))
-    course = SelectMultipleField(_l("Courses"))
-    class_ = SelectMultipleField(_l("Classes"))
-    learner = SelectMultipleField(_l("Learners"))
-    content = SelectMultipleField(_l("Contents"))
-    event = SelectMultipleField(_l("Events"))
-    status = SelectMultipleField(_l("Statuses"))
-    group = SelectMultipleField(_l("Group by"))
-    slicer = SelectMultipleField(_l("Columns"))
-    measure = SelectMultipleField(_l("Measures"))
+    # Whether there are such records, dimensions and measures is judged by the service, which says what would do.
+    department = SelectMultipleField(_l("Departments (with those below)"), [_are_ids], validate_choice=False)
+    course = SelectMultipleField(_l("Courses"), [_are_ids], validate_choice=False)
+    class_ = SelectMultipleField(_l("Classes"), [_are_ids], validate_choice=False)
+    learner = SelectMultipleField(_l("Learners"), [_are_ids], validate_choice=False)
+    content = SelectMultipleField(_l("Contents"), [_are_ids], validate_choice=False)
+    event = SelectMultipleField(_l("Events"), validate_choice=False)
+    status = SelectMultipleField(_l("Statuses"), validate_choice=False)
+    group = SelectMultipleField(_l("Group by"), validate_choice=False)
+    slicer = SelectMultipleField(_l("Columns"), validate_choice=False)
+    measure = SelectMultipleField(_l("Measures"), validate_choice=False)
     sort = SelectField(_l("Sort by"), default="")
-    top = IntegerField(_l("Only the top"), [Optional(), NumberRange(1, 1000)], render_kw={"min": 1, "max": 1000})
-    limit = IntegerField(_l("At most so many rows"), [Optional(), NumberRange(1)], render_kw={"min": 1})
+    top = IntegerField(_l("Only the top"), [Optional(), _between(1, 1_000)], render_kw={"min": 1, "max": 1000})
+    limit = IntegerField(_l("At most so many rows"), [Optional(), _between(1, 10**9)], render_kw={"min": 1})
     detail = BooleanField(_l("Every row by itself, not grouped"))
     subtotals = BooleanField(_l("Subtotals"))
     inactive = BooleanField(_l("Count deactivated records too"))
@@ -134,7 +152,9 @@ class AskForm(FlaskForm):
         dataset = report_questions.dataset_of_type(report_type)
         source = MultiDict(source or {})
         fresh = not any(source.getlist(name) for name in ("group", "measure", "detail", "submission"))
-        if fresh:
+        if fresh or source.get("type_changed"):
+            for name in ("detail", "sort", "top", "subtotals", "aggregate", "aggregate_field", "date_field"):
+                source.poplist(name)
             source.setlist("group", list(declared.group_by))
             source.setlist("slicer", list(declared.slicers))
             source.setlist("measure", list(declared.measures))

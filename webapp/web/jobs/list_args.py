@@ -30,7 +30,7 @@ def read(source: MultiDict[str, str] | None = None) -> JobListQuery:
         statuses.extend(GROUPS.get(group, (group[:50],)) if group else ())
     sort = args.get("sort", NEWEST_FIRST)
     return JobListQuery(
-        text=args.get("q", "")[:200],
+        text="".join(letter for letter in args.get("q", "")[:200] if letter.isprintable()),
         statuses=tuple(statuses[:20]),
         report_types=_many(args, "type"),
         formats=_many(args, "format"),

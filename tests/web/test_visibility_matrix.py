@@ -1,0 +1,116 @@
+"""Who sees which report: list, page, fragments, download, cancel. What one may not see is a 404, everywhere alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.factories import People, make_job
+from tests.web.conftest import Client
+from webapp.documents import ReportJob
+
+CAST = ("owner", "colleague", "neighbour", "manager", "other_manager", "stranger", "administrator")
+SEES: dict[str, set[str]] = {
+    "private": {"owner", "manager", "administrator"},
+    "team": {"owner", "colleague", "manager", "administrator"},
+    "department": {"owner", "colleague", "neighbour", "manager", "administrator"},
+    "organization": set(CAST),
+}
+MAY_CANCEL = {"owner", "manager", "administrator"}
+MATRIX = [(visibility, person) for visibility in SEES for person in CAST]
+
+
+@pytest.mark.parametrize(("visibility", "person"), MATRIX)
+def test_a_person_sees_exactly_what_is_shared_with_them(
+    people: People, as_person: Client, ready_job: Callable[..., ReportJob], visibility: str, person: str
+) -> None:
+    job = ready_job(visibility=visibility, name="Quarterly figures")
+    client = as_person(getattr(people, person))
+    sees = person in SEES[visibility]
+    allowed = 200 if sees else 404
+    assert client.get(f"/reports/{job.id}").status_code == allowed
+    assert client.get(f"/reports/{job.id}/live").status_code == allowed
+    assert client.get(f"/reports/{job.id}/row").status_code == allowed
+    assert ("Quarterly figures" in client.get(f"/reports/rows?ids={job.id}").text) == sees
+    download = client.get(f"/reports/{job.id}/download")
+    assert download.status_code == allowed
+    assert (b"AAA,3" in download.data) == sees
+    assert client.get(f"/reports/{job.id}/chart.svg").status_code == 404  # it has none; nobody learns more
+    lists = [client.get(address).text for address in ("/", "/reports/", "/reports/shared")]
+    if person in ("manager", "other_manager", "administrator"):
+        lists.append(client.get("/department/").text)
+    assert any("Quarterly figures" in page for page in lists) == sees
+
+
+@pytest.mark.parametrize(("visibility", "person"), MATRIX)
+def test_only_the_owner_a_manager_and_an_administrator_may_cancel(
+    people: People, as_person: Client, visibility: str, person: str
+) -> None:
+    job = make_job(people.owner.id, visibility=visibility, department_id=people.department.id)
+    answer = as_person(getattr(people, person)).post(f"/reports/{job.id}/cancel")
+    job.reload()
+    if person in MAY_CANCEL:
+        assert (answer.status_code, job.status) == (303, "cancelled")
+    else:
+        assert answer.status_code == (403 if person in SEES[visibility] else 404)
+        assert job.status == "pending"
+
+
+@pytest.mark.parametrize("person", CAST)
+def test_only_the_owner_and_an_administrator_may_change_or_delete(
+    people: People, as_person: Client, ready_job: Callable[..., ReportJob], person: str
+) -> None:
+    job = ready_job(visibility="organization")
+    client = as_person(getattr(people, person))
+    allowed = person in ("owner", "administrator")
+    assert client.post(f"/reports/{job.id}/edit", data={"name": "Mine now"}).status_code == (303 if allowed else 403)
+    assert client.post(f"/reports/{job.id}/share", data={"visibility": "team"}).status_code == (303 if allowed else 403)
+    if not allowed:
+        assert client.post(f"/reports/{job.id}/delete").status_code == 403
+        assert ReportJob.objects(id=job.id).count() == 1
+    else:
+        assert client.post(f"/reports/{job.id}/delete").status_code == 303
+        assert ReportJob.objects(id=job.id).count() == 0
+
+
+def test_without_signing_in_there_is_nothing_to_see(
+    app: Any, people: People, ready_job: Callable[..., ReportJob]
+) -> None:
+    job = ready_job(visibility="organization")
+    client = app.test_client()
+    for address in (
+        "/",
+        "/reports/",
+        f"/reports/{job.id}",
+        f"/reports/{job.id}/download",
+        "/department/",
+        "/reports/new",
+    ):
+        answer = client.get(address)
+        assert (answer.status_code, answer.location.partition("?")[0]) == (302, "/sign-in"), address
+    assert client.post(f"/reports/{job.id}/delete").status_code == 302
+    assert ReportJob.objects(id=job.id).count() == 1
+
+
+def test_someone_who_lost_a_department_can_no_longer_open_what_was_made_with_it(
+    people: People, as_person: Client, ready_job: Callable[..., ReportJob]
+) -> None:
+    job = ready_job(visibility="organization")
+    people.owner.update(set__department_ids=[people.other_department.id])
+    assert as_person(people.owner).get(f"/reports/{job.id}/download").status_code == 403
+    assert as_person(people.stranger).get(f"/reports/{job.id}/download").status_code == 403
+    assert as_person(people.administrator).get(f"/reports/{job.id}/download").status_code == 200
+
+
+def test_a_deactivated_account_is_out_within_a_moment(
+    people: People, as_person: Client, ready_job: Callable[..., ReportJob]
+) -> None:
+    job = ready_job(visibility="organization")
+    client = as_person(people.colleague)
+    assert client.get(f"/reports/{job.id}").status_code == 200
+    people.colleague.update(set__is_active=False)
+    time.sleep(0.4)  # people are remembered for a moment (here 0.3 s), so that a poll costs no read
+    assert client.get(f"/reports/{job.id}").status_code == 302
