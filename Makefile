@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # xdist: as many processes as there are cores.
-PYTEST ?= $(BIN)/pytest -n auto --dist loadfile
+PYTEST ?= $(BIN)/pytest -n auto --dist loadgroup
 
 .PHONY: run test setup lint types unit faults bench screenshots clean
 
@@ -44,6 +44,14 @@ unit: setup
 # The queue's long proof: kills, stops, cut connections. Minutes to an hour.
 faults: setup
 	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults -q
+
+# Ratios against named baselines, measured in the same run: `make bench PART=import`.
+bench: setup
+	$(BIN)/python -m tests.bench $(PART)
+
+# Every page at two widths and in both themes, into docs/screenshots/.
+screenshots: setup
+	$(BIN)/python -m tests.screenshots
 
 clean:
 	rm -rf .venv node_modules static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis

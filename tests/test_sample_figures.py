@@ -18,7 +18,7 @@ import duckdb
 import pytest
 from pymongo import MongoClient
 
-pytestmark = [pytest.mark.sample, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.sample, pytest.mark.timeout(900), pytest.mark.xdist_group("sample")]
 
 Report = Callable[..., list[dict[str, Any]]]
 

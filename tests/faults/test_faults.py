@@ -19,7 +19,7 @@ SHORT: list[tuple[Callable[[World, int], list[str]], int, dict[str, str]]] = [
     (scenarios.kills, 6, {}),
     (scenarios.stopped_workers, 2, {}),
     (scenarios.wrong_clocks, 4, {}),
-    (scenarios.bad_jobs, 1, {"JOB_TIME_LIMIT_SECONDS": "3", "JOB_MEMORY_LIMIT_MB": "400"}),
+    (scenarios.bad_jobs, 1, {"JOB_TIME_LIMIT_SECONDS": "12", "JOB_MEMORY_LIMIT_MB": "400"}),
     (scenarios.shutdowns, 2, {"SHUTDOWN_GRACE_SECONDS": "2"}),
     (scenarios.cancels, 4, {}),
     (scenarios.fairness, 15, {}),

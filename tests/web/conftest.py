@@ -13,7 +13,7 @@ from tests.factories import PASSWORD, People, make_job
 from webapp import storage
 from webapp.app import create_app
 from webapp.documents import ReportJob, User
-from webapp.services import job_lifecycle, visibility
+from webapp.services import filter_choices, job_lifecycle, visibility
 from webapp.settings import get_settings
 from webapp.web.auth import views as auth_views
 
@@ -27,6 +27,7 @@ def app(database: Any, settings_env: pytest.MonkeyPatch) -> Flask:
     get_settings.cache_clear()
     app = create_app(connect=False)
     auth_views.throttle.reset()
+    filter_choices.forget()
     app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False, WTF_CSRF_ENABLED=False)
     return app
 

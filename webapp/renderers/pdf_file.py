@@ -32,7 +32,7 @@ ROUNDS = 12
 _UNSHOWN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\ud800-\udfff\ue000-\uf8ff]"
 )
-_NO_FONT = re.compile(r"the text (?P<quoted>\"(?:[^\"\\]|\\.)*\") could not be displayed")
+_NO_FONT = re.compile(r"the text `?(?P<quoted>\"(?:[^\"\\]|\\.)*\")`? could not be displayed")
 _REPLACEMENT = "?"
 
 
@@ -80,7 +80,7 @@ def _typeset(folder: Path, document: dict[str, Any], path: Path) -> tuple[dict[s
             return document, replaced
         except typst.TypstError as error:
             words = " ".join([str(error), *getattr(error, "hints", ())])
-            missing = {letter for found in _NO_FONT.finditer(words) for letter in json.loads(found["quoted"])}
+            missing = {letter for found in _NO_FONT.finditer(words) for letter in _unquoted(found["quoted"])}
             missing = {letter for letter in missing if ord(letter) > 126}
             if not missing:
                 raise PdfError(f"The PDF could not be typeset: {words[:300]}") from error
@@ -91,6 +91,11 @@ def _typeset(folder: Path, document: dict[str, Any], path: Path) -> tuple[dict[s
     (folder / "data.json").write_text(json.dumps(document), encoding="ascii")
     path.write_bytes(typst.compile(str(folder / TEMPLATE.name), root=str(folder), pdf_standards=["ua-1"]))
     return document, replaced + count
+
+
+def _unquoted(text: str) -> str:
+    """What Typst quotes in a message: characters that cannot be seen are escaped (`\\u{fffe}`)."""
+    return re.sub(r"\\u\{([0-9a-f]+)\}", lambda found: chr(int(found[1], 16)), text[1:-1])
 
 
 def _without(value: Any, letters: set[str] | None) -> tuple[Any, int]:

@@ -66,6 +66,12 @@ def folded(text: str) -> str:
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
+def forget() -> None:
+    """Read everything anew at the next search."""
+    with _lock:
+        _kept.clear()
+
+
 def _in_scope(kind: str, choice: Choice, scope: DataScope) -> bool:
     if scope.is_everything:
         return True

@@ -1,0 +1,313 @@
+"""One row set, five formats: read back, every cell is the same after its unit is converted; hostile text is text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import zipfile
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import openpyxl
+import pdfplumber
+import pikepdf
+import pyarrow.parquet
+import pytest
+from python_calamine import CalamineWorkbook
+
+from tests.renderers.results import COLUMNS, ROWS, make_about, make_result
+from webapp import renderers
+from webapp.engine.result import ChartSpec, Column, Result
+from webapp.renderers import chart_svg, csv_file, page_result, xlsx_file
+from webapp.renderers.filenames import content_disposition, file_name
+from webapp.settings import Settings
+
+MADRID = ZoneInfo("Europe/Madrid")
+HOSTILE = [
+    "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1+1", "=cmd|' /C calc'!A0", "a,b", 'a"b', "a\nb", "a\r\nb", "a;b", "]]>",
+    "<b>&amp;", "#set page(width: 1pt)", "$x$ *b* _i_ `c` @ref <l> // c", "\\", "\u202eabc\u202c", "\u200b", "😀👩‍👩‍👧", "李小龙",
+    "عربى", "\x01\x1f", "a\x00b", "x" * 40_000, "'quoted'", "\ufeffbom", "\ufffe", "\u2028", "%s %d {x}", "{{x}}", "NULL", "NaN",
+    "1e5", "001", "2024-01-01", "TRUE", "", " ",
+]  # fmt: skip
+TEXT = Column("learner", "Learner", "string", "text", "dimension")
+COUNT = Column("count", "Count", "integer", "count", "measure", "Number of rows.")
+
+
+@pytest.fixture(autouse=True)
+def _settings(settings: Settings) -> None:
+    """The PDF's limit is a setting."""
+
+
+def render(folder: Path, key: str, result: Result, **options: Any) -> Path:
+    return renderers.render(key, result, make_about(), folder / key, filename_stem="r", options=options).path
+
+
+def texts(rows: list[dict[str, Any]]) -> list[Any]:
+    return [row["learner"] for row in rows]
+
+
+def test_csv_reads_back_as_the_rows(tmp_path: Path) -> None:
+    with render(tmp_path, "csv", make_result(tmp_path)).open(newline="", encoding="utf-8") as file:
+        read = list(csv.DictReader(file))
+    assert len(read) == len(ROWS)
+    for got, row in zip(read, ROWS, strict=True):
+        assert got["Learner"] == (row["learner"] or "")
+        assert got["Day"] == (row["day"].isoformat() if row["day"] else "")
+        assert got["Count"] == str(row["count"])
+        for key, heading, scale in (
+            ("completion-rate", "Completion rate", 100),
+            ("sum:duration", "Sum of recorded time (seconds)", 1),
+            ("average:data.clicks", "Average of clicks", 1),
+        ):
+            if row[key] is None:
+                assert got[heading] == ""
+            else:
+                assert math.isclose(float(got[heading].rstrip("%")), row[key] * scale, rel_tol=1e-7, abs_tol=1e-6)
+        moment = row["max:timestamp"]
+        assert got["Maximum of time"] == (moment.astimezone(MADRID).isoformat() if moment else "")
+        assert got["Passed"] == ("" if row["passed"] is None else str(row["passed"]).lower())
+
+
+def test_csv_ends_lines_as_rfc_4180_says_and_takes_a_byte_order_mark(tmp_path: Path) -> None:
+    plain = render(tmp_path, "csv", make_result(tmp_path)).read_bytes()
+    assert plain.count(b"\r\n") == len(ROWS) + 1
+    assert not plain.startswith(b"\xef\xbb\xbf")
+    assert render(tmp_path / "b", "csv", make_result(tmp_path / "b"), bom=True).read_bytes() == b"\xef\xbb\xbf" + plain
+
+
+def test_json_reads_back_as_the_rows_with_columns_totals_and_provenance(tmp_path: Path) -> None:
+    totals = {"count": 648_506, "completion-rate": 0.25}
+    document = json.loads(render(tmp_path, "json", make_result(tmp_path, totals=totals)).read_text())
+    assert [column["key"] for column in document["columns"]] == [column.key for column in COLUMNS]
+    assert set(document["columns"][0]) == {"key", "label", "type", "unit"}
+    assert document["totals"] == totals
+    assert document["report"]["requestedBy"] == "Olivia Owner"
+    for got, row in zip(document["rows"], ROWS, strict=True):
+        for key, value in row.items():
+            if isinstance(value, datetime):
+                assert datetime.fromisoformat(got[key]) == value
+            elif isinstance(value, date):
+                assert got[key] == value.isoformat()
+            else:
+                assert got[key] == value, key
+
+
+def test_an_empty_result_is_a_whole_file_in_every_format(tmp_path: Path) -> None:
+    for key in renderers.FORMATS:
+        path = render(tmp_path, key, make_result(tmp_path, rows=[]))
+        assert path.stat().st_size > 0
+    assert json.loads((tmp_path / "json" / "file.json").read_text())["rows"] == []
+
+
+def test_parquet_reads_back_typed_with_provenance(tmp_path: Path) -> None:
+    file = pyarrow.parquet.ParquetFile(render(tmp_path, "parquet", make_result(tmp_path)))
+    assert file.read().to_pylist() == ROWS
+    metadata = json.loads(file.schema_arrow.metadata[b"reportdesk"])
+    assert metadata["report"]["jobId"] == "0123456789abcdef01234567"
+
+
+def test_excel_reads_back_as_typed_cells(tmp_path: Path) -> None:
+    result = make_result(
+        tmp_path, totals={"count": 648_506}, chart=ChartSpec("bar", "learner", ("count",), None, "Chart")
+    )
+    path = render(tmp_path, "excel", result)
+    book = CalamineWorkbook.from_path(str(path))
+    assert book.sheet_names == ["Summary", "Data", "About"]
+    heading, *rows, totals = book.get_sheet_by_name("Data").to_python()
+    assert heading == [column.label for column in COLUMNS]
+    for got, row in zip(rows, ROWS, strict=True):
+        assert got[0] == (row["learner"] or "")
+        assert got[1] == (row["day"] or "")
+        assert got[2] == row["count"]
+        assert got[3] == (row["completion-rate"] if row["completion-rate"] is not None else "")
+        if row["sum:duration"]:
+            assert got[4] == pytest.approx(timedelta(seconds=row["sum:duration"]), abs=timedelta(seconds=1))
+        moment = row["max:timestamp"]
+        # By the clocks of the report's zone: Excel knows no zones.
+        assert got[6] == (moment.astimezone(MADRID).replace(tzinfo=None) if moment else "")
+    assert totals[:3] == ["Total", "", 648_506]
+    sheet = openpyxl.load_workbook(path)["Data"]
+    assert (sheet["D2"].number_format, sheet["E2"].number_format, sheet["B2"].number_format) == (
+        "0.0%",
+        "[h]:mm:ss",
+        "yyyy-mm-dd",
+    )
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == "A1:H4"
+    assert len(openpyxl.load_workbook(path)["Summary"]._charts) == 1
+
+
+def test_excel_goes_on_on_further_sheets_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx_file, "SHEET_ROWS", 10)
+    rows = [{"learner": f"L{number}", "count": number} for number in range(25)]
+    result = make_result(tmp_path, rows, (TEXT, COUNT))
+    found = renderers.render("excel", result, make_about(), tmp_path / "x", filename_stem="r")
+    book = CalamineWorkbook.from_path(str(found.path))
+    assert book.sheet_names == ["Summary", "Data", "Data 2", "Data 3", "About"]
+    read = [row[0] for name in ("Data", "Data 2", "Data 3") for row in book.get_sheet_by_name(name).to_python()[1:]]
+    assert read == [f"L{number}" for number in range(25)]
+    assert "3 sheets" in found.notes[0]
+    assert any("3 sheets" in str(cell) for row in book.get_sheet_by_name("Summary").to_python() for cell in row)
+
+
+def test_hostile_text_stays_text_in_csv_json_parquet_and_excel(tmp_path: Path) -> None:
+    rows = [{"learner": text, "count": number} for number, text in enumerate(HOSTILE)]
+    result = make_result(tmp_path, rows, (TEXT, COUNT))
+    csv.field_size_limit(1_000_000)
+    with render(tmp_path, "csv", result).open(newline="", encoding="utf-8") as file:
+        read = [row["Learner"] for row in csv.DictReader(file)]
+    for got, text in zip(read, HOSTILE, strict=True):
+        assert got in (text, f"'{text}")
+        assert got.lstrip()[:1] not in set("=+-@＝") - {""}, repr(text)
+    assert texts(json.loads(render(tmp_path, "json", result).read_text())["rows"]) == HOSTILE
+    assert texts(pyarrow.parquet.read_table(render(tmp_path, "parquet", result)).to_pylist()) == HOSTILE
+    found = renderers.render("excel", result, make_about(title="=1+1 <x>\x00"), tmp_path / "e", filename_stem="r")
+    assert "1 texts were longer" in found.notes[0]
+    sheet = openpyxl.load_workbook(found.path)["Data"]
+    for number, text in enumerate(HOSTILE, start=2):
+        cell = sheet.cell(number, 1)
+        assert cell.data_type in ("s", "inlineStr", "n"), repr(text)  # never "f", a formula
+        if len(text) < 30_000 and text.isprintable():
+            assert (cell.value or "") == text
+
+
+def test_hostile_text_and_titles_are_typeset_as_text(tmp_path: Path) -> None:
+    rows = [{"learner": text, "count": number} for number, text in enumerate(HOSTILE)]
+    result = make_result(tmp_path, rows, (TEXT, COUNT))
+    found = renderers.render(
+        "pdf", result, make_about(title="#panic() $x$ <a> \x00 😀"), tmp_path / "pdf", filename_stem="r"
+    )
+    with pdfplumber.open(found.path) as pdf:
+        text = "\n".join(page.extract_text() for page in pdf.pages)
+    for words in ("#set page(width: 1pt)", "=cmd|", "{{x}}", "#panic()"):
+        assert words in text
+    assert found.rows_written == len(HOSTILE)
+
+
+def test_a_pdf_is_tagged_titled_and_repeats_its_table_heading(tmp_path: Path) -> None:
+    rows = [{"learner": f"Learner {number}", "count": number} for number in range(120)]
+    result = make_result(tmp_path, rows, (TEXT, COUNT), chart=ChartSpec("bar", "learner", ("count",), None, "Count"))
+    path = render(tmp_path, "pdf", result)
+    with pikepdf.open(path) as pdf:
+        assert pdf.Root.Lang == "en"
+        assert pdf.Root.MarkInfo.Marked
+        assert pdf.Root.StructTreeRoot is not None
+        assert str(pdf.docinfo["/Title"]) == "Clicks by learner"
+        tags = _tags(pdf.Root.StructTreeRoot)
+    assert {"/Table", "/TH", "/TD", "/Figure", "/H1", "/H2"} <= tags
+    with pdfplumber.open(path) as pdf:
+        headed = [page for page in pdf.pages if "Learner 5" in page.extract_text()]
+        assert all("Learner Count" in page.extract_text() for page in headed)
+        assert f"Page 1 of {len(pdf.pages)}" in pdf.pages[0].extract_text()
+
+
+def _tags(node: Any) -> set[str]:
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, pikepdf.Array):
+            waiting.extend(each)
+        elif isinstance(each, pikepdf.Dictionary):
+            if "/S" in each:
+                found.add(str(each["/S"]))
+            if "/K" in each:
+                waiting.append(each["/K"])
+    return found
+
+
+def test_a_pdf_of_many_rows_says_what_it_leaves_out(tmp_path: Path, settings_env: pytest.MonkeyPatch) -> None:
+    from webapp.settings import get_settings
+
+    settings_env.setenv("REPORTDESK_PDF_ROW_LIMIT", "20")
+    get_settings.cache_clear()
+    result = make_result(tmp_path, [{"learner": f"L{number}", "count": 1} for number in range(30)], (TEXT, COUNT))
+    found = renderers.render("pdf", result, make_about(), tmp_path / "pdf", filename_stem="r")
+    assert found.rows_written == 20
+    assert "first 20 of 30 rows" in found.notes[0]
+    with pdfplumber.open(found.path) as pdf:
+        assert "first 20 of 30 rows" in pdf.pages[0].extract_text()
+    assert renderers.limits_in_words("pdf", 30) == "A PDF shows the first 20 of 30 rows."
+
+
+def test_columns_that_do_not_fit_side_by_side_come_in_groups_that_keep_the_key(tmp_path: Path) -> None:
+    columns = (
+        TEXT,
+        *(Column(f"m{n}", f"A rather long measure name {n}", "integer", "count", "measure") for n in range(24)),
+    )
+    rows = [{"learner": "Ana", **{f"m{n}": n for n in range(24)}}]
+    with pdfplumber.open(render(tmp_path, "pdf", make_result(tmp_path, rows, columns))) as pdf:
+        assert pdf.pages[0].width > pdf.pages[0].height
+        text = "\n".join(page.extract_text() for page in pdf.pages)
+    assert text.count("Ana") >= 2
+    assert "Columns 2 of" in text
+
+
+def test_rows_that_cannot_fit_are_refused_with_what_would_do() -> None:
+    with pytest.raises(renderers.TooLargeForFormatError) as caught:
+        renderers.check_fits("excel", 30_000_000, {})
+    assert "CSV" in caught.value.hint
+    renderers.check_fits("csv", 30_000_000, {})
+    with pytest.raises(renderers.UnknownFormatError):
+        renderers.check_fits("docx", 1, {})
+
+
+def test_a_zip_holds_the_file_and_what_it_means(tmp_path: Path) -> None:
+    found = renderers.render(
+        "csv",
+        make_result(tmp_path),
+        make_about(),
+        tmp_path / "z",
+        filename_stem="r",
+        options={"zip": True, "meta": True},
+    )
+    assert (found.filename, found.mime_type) == ("r.zip", "application/zip")
+    with zipfile.ZipFile(io.BytesIO(found.path.read_bytes())) as archive:
+        assert archive.namelist() == ["r.csv", "r.csv.meta.json"]
+        assert json.loads(archive.read("r.csv.meta.json"))["report"]["title"] == "Clicks by learner"
+
+
+def test_a_chart_states_its_main_figures_in_words_and_comes_light_and_dark(tmp_path: Path) -> None:
+    rows = [{"learner": name, "count": count} for name, count in (("Ana", 5), ("Bo", 12), ("Cy", 1))]
+    result = make_result(
+        tmp_path, rows, (TEXT, COUNT), chart=ChartSpec("bar", "learner", ("count",), None, "Count by learner")
+    )
+    chart = chart_svg.draw(result)
+    assert chart is not None
+    assert chart.description == "Count by learner. highest 12 (Bo), lowest 1 (Cy), 3 values."
+    assert chart.svg.startswith("<svg")
+    assert chart.svg != chart.svg_dark
+    document = page_result.page_document(result, chart)
+    assert (document["row_count"], len(document["rows"]), document["chart"]["description"]) == (3, 3, chart.description)
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("../../etc/passwd", "etc passwd.csv"),
+        ("CON", "report CON.csv"),
+        ("", "report.csv"),
+        ("..", "report.csv"),
+        ("a\u202egpj.exe", "a gpj.exe.csv"),
+        ("Prüfung", "Prüfung.csv"),
+        ("x" * 500, "x" * 180 + ".csv"),
+        ("日" * 100, "日" * 60 + ".csv"),
+    ],
+)
+def test_a_file_name_is_never_a_path(stem: str, name: str) -> None:
+    assert file_name(stem, "csv") == name
+
+
+def test_a_download_is_named_for_old_browsers_and_for_all_of_unicode() -> None:
+    assert (
+        content_disposition('Prü"fung.csv')
+        == "attachment; filename=\"Pru_fung.csv\"; filename*=UTF-8''Pr%C3%BC%22fung.csv"
+    )
+
+
+def test_headings_say_the_unit_where_numbers_alone_do_not() -> None:
+    assert csv_file.heading(COLUMNS[4]) == "Sum of recorded time (seconds)"

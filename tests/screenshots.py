@@ -1,0 +1,68 @@
+"""`make screenshots`: every page, at 1280 and 360 px, light and dark, of a desk that `reportdesk run` serves.
+
+Start it first: `make run` in another terminal (PORT is honoured here too).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from webapp.services.demo import DEMO_PASSWORD
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
+PAGES = {
+    "home": "/",
+    "my-reports": "/reports/",
+    "no-match": "/reports/?q=nothing+like+it",
+    "shared": "/reports/shared",
+    "department": "/department/",
+    "choose": "/reports/new",
+    "new-report": "/reports/new?type=completion-rates&group=course&group=status&measure=count&measure=completion-rate",
+    "account": "/account",
+    "not-found": "/nowhere",
+}
+
+
+def main() -> None:
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        sys.exit("There is no Chromium on this machine.")
+    address = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for width in (1280, 360):
+            for theme in ("light", "dark"):
+                window = browser.new_context(
+                    base_url=address, viewport={"width": width, "height": 800}, color_scheme=theme
+                )
+                _shoot(window.new_page(), f"{width}-{theme}")
+                window.close()
+        browser.close()
+
+
+def _shoot(page: Page, suffix: str) -> None:
+    def shot(name: str) -> None:
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(700)
+        page.screenshot(path=FOLDER / f"{name}-{suffix}.png", full_page=True)
+
+    page.goto("/sign-in")
+    shot("sign-in")
+    page.fill("#email", "manager@demo.example")
+    page.fill("#password", DEMO_PASSWORD)
+    page.click("button[type=submit]")
+    for name, path in PAGES.items():
+        page.goto(path)
+        shot(name)
+    page.goto("/reports/shared")
+    page.click("#job-rows a.name >> nth=0")
+    shot("report")
+
+
+main()
