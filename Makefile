@@ -43,7 +43,7 @@ unit: setup
 
 # The queue's long proof: kills, stops, cut connections. Minutes to an hour.
 faults: setup
-	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults -q
+	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults -q -s -o timeout=0
 
 # Ratios against named baselines, measured in the same run: `make bench PART=import`.
 bench: setup

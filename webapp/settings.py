@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -73,9 +74,10 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        from zoneinfo import ZoneInfo
-
-        ZoneInfo(zone)
+        try:
+            ZoneInfo(zone)
+        except (KeyError, OSError) as error:
+            raise ValueError(f"“{zone}” is not a time zone, such as Europe/Madrid") from error
         return zone
 
     @field_validator("mongodb_uri", "storage_url", "extract_url", mode="before")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, jsonify
+import hmac
+
+from flask import Blueprint, Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from pymongo.errors import PyMongoError
+from werkzeug.exceptions import NotFound
 
 from webapp.documents.connection import current_database
+from webapp.services import queue_metrics
+from webapp.settings import get_settings
 from webapp.web.access import public
 
 health = Blueprint("health", __name__)
@@ -21,6 +26,17 @@ def register(app: Flask) -> None:
 def live() -> ResponseReturnValue:
     """The process answers."""
     return jsonify(status="ok")
+
+
+@health.get("/metrics")
+@public
+def metrics() -> ResponseReturnValue:
+    """What Prometheus collects; only with the token of `REPORTDESK_METRICS_TOKEN`, and not at all without one."""
+    token = get_settings().metrics_token
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token is None or not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+        raise NotFound
+    return Response(queue_metrics.text(), content_type=queue_metrics.CONTENT_TYPE)
 
 
 @health.get("/readyz")

@@ -33,7 +33,7 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
     """Everything the templates `jobs/show.html` and `jobs/_report.html` need."""
     may_edit = visibility.may_edit(actor, job)
     may_manage = may_edit or visibility.may_manage(actor, job)
-    page = _page_result(actor, job)
+    page, problem = _page_result(actor, job)
     return {
         "job": job,
         "waiting": _waiting_words(queue_status.explain(job)) if job.state.is_waiting else None,
@@ -42,6 +42,7 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
         "question": _question(job),
         "names": job_lists.names_of([job], besides=actor),
         "result": page,
+        "result_problem": problem,
         "has_chart": chart_svg(page, None) is not None,
         "may_edit": may_edit,
         "may_manage": may_manage,
@@ -68,14 +69,14 @@ def chart_svg(page: dict[str, Any] | None, theme: str | None) -> str | None:
     return str(chart["svg"]) if chart.get("svg") else None
 
 
-def _page_result(actor: User, job: ReportJob) -> dict[str, Any] | None:
+def _page_result(actor: User, job: ReportJob) -> tuple[dict[str, Any] | None, str]:
+    """The stored page, and why there is none."""
     if not job.state.has_file:
-        return None
+        return None, ""
     try:
-        return downloads.page_result(actor, job.id)
-    except ReportdeskError:
-        # The page says what it knows about the report; the download says why the file cannot be had.
-        return None
+        return downloads.page_result(actor, job.id), ""
+    except ReportdeskError as error:
+        return None, f"{error} {error.hint}".strip()
 
 
 def _question(job: ReportJob) -> list[tuple[str, str]]:

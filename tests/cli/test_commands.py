@@ -1,0 +1,109 @@
+"""The terminal: what commands print, and how they fail. Each runs as a process of its own, as people run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.factories import People
+from webapp.documents import Class, Course, Enrollment, ReportJob
+
+
+def reportdesk(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "webapp.cli", *arguments],
+        env={**os.environ, **environment}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def enroll(people: People) -> None:
+    course = Course(name="History I", code="HIS1", department_id=people.department.id).save()
+    of_class = Class(name="Spring", code="HIS1-S", course_id=course.id, department_id=people.department.id).save()
+    for status in ("completed", "failed", "withdrawn", "completed"):
+        Enrollment(
+            learner_id=people.colleague.id, class_id=of_class.id, course_id=course.id,
+            department_id=people.department.id, status=status,
+        ).save()  # fmt: skip
+
+
+def test_help_teaches_every_command() -> None:
+    said = reportdesk("--help").stdout
+    for name in ("run", "web", "worker", "import", "report", "lookups", "users", "extract", "demo", "info"):
+        assert f"  {name} " in said
+        assert reportdesk(name, "--help").returncode == 0
+
+
+def test_info_tells_where_everything_is_without_passwords(database: Any, mongo: str, database_name: str) -> None:
+    told = json.loads(reportdesk("info").stdout)
+    assert told["mongodb_uri"] == mongo
+    assert told["mongodb_database"] == database_name
+    assert told["storage_url"].startswith("file:///")
+    assert told["workers"] == []
+
+
+def test_a_bad_setting_stops_the_start_and_names_itself(database: Any) -> None:
+    done = reportdesk("info", REPORTDESK_TIME_ZONE="Mars/Olympus", REPORTDESK_MAX_ATTEMPTS="none")
+    assert done.returncode == 1
+    assert "REPORTDESK_TIME_ZONE" in done.stderr
+    assert "REPORTDESK_MAX_ATTEMPTS" in done.stderr
+
+
+def test_a_report_is_asked_for_made_and_written_without_any_worker(people: People, tmp_path: Path) -> None:
+    enroll(people)
+    target = tmp_path / "rates.json"
+    done = reportdesk(
+        "report", "--type", "completion-rates", "--group-by", "class", "--measure", "count", "--measure", "completion-rate",
+        "--department", "history", "--format", "json", "--as", people.owner.email, "--output", str(target),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(target.read_text())
+    assert document["rows"] == [{"class": "HIS1-S", "count": 4, "completion-rate": 0.5}]
+    job = ReportJob.objects.get()
+    assert (job.status, job.requested_by, job.download_count) == ("downloaded", people.owner.id, 1)
+    assert job.output.storage.sha256
+    assert job.provenance["scope"] == {"departmentIds": [str(people.department.id)], "classIds": []}
+
+
+def test_the_data_of_an_earlier_report_give_the_same_bytes_again(people: People, tmp_path: Path) -> None:
+    enroll(people)
+    ask = ["report", "--type", "enrollment-summary", "--as", people.owner.email, "--quiet"]
+    first = reportdesk(*ask)
+    job = ReportJob.objects.get()
+    enroll_again = Enrollment.objects.first()
+    Enrollment(
+        learner_id=people.colleague.id, class_id=enroll_again.class_id, department_id=people.department.id
+    ).save()
+    fresh = reportdesk(*ask)
+    again = reportdesk(*ask, "--as-of", str(job.id))
+    assert first.stdout
+    assert again.stdout == first.stdout
+    assert fresh.stdout != first.stdout
+
+
+def test_what_cannot_be_asked_ends_with_the_reason_and_a_code(people: People) -> None:
+    for arguments, words in (
+        (["--department", "nowhere"], "no department with the code “nowhere”"),
+        (["--measure", "event-count"], "does not apply to enrollments"),
+        (["--from", "2026-02-01", "--to", "2026-01-01"], "before the start date"),
+        (["--format", "docx"], "docx"),
+        (["--name", "x" * 10_000], "10,000 characters"),
+    ):
+        done = reportdesk("report", "--type", "enrollment-summary", *arguments)
+        assert done.returncode != 0
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+    assert ReportJob.objects.count() == 0
+
+
+def test_a_person_and_a_lookup_value_are_added(people: People) -> None:
+    done = reportdesk(
+        "users", "add", "ana@x.example", "--name", "Ana", "--role", "staff", "--password", "long enough pass"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ana@x.example" in reportdesk("users", "list").stdout
+    assert reportdesk("lookups", "add", "report-priority", "urgent", "--name", "Urgent").returncode == 0
+    assert "urgent" in reportdesk("lookups", "list", "report-priority").stdout
