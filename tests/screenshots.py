@@ -60,6 +60,13 @@ def _shoot(page: Page, suffix: str) -> None:
     for name, path in PAGES.items():
         page.goto(path)
         shot(name)
+    page.context.clear_cookies()
+    page.goto("/sign-in")
+    page.fill("#email", "admin@demo.example")
+    page.fill("#password", DEMO_PASSWORD)
+    page.click("button[type=submit]")
+    page.goto("/admin/")
+    shot("queue")
     page.goto("/reports/shared")
     page.click("#job-rows a.name >> nth=0")
     shot("report")

@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import documents, embedded
 from webapp.settings import Settings, get_settings
 from webapp.web import access, assets, error_pages, formatting, health, languages, security_headers
+from webapp.web.admin.views import admin
 from webapp.web.auth.views import auth
 from webapp.web.department.views import department
 from webapp.web.home.views import home
@@ -19,7 +20,7 @@ from webapp.web.jobs.views import jobs
 ROOT = Path(__file__).resolve().parent.parent
 #: A form is small; an upload says so itself (`request.max_content_length` in its view).
 LARGEST_FORM_BYTES = 2 * 1024 * 1024
-BLUEPRINTS = (auth, home, jobs, department)
+BLUEPRINTS = (auth, home, jobs, department, admin)
 
 
 def create_app(settings: Settings | None = None, *, connect: bool = True) -> Flask:

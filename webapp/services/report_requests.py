@@ -17,7 +17,7 @@ from typing import Any
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError, ValidationError
 
-from webapp import clock, storage
+from webapp import clock, renderers, storage
 from webapp.documents import Department, LookupCategory, Output, Parameters, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH, RUNNING, WAITING
@@ -300,6 +300,10 @@ def _checked(actor: User, request: ReportRequest, now: datetime) -> ReportJob:
     _check_lookup(errors, "report_type", LookupCategory.REPORT_TYPE, request.report_type)
     _check_lookup(errors, "format", LookupCategory.OUTPUT_FORMAT, request.format)
     _check_lookup(errors, "visibility", LookupCategory.REPORT_VISIBILITY, request.visibility)
+    if "format" not in errors and request.format not in renderers.FORMATS:
+        errors["format"] = (
+            f"No file can be made in the format “{request.format}”. Possible: {', '.join(renderers.FORMATS)}."
+        )
     filename = _clean_filename(request.filename, request.format, errors)
     _check_priority(actor, request.priority, errors)
     department_id = _department(actor, request.department_id, errors)

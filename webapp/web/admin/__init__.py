@@ -1,1 +1,1 @@
-"""What administrators keep."""
+"""For administrators: the queue and its workers."""

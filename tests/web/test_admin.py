@@ -1,0 +1,51 @@
+"""The queue's page: for administrators, and a 404 for everyone else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.factories import People, make_job
+from tests.web.conftest import Client
+from webapp.documents import JobError, ReportJob, WorkerRecord
+from webapp.services import database_clock
+
+
+@pytest.fixture
+def worker(people: People) -> WorkerRecord:
+    now = database_clock.now()
+    return WorkerRecord(
+        id="boot-1", host="host", pid=1, concurrency=2, version="0.1", started_at=now, last_beat_at=now
+    ).save()
+
+
+def test_only_administrators_know_of_the_page(people: People, as_person: Client, worker: WorkerRecord) -> None:
+    for person in (people.owner, people.manager, people.stranger):
+        client = as_person(person)
+        assert client.get("/admin/").status_code == 404
+        assert client.post(f"/admin/workers/{worker.id}/pause").status_code == 404
+        assert client.post("/admin/bulk", data={"action": "cancel", "status": "pending"}).status_code == 404
+    assert "host · 1" in as_person(people.administrator).get("/admin/").text
+
+
+def test_a_worker_is_paused_resumed_and_drained(people: People, as_person: Client, worker: WorkerRecord) -> None:
+    client = as_person(people.administrator)
+    for wish, state in (("pause", (True, False)), ("resume", (False, False)), ("drain", (False, True))):
+        assert client.post(f"/admin/workers/{worker.id}/{wish}").status_code == 303
+        worker.reload()
+        assert (worker.is_paused, worker.is_draining) == state
+    assert client.post(f"/admin/workers/{worker.id}/explode").status_code == 404
+    assert client.post("/admin/workers/nobody/pause").status_code == 404
+
+
+def test_everything_that_matches_is_retried_or_cancelled(people: People, as_person: Client) -> None:
+    for number in range(30):
+        code = "storage-full" if number % 2 else "time-limit"
+        make_job(people.owner.id, status="failed", error=JobError(code=code, message="It broke."))
+    waiting = make_job(people.stranger.id)
+    client = as_person(people.administrator)
+    client.post("/admin/bulk", data={"action": "retry", "status": "failed", "code": "storage-full"})
+    assert ReportJob.objects(status="failed").count() == 15
+    client.post("/admin/bulk", data={"action": "cancel", "status": "pending", "reason": "Maintenance"})
+    waiting.reload()
+    assert (waiting.status, waiting.cancel_reason) == ("cancelled", "Maintenance")
+    assert client.post("/admin/bulk", data={"action": "destroy"}).status_code == 404
