@@ -38,8 +38,10 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# What measures seconds runs alone, after all else.
 unit: setup
-	$(PYTEST)
+	$(PYTEST) -m "not slow"
+	$(BIN)/pytest -m slow
 
 # The queue's long proof: kills, stops, cut connections. Minutes to an hour.
 faults: setup

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import time
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from bson import ObjectId
 
 from tests.faults.world import World, check, children_of, figures, pick
 from tests.worker import jobs
-from webapp.documents import ReportJob
+from webapp.documents import ReportJob, WorkerRecord
 from webapp.services import database_clock, job_lifecycle, promotion
 from webapp.settings import get_settings
 from webapp.worker import reaper
@@ -185,6 +186,11 @@ def bad_jobs(world: World, scale: int) -> list[str]:
     return [f"{scale} each: 3 crashes then failed, killed at memory limit, killed at time limit; neighbours unharmed"]
 
 
+def _at_work(world: World) -> list[subprocess.Popen[bytes]]:
+    known = {record.pid for record in WorkerRecord.objects}
+    return [worker for worker in world.workers if worker.poll() is None and worker.pid in known]
+
+
 def shutdowns(world: World, scale: int) -> list[str]:
     """Rolling SIGTERMs under load: no attempt burned, every worker gone in time."""
     settings = get_settings()
@@ -196,7 +202,9 @@ def shutdowns(world: World, scale: int) -> list[str]:
     time.sleep(3)
     gone = []
     for _ in range(scale):
-        victim = pick([worker for worker in world.workers if worker.poll() is None])
+        # One that works already: a process that is still being loaded has nothing to hand back.
+        world.wait_until(lambda: bool(_at_work(world)), seconds=60, what="a worker at work")
+        victim = pick(_at_work(world))
         world.start_worker(concurrency=2)
         time.sleep(random.uniform(0.2, 1.5))
         began = time.monotonic()
