@@ -15,7 +15,7 @@ from pymongo import MongoClient
 
 from tests.conftest import SAMPLE
 from webapp import embedded
-from webapp.documents import connect
+from webapp.documents import connect, disconnect
 from webapp.services import database_setup, imports
 from webapp.settings import get_settings
 
@@ -50,6 +50,7 @@ def _measure(uri: str) -> None:
         imported.append(time.perf_counter() - begin)
         documents = list(client[f"bench{number}"].learningevents.find({}))
         plain.append(_insert(client, f"plain{number}", documents))
+        disconnect()
         count = summary.of("statements").added
         print(
             f"{count:,} statements: import {count / imported[-1]:,.0f}/s, insert_many {count / plain[-1]:,.0f}/s, "
