@@ -230,7 +230,9 @@ def _grouped(
     if not slicers and not parameters.group_by:
         slicers = declared.slicers
     measures = tuple(parameters.measures) or declared.measures
-    if not sort and not parameters.subtotals:
+    # What is grouped by time stays in the order of time.
+    is_over_time = bool(dimensions) and dimensions[0] in DIMENSIONS and DIMENSIONS[dimensions[0]].time is not None
+    if not sort and not parameters.subtotals and not is_over_time:
         usual = [Sort(text.removeprefix("-"), text.startswith("-")) for text in declared.sort]
         sort = tuple(each for each in usual if each.column in (*dimensions, *measures))
     return replace(
