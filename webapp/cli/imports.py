@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from webapp.cli.session import connected
+from webapp.importers.oneroster import FILES
 from webapp.importers.summary import Summary
 from webapp.services import database_setup, imports
 
@@ -32,7 +33,7 @@ def oneroster(path: Path) -> None:
     """Import a OneRoster 1.1 or 1.2 CSV bundle: PATH is a folder or a zip file."""
     with connected():
         database_setup.prepare()
-        _tell(imports.import_oneroster(path, on_progress=lambda name, count: _progress(f"{name}: {count:,} rows")))
+        _tell(imports.import_oneroster(path, on_progress=_show_rows))
 
 
 @command.command("xapi")
@@ -41,7 +42,7 @@ def xapi(paths: tuple[Path, ...]) -> None:
     """Import xAPI statements: each of PATHS holds a JSON array or one statement a line; .gz too."""
     with connected():
         database_setup.prepare()
-        _tell(imports.import_xapi(list(paths), on_progress=lambda count: _progress(f"{count:,} statements")))
+        _tell(imports.import_xapi(list(paths), on_progress=_show_statements))
 
 
 @command.command("verbs")
@@ -55,14 +56,23 @@ def verbs() -> None:
             click.echo("No event waits for a rule that is there now.")
 
 
-def _progress(text: str) -> None:
+def _show_rows(name: str, count: int) -> None:
+    _bar(FILES.index(name) / len(FILES) if name in FILES else 0.0, f"{name}: {count:,} rows")
+
+
+def _show_statements(count: int, share: float) -> None:
+    _bar(share, f"{count:,} statements")
+
+
+def _bar(share: float, text: str) -> None:
     if sys.stderr.isatty():
-        click.echo(f"\r{text}".ljust(60), nl=False, err=True)
+        filled = "█" * int(share * 24)
+        click.echo(f"\r{filled:░<24} {share:4.0%} {text}".ljust(72), nl=False, err=True)
 
 
 def _tell(summary: Summary) -> None:
     if sys.stderr.isatty():
-        click.echo("\r" + " " * 60 + "\r", nl=False, err=True)
+        click.echo("\r" + " " * 72 + "\r", nl=False, err=True)
     click.echo(f"{'':14}{'read':>10}{'added':>10}{'updated':>10}{'unchanged':>11}")
     for what, counts in summary.counts.items():
         click.echo(f"{what:14}{counts.read:>10,}{counts.added:>10,}{counts.updated:>10,}{counts.unchanged:>11,}")

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,8 @@ from webapp.importers.writing import Document, EventWriter, ids_by_external_id
 
 #: (verb's last segment or IRI, activity type's last segment or "") -> activity-event
 Verbs = Mapping[tuple[str, str], str]
-Progress = Callable[[int], None]
+#: (statements written, share of the files' bytes read)
+Progress = Callable[[int, float], None]
 
 LONGEST_STATEMENT = 4 << 20
 #: More different names than this in `data` are noise, not measures (see `extract.tables`).
@@ -62,17 +64,20 @@ def duration_seconds(text: str) -> float | None:
 
 
 def run(paths: list[Path], verbs: Verbs, *, on_progress: Progress | None = None) -> Summary:
-    """Import the statements of `paths`. `on_progress(statements written)`. Raises InvalidRequestError."""
+    """Import the statements of `paths`. `on_progress(statements written, share read)`. Raises InvalidRequestError."""
     for path in paths:
         if not path.is_file():
             raise InvalidRequestError({"path": f"There is no file {path}."})
-    importer = _Import(verbs, on_progress or (lambda count: None))
+    importer = _Import(verbs, on_progress or (lambda count, share: None))
     return importer.run(paths)
 
 
-def statements(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line, statement) of a file; for one that cannot be read as JSON, the error in its place."""
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+def statements(path: Path, on_read: Callable[[int], None]) -> Iterator[tuple[int, Any]]:
+    """(line, statement) of a file; for one that cannot be read as JSON, the error in its place.
+
+    `on_read(bytes of the file read so far)` is called now and then.
+    """
+    with path.open("rb") as raw, gzip.open(raw) if path.suffix == ".gz" else nullcontext(raw) as file:
         first = file.readline(LONGEST_STATEMENT)
         if first.lstrip().startswith(b"["):
             try:
@@ -83,6 +88,8 @@ def statements(path: Path) -> Iterator[tuple[int, Any]]:
         number = 0
         while first:
             number += 1
+            if number % 1_000 == 0:
+                on_read(raw.tell())
             if len(first) >= LONGEST_STATEMENT and not first.endswith(b"\n"):
                 yield number, _StatementError(f"a statement of more than {LONGEST_STATEMENT >> 20} MB")
                 while first and not first.endswith(b"\n"):
@@ -138,16 +145,22 @@ class _Import:
         self._types: dict[str, str] = {}
         counts = self.summary.of("statements")
         done = 0
+        size = sum(path.stat().st_size for path in paths) or 1
+        read_before = read_now = 0
 
         def written(count: int) -> None:
             nonlocal done
             done += count
-            self.on_progress(done)
+            self.on_progress(done, min((read_before + read_now) / size, 1.0))
+
+        def on_read(position: int) -> None:
+            nonlocal read_now
+            read_now = position
 
         writer = EventWriter(counts, written)
         try:
             for path in paths:
-                for line, statement in statements(path):
+                for line, statement in statements(path, on_read):
                     counts.read += 1
                     try:
                         writer.add(self._event(statement))
@@ -156,6 +169,7 @@ class _Import:
                     except (KeyError, TypeError, AttributeError, ValueError) as error:
                         reason = f"not a statement of xAPI 1.0.3 ({type(error).__name__}: {str(error)[:80]})"
                         self.summary.refuse(path.name, line, reason)
+                read_before, read_now = read_before + path.stat().st_size, 0
         finally:
             writer.close()
         self._write_enrollments()

@@ -21,8 +21,8 @@ def import_oneroster(path: Path, *, on_progress: Callable[[str, int], None] | No
     return _logged("oneroster", oneroster.run(path, on_progress=on_progress))
 
 
-def import_xapi(paths: list[Path], *, on_progress: Callable[[int], None] | None = None) -> Summary:
-    """Files of xAPI statements. `on_progress(statements written)`. Raises InvalidRequestError."""
+def import_xapi(paths: list[Path], *, on_progress: Callable[[int, float], None] | None = None) -> Summary:
+    """Files of xAPI statements. `on_progress(statements written, share read)`. Raises InvalidRequestError."""
     return _logged("xapi", xapi.run(paths, xapi_verbs(), on_progress=on_progress))
 
 
