@@ -99,14 +99,20 @@ def replace(table: str, delta: DeltaTable | None, rows: pa.RecordBatchReader, st
     """A new version that holds exactly `rows`. Raises CommitFailedError when another process was first."""
     if delta is None and "://" not in location(table):
         Path(location(table)).parent.mkdir(parents=True, exist_ok=True)
-    write_deltalake(
-        delta if delta is not None else location(table),
-        rows,
-        mode="overwrite" if delta is not None else "error",
-        schema_mode="overwrite" if delta is not None else None,
-        configuration=CONFIGURATION if delta is None else None,
-        commit_properties=commit_properties(state),
-    )
+    try:
+        write_deltalake(
+            delta if delta is not None else location(table),
+            rows,
+            mode="overwrite" if delta is not None else "error",
+            schema_mode="overwrite" if delta is not None else None,
+            configuration=CONFIGURATION if delta is None else None,
+            commit_properties=commit_properties(state),
+        )
+    except DeltaError as error:
+        # Two processes made the table's first version at once; the slower one begins again from the other's.
+        if delta is None and open_table(table) is not None:
+            raise CommitFailedError(f"the table {table} was made by another process") from error
+        raise
 
 
 def append(delta: DeltaTable, rows: pa.RecordBatchReader, state: State) -> None:
