@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,6 +20,7 @@ import pyarrow.dataset
 import pyarrow.parquet
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
 
 from webapp.documents.connection import current_database
 from webapp.engine.catalogue.tables import DATA_PREFIX
@@ -58,10 +60,12 @@ def source_id() -> str:
     collection = current_database()[SOURCE_COLLECTION]
     found = collection.find_one({"_id": "source"})
     if found is None:
-        made = {"$setOnInsert": {"uuid": uuid.uuid4().hex}}
-        found = collection.find_one_and_update({"_id": "source"}, made, upsert=True, return_document=True)
+        # Of several processes that ask first, one makes it; all read what that one made.
+        with suppress(DuplicateKeyError):
+            collection.insert_one({"_id": "source", "uuid": uuid.uuid4().hex})
+        found = collection.find_one({"_id": "source"})
     if found is None:
-        raise RuntimeError("an upsert gave no document")
+        raise RuntimeError("the database lost what it had just acknowledged")
     return str(found["uuid"])
 
 
