@@ -20,7 +20,7 @@ from tests import factories
 from tests.factories import People
 from webapp.documents import LookupValue, connect, disconnect
 from webapp.documents.lookup_value import lookup_cache
-from webapp.services import lookup_seed, lookups
+from webapp.services import job_facts, lookup_seed, lookups, remembered
 from webapp.settings import Settings, get_settings
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "ou-aaa"
@@ -89,6 +89,8 @@ def database(mongo: str, database_name: str, settings_env: pytest.MonkeyPatch) -
         if not collection.startswith("system."):
             found[collection].delete_many({})
     lookup_cache.forget()
+    remembered.forget_everything()
+    job_facts.forget()
     lookups.seed()
     yield found
     disconnect()

@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import documents, embedded
+from webapp.services import filter_choices, job_facts
 from webapp.settings import Settings, get_settings
 from webapp.web import access, assets, error_pages, formatting, health, languages, security_headers
 from webapp.web.admin.views import admin
@@ -31,6 +32,8 @@ def create_app(settings: Settings | None = None, *, connect: bool = True) -> Fla
     settings = settings or get_settings()
     if connect:
         documents.connect(embedded.ensure_running(settings), settings.mongodb_database)
+        job_facts.read_ahead()
+        filter_choices.read_ahead()
     app = Flask("reportdesk", root_path=str(ROOT), template_folder="templates", static_folder=None)
     app.config.update(
         SECRET_KEY=settings.session_key,

@@ -50,8 +50,11 @@ class User(Stamped):
         "indexes": [
             {"fields": ["email"], "unique": True, "sparse": True},
             {"fields": ["external_id"], "unique": True, "sparse": True},
-            ["roles", "department_ids"],
+            # Of each index at most one field may be a list: MongoDB refuses documents with two ("parallel arrays").
+            "department_ids",
             "team_ids",
+            # Those who can sign in, among however many learners.
+            {"fields": ["password_hash"], "sparse": True},
             ["roles", "name"],
             "updated_at",
         ],

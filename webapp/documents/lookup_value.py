@@ -87,7 +87,9 @@ class LookupCache:
     @staticmethod
     def _read() -> dict[str, dict[str, CachedLookup]]:
         values: dict[str, dict[str, CachedLookup]] = {}
-        found = sorted(LookupValue.objects, key=lambda value: (value.category, value.sort_order, value.key))
+        # In the order of an index, so that no database reads a collection for it; the rest of the order is ours.
+        stored = LookupValue.objects.order_by("category", "sort_order")
+        found = sorted(stored, key=lambda value: (value.category, value.sort_order, value.key))
         for value in found:
             values.setdefault(value.category, {})[value.key] = CachedLookup(
                 category=value.category,

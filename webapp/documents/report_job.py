@@ -195,9 +195,8 @@ class ReportJob(Stamped):
                 "unique": True,
                 "partialFilterExpression": {"slot": {"$type": "string"}},
             },
+            {"name": "updated", "fields": ["updated_at"]},
             {"name": "requester_recent", "fields": ["requested_by", "-created_at"]},
-            {"name": "department_recent", "fields": ["department_id", "-created_at"]},
-            {"name": "visibility_recent", "fields": ["visibility", "-created_at"]},
             {
                 "name": "file_expiry",
                 "fields": ["output.storage.expires_at"],

@@ -113,9 +113,10 @@ def set_roles(user: User, roles: Iterable[str]) -> None:
 def active_user(user_id: str) -> User | None:
     """The active account with this id: whom a session may act for."""
     try:
-        return User.objects(id=ObjectId(user_id), is_active=True).first()
+        user = User.objects(id=ObjectId(user_id)).first()
     except (InvalidId, TypeError):
         return None
+    return user if user is not None and user.is_active else None
 
 
 def user_by_email(email: str) -> User:

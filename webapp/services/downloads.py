@@ -99,7 +99,12 @@ def page_result(actor: User, job_id: str | ObjectId) -> dict[str, Any] | None:
 
     Raises JobNotFoundError, NotReadyError and ScopeError.
     """
-    job = _readable(actor, job_id)
+    return page_of(actor, visibility.visible_job(actor, job_id))
+
+
+def page_of(actor: User, job: ReportJob) -> dict[str, Any] | None:
+    """As `page_result`, of a job that `actor` has been shown already. Raises NotReadyError and ScopeError."""
+    _require_readable(actor, job)
     folder = str(job.output.storage.key).rpartition("/")[0]
     return _page(get_settings().effective_storage_url, f"{folder}/page.json")
 
@@ -116,10 +121,14 @@ def _page(url: str, key: str) -> dict[str, Any] | None:
 
 def _readable(actor: User, job_id: str | ObjectId) -> ReportJob:
     job = visibility.visible_job(actor, job_id)
+    _require_readable(actor, job)
+    return job
+
+
+def _require_readable(actor: User, job: ReportJob) -> None:
     if not job.state.has_file or job.output.storage is None or not job.output.storage.key:
         raise NotReadyError(f"“{job.name}” has no file: it is {job.status}.")
     _require_scope(actor, job)
-    return job
 
 
 def _require_scope(actor: User, job: ReportJob) -> None:

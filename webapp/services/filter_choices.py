@@ -1,33 +1,31 @@
 """What a form offers to filter by: departments, courses, classes, learners and contents, found as one types.
 
-Names are kept in each process for a while, because a search inside names has no index anywhere, and people type fast.
+Names are kept in each process (`mirror`), because a search inside names has no index anywhere, and people type fast.
 What a person may not count (their data scope) they are not offered either.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from bson import ObjectId
 
-from webapp.documents import Class, Content, Course, Department, Enrollment, User
+from webapp.documents import Enrollment, User
+from webapp.services.mirror import Mirror
+from webapp.services.plain_text import folded
+from webapp.services.remembered import RIGHTS_SECONDS, Remembered
 from webapp.services.visibility import DataScope
-from webapp.settings import get_settings
 
 MOST = 30
-#: Of learners, so many that match are checked against the scope; more than that is no choice anyone reads.
-CHECKED = 200
-KEPT_SECONDS = 120.0
-KINDS = ("department", "course", "class", "learner", "content")
+#: Who learns in which class is read again after this; a right that is lost counts at once.
+LEARNERS_SECONDS = 600.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """`note` tells namesakes apart: a code, a learner number, the department."""
+    """`note` tells namesakes apart: a code, a learner number. `folded` is all that a search looks into."""
 
     id: ObjectId
     name: str
@@ -38,125 +36,130 @@ class Choice:
 
 
 def search(kind: str, text: str, scope: DataScope) -> list[Choice]:
-    """At most `MOST` choices that contain every word of `text`, those that begin with it first."""
-    words = folded(text[:100]).split()
-    found = [choice for choice in _directory(kind) if all(word in choice.folded for word in words)]
-    begin = folded(text.strip())
-    found.sort(key=lambda choice: (not choice.folded.startswith(begin), choice.folded))
-    if kind == "learner":
-        return _learners_in_scope(found[:CHECKED], scope)[:MOST]
-    return [choice for choice in found if _in_scope(kind, choice, scope)][:MOST]
+    """At most `MOST` choices that contain every word of `text`, those that begin with it first, each by name."""
+    typed = folded(text[:100].strip())
+    words, may = typed.split(), _rule(kind, scope)
+    begin: list[Choice] = []
+    contain: list[Choice] = []
+    for choice in _choices(kind):
+        if not all(word in choice.folded for word in words) or not may(choice):
+            continue
+        if choice.folded.startswith(typed):
+            begin.append(choice)
+            if len(begin) == MOST:
+                break
+        elif len(contain) < MOST:
+            contain.append(choice)
+    return [*begin, *contain][:MOST]
 
 
 def named(kind: str, ids: Iterable[ObjectId]) -> list[Choice]:
     """The choices of these ids, in their order; ids that are gone are left out."""
     wanted = list(ids)
-    by_id = {choice.id: choice for choice in _read(kind, wanted)}
+    if not wanted:
+        return []
+    if kind == "learner":
+        # Not of all learners there are: a form that names three must not wait until fifty thousand have been read.
+        found = User._get_collection().find({"_id": {"$in": wanted}}, dict.fromkeys(_PERSON, 1))
+        by_id = {document["_id"]: _person(document) for document in found}
+    else:
+        by_id = {choice.id: choice for choice in _choices(kind)}
     return [by_id[each] for each in wanted if each in by_id]
 
 
 def every(kind: str, scope: DataScope) -> list[Choice]:
     """All choices of a kind, by name; for kinds of which there are few."""
-    return [choice for choice in _directory(kind) if _in_scope(kind, choice, scope)]
+    may = _rule(kind, scope)
+    return [choice for choice in _choices(kind) if may(choice)]
 
 
-def folded(text: str) -> str:
-    """Without case and accents: “Zoë” is found by “zoe”."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+def read_ahead(scope: DataScope | None = None) -> None:
+    """Begin to read what a search among learners needs; with `scope`, what this person's search needs besides."""
+    if scope is None:
+        _KINDS["learner"].read_ahead()
+    elif not scope.is_everything:
+        _learners_of.read_ahead(scope)
 
 
 def forget() -> None:
     """Read everything anew at the next search."""
-    with _lock:
-        _kept.clear()
+    for mirror in _KINDS.values():
+        mirror.forget()
+    _learners_of.forget()
 
 
-def _in_scope(kind: str, choice: Choice, scope: DataScope) -> bool:
+def _choices(kind: str) -> list[Choice]:
+    if kind not in _KINDS:
+        raise ValueError(f"nobody filters by {kind}")
+    return _KINDS[kind].everything(max_age=RIGHTS_SECONDS)
+
+
+def _rule(kind: str, scope: DataScope) -> Callable[[Choice], bool]:
+    """Which choices a person of this scope may be offered."""
     if scope.is_everything:
-        return True
-    if kind == "class" and str(choice.id) in (scope.class_ids or ()):
-        return True
-    department = choice.id if kind == "department" else choice.department_id
-    if department is None:
-        return kind == "content" and choice.class_id is None  # content of no class: nobody's in particular
-    return str(department) in (scope.department_ids or ())
-
-
-def _learners_in_scope(found: list[Choice], scope: DataScope) -> list[Choice]:
-    if scope.is_everything or not found:
-        return found
+        return lambda choice: True
+    if kind == "learner":
+        learners = _learners_of.get(scope)
+        return lambda choice: choice.id in learners
     departments = {ObjectId(each) for each in scope.department_ids or ()}
     classes = {ObjectId(each) for each in scope.class_ids or ()}
-    places = Enrollment.objects(learner_id__in=[choice.id for choice in found])
-    allowed = {
-        learner_id
-        for learner_id, department_id, class_id in places.scalar("learner_id", "department_id", "class_id")
-        if department_id in departments or class_id in classes
-    }
-    return [choice for choice in found if choice.id in allowed]
-
-
-def _read(kind: str, ids: list[ObjectId] | None) -> list[Choice]:
-    narrowed = {} if ids is None else {"id__in": ids}
     if kind == "department":
-        rows = Department.objects(**narrowed).scalar("id", "name", "code")
-        found = [_choice(each, name, code) for each, name, code in rows]
-    elif kind == "course":
-        rows = Course.objects(**narrowed).scalar("id", "name", "code", "department_id")
-        found = [_choice(each, name, code, department) for each, name, code, department in rows]
-    elif kind == "class":
-        rows = Class.objects(**narrowed).scalar("id", "name", "code", "department_id")
-        found = [_choice(each, code or name, name, department) for each, name, code, department in rows]
-    elif kind == "learner":
-        people = User.objects(roles="learner", **narrowed) if ids is None else User.objects(**narrowed)
-        found = [_choice(each, name, number) for each, name, number in people.scalar("id", "name", "external_id")]
-    elif kind == "content":
-        rows = Content.objects(**narrowed).scalar("id", "name", "content_type", "department_id", "class_id")
-        found = [_choice(each, name, type_, department, of) for each, name, type_, department, of in rows]
-    else:
-        raise ValueError(f"nobody filters by {kind}")
-    return sorted(found, key=lambda choice: choice.folded)
+        return lambda choice: choice.id in departments
+    if kind == "class":
+        return lambda choice: choice.id in classes or choice.department_id in departments
+    # A content of no class is nobody's in particular.
+    is_common = kind == "content"
+    return lambda choice: (
+        choice.department_id in departments or (is_common and choice.department_id is None and choice.class_id is None)
+    )
 
 
-def _choice(
-    each: ObjectId,
-    name: str,
-    note: str | None,
-    department_id: ObjectId | None = None,
-    class_id: ObjectId | None = None,
-) -> Choice:
-    note = "" if note == name else note or ""
-    return Choice(each, name, note, folded(f"{name} {note}"), department_id, class_id)
+def _read_learners(scope: DataScope) -> frozenset[ObjectId]:
+    """Everyone enrolled in a class of the scope: one read by index for each class."""
+    classes = [choice.id for choice in every("class", scope)]
+    enrollments = Enrollment._get_collection()
+    return frozenset(
+        found["learnerId"] for each in classes for found in enrollments.find({"classId": each}, {"learnerId": 1})
+    )
 
 
-_lock = threading.Lock()
-_kept: dict[str, tuple[float, list[Choice]]] = {}
-_reading: set[str] = set()
+_learners_of: Remembered[DataScope, frozenset[ObjectId]] = Remembered(_read_learners, LEARNERS_SECONDS)
+
+_PERSON = ("name", "externalId", "email", "roles")
 
 
-def _directory(kind: str) -> list[Choice]:
-    """All choices of a kind. Old ones are given at once, and read anew behind the back of whoever types."""
-    keep = min(KEPT_SECONDS, get_settings().lookup_cache_seconds * 2)
-    with _lock:
-        kept = _kept.get(kind) if keep else None
-        fresh = kept is not None and time.monotonic() - kept[0] < keep
-        read_behind = kept is not None and not fresh and kind not in _reading
-        if read_behind:
-            _reading.add(kind)
-    if kept is None:
-        return _refresh(kind)
-    if read_behind:
-        threading.Thread(target=_refresh, args=(kind,), daemon=True).start()
-    return kept[1]
+def _person(document: dict[str, Any]) -> Choice:
+    choice = _choice(document, document.get("name"), document.get("externalId"))
+    return Choice(choice.id, choice.name, choice.note, f"{choice.folded} {folded(document.get('email') or '')}".strip())
 
 
-def _refresh(kind: str) -> list[Choice]:
-    try:
-        found = _read(kind, None)
-        with _lock:
-            _kept[kind] = (time.monotonic(), found)
-        return found
-    finally:
-        with _lock:
-            _reading.discard(kind)
+def _learner(document: dict[str, Any]) -> Choice | None:
+    return _person(document) if "learner" in (document.get("roles") or ()) else None
+
+
+def _by_name(document: dict[str, Any]) -> Choice:
+    return _choice(document, document.get("name"), document.get("code") or document.get("contentType"))
+
+
+def _by_code(document: dict[str, Any]) -> Choice:
+    return _choice(document, document.get("code") or document.get("name"), document.get("name"))
+
+
+def _choice(document: dict[str, Any], name: str | None, note: str | None) -> Choice:
+    name, note = name or "", "" if note == name else note or ""
+    text = folded(f"{name} {note}").strip()
+    return Choice(document["_id"], name, note, text, document.get("departmentId"), document.get("classId"))
+
+
+def _mirror(collection: str, build: Callable[[dict[str, Any]], Choice | None], *fields: str) -> Mirror[Choice]:
+    return Mirror(collection, fields, build, order=lambda choice: (choice.folded, choice.id))
+
+
+_KINDS: dict[str, Mirror[Choice]] = {
+    "department": _mirror("departments", _by_name, "name", "code"),
+    "course": _mirror("courses", _by_name, "name", "code", "departmentId"),
+    "class": _mirror("classes", _by_code, "name", "code", "departmentId"),
+    "learner": _mirror("users", _learner, *_PERSON),
+    "content": _mirror("contents", _by_name, "name", "contentType", "departmentId", "classId"),
+}
+KINDS = tuple(_KINDS)

@@ -63,14 +63,13 @@ def record_deletion(job: ReportJob, *, by: ObjectId) -> None:
 
 
 def timeline(job: ReportJob) -> list[TimelineEntry]:
-    """Everything that has happened to the job, oldest first: the audit trail, and the job's own last lines."""
-    events: dict[int, dict[str, Any]] = {
-        event["seq"]: event for event in JobEvent._get_collection().find({"jobId": job.id}) if event.get("seq")
-    }
-    events.update({event["seq"]: event for event in job.history if event.get("seq")})
-    names = dict(
-        User.objects(id__in={event["userId"] for event in events.values() if event.get("userId")}).scalar("id", "name")
-    )
+    """Everything that has happened to the job, oldest first: its own last lines, before them the audit trail."""
+    events = {event["seq"]: event for event in job.history if event.get("seq")}
+    if len(events) < (job.event_count or 0):
+        earlier = JobEvent._get_collection().find({"jobId": job.id})
+        events = {event["seq"]: event for event in earlier if event.get("seq")} | events
+    people = {event["userId"] for event in events.values() if event.get("userId")}
+    names = dict(User.objects(id__in=list(people)).scalar("id", "name")) if people else {}
     return [
         TimelineEntry(
             at=event["at"],

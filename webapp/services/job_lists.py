@@ -1,19 +1,29 @@
-"""The lists of reports that pages show: filtered, searched, sorted and paged by the database, counted up to a bound."""
+"""The lists of reports that pages show.
+
+They are filtered, searched, sorted and counted in the facts that this process keeps of all jobs (`job_facts`), so that
+no list makes the database read them all again; what the rows show comes from the database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bson import ObjectId
 from bson.errors import InvalidId
-from mongoengine import Q, QuerySet
 
-from webapp.documents import Department, ReportJob, User
-from webapp.services import visibility
+from webapp import clock
+from webapp.documents import ReportJob, User
+from webapp.services import job_facts, organisation
+from webapp.services.job_facts import JobFacts
+from webapp.services.plain_text import folded
+from webapp.services.remembered import RIGHTS_SECONDS
+from webapp.services.visibility import JobNotFoundError, Reach
 
 PAGE_SIZE = 25
 #: Counting stops here and says so: an exact number of matches is never worth reading a whole collection.
@@ -107,40 +117,61 @@ class JobPage:
 
 
 def page(actor: User, which: JobList, query: JobListQuery) -> JobPage:
-    """One page of the list, with the names of the people and departments on it: at most four reads."""
-    found = matching(actor, which, query)
-    count = found.limit(COUNT_BOUND + 1).count(with_limit_and_skip=True)
+    """One page of the list, with the names of those who asked."""
+    found = _matching(actor, which, query)
+    count = min(len(found), COUNT_BOUND + 1)
     last = max(1, -(-min(count, COUNT_BOUND) // PAGE_SIZE))
     number = min(max(query.page, 1), last)
-    jobs = list(
-        found.only(*ROW_FIELDS).order_by(*_order(query.sort)).skip((number - 1) * PAGE_SIZE).limit(PAGE_SIZE)
-        if count
-        else ()
-    )
+    jobs = _documents(found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
     return JobPage(jobs, count, number, query.sort, names_of(jobs, besides=actor))
 
 
-def recent(actor: User, which: JobList, limit: int) -> list[ReportJob]:
-    """The newest of a list, without a count."""
-    return list(matching(actor, which, JobListQuery()).only(*ROW_FIELDS).order_by("-created_at")[:limit])
+def recent(actor: User, lists: Iterable[JobList], limit: int) -> dict[JobList, list[ReportJob]]:
+    """The newest of each list, without a count."""
+    jobs = job_facts.every()
+    newest = {which: list(islice(filter(_rule(actor, which), reversed(jobs)), limit)) for which in lists}
+    documents = {job.id: job for job in _documents([job for found in newest.values() for job in found])}
+    return {which: [documents[job.id] for job in found if job.id in documents] for which, found in newest.items()}
 
 
 def matching_ids(actor: User, which: JobList, query: JobListQuery) -> list[ObjectId]:
     """Ids of all jobs that match, the newest first, `BULK_BOUND` at most: what “select all matching” acts on."""
-    return list(matching(actor, which, query).order_by("-created_at").limit(BULK_BOUND).scalar("id"))
+    found = _matching(actor, which, replace(query, sort=NEWEST_FIRST))
+    return [job.id for job in found[:BULK_BOUND]]
 
 
-def rows(actor: User, job_ids: Iterable[str]) -> list[ReportJob]:
-    """These jobs, in this order, as far as `actor` may see them: the poll of a list. One read by `_id`."""
-    wanted: list[ObjectId] = []
-    for job_id in job_ids:
-        try:
-            wanted.append(ObjectId(job_id))
-        except (InvalidId, TypeError):
-            continue
-    wanted = wanted[:PAGE_SIZE]
+def requesters(actor: User, which: JobList) -> list[tuple[ObjectId, str]]:
+    """The people whose reports the list holds, by name."""
+    belongs = _rule(actor, which)
+    # Asked for beside the list itself, which has just brought the facts up to date.
+    asked = {job.requested_by for job in job_facts.every(max_age=RIGHTS_SECONDS) if belongs(job)}
+    return sorted(User.objects(id__in=list(asked)).scalar("id", "name"), key=lambda pair: folded(pair[1]))
+
+
+def rows(actor: User, job_ids: Iterable[ObjectId]) -> list[ReportJob]:
+    """These jobs, in this order, as far as `actor` may see them. One read by `_id`."""
+    wanted, reach = list(job_ids)[:PAGE_SIZE], Reach(actor)
     found = {job.id: job for job in ReportJob.objects(id__in=wanted).only(*ROW_FIELDS)}
-    return [found[job_id] for job_id in wanted if job_id in found and visibility.may_see(actor, found[job_id])]
+    return [found[job_id] for job_id in wanted if job_id in found and reach.sees(found[job_id])]
+
+
+def glances(actor: User, job_ids: Iterable[ObjectId]) -> list[JobFacts]:
+    """As `rows`, but only what tells whether a job has moved: all that most polls need. One read by `_id` at most."""
+    wanted, reach = list(job_ids)[:PAGE_SIZE], Reach(actor)
+    found = job_facts.glimpse(wanted)
+    return [found[job_id] for job_id in wanted if job_id in found and reach.sees(found[job_id])]
+
+
+def glance(actor: User, job_id: str) -> JobFacts:
+    """What tells whether the job has moved. Raises JobNotFoundError. One read by `_id` at most."""
+    for found in glances(actor, ids_of([job_id])):
+        return found
+    raise JobNotFoundError(job_id)
+
+
+def ids_of(texts: Iterable[str]) -> list[ObjectId]:
+    """The ids among `texts`; what is none is left out."""
+    return [ObjectId(text) for text in texts if ObjectId.is_valid(text)]
 
 
 def names_of(jobs: Iterable[ReportJob], *, besides: User | None = None) -> dict[ObjectId, str]:
@@ -153,55 +184,82 @@ def names_of(jobs: Iterable[ReportJob], *, besides: User | None = None) -> dict[
         names[besides.id] = besides.name
     if people:
         names.update(User.objects(id__in=list(people)).scalar("id", "name"))
-    departments = {job.department_id for job in jobs if job.department_id}
-    if departments:
-        names.update(Department.objects(id__in=list(departments)).scalar("id", "name"))
+    wanted = {job.department_id for job in jobs if job.department_id}
+    names.update((each.id, each.name) for each in organisation.departments().values() if each.id in wanted)
     return names
 
 
-def matching(actor: User, which: JobList, query: JobListQuery) -> QuerySet:
-    """Jobs of the list that match, in no order. Narrowed first by what `actor` may see."""
-    found = _base(actor, which)
-    if query.text.strip():
-        found = found.filter(Q(name__icontains=query.text.strip()[:200]))
+def _documents(found: Iterable[JobFacts]) -> list[ReportJob]:
+    """What the rows show of these jobs. One that was deleted a moment ago is left out."""
+    wanted = [job.id for job in found]
+    jobs = {job.id: job for job in ReportJob.objects(id__in=wanted).only(*ROW_FIELDS)} if wanted else {}
+    return [jobs[job_id] for job_id in wanted if job_id in jobs]
+
+
+def _matching(actor: User, which: JobList, query: JobListQuery) -> list[JobFacts]:
+    """Jobs of the list that match, in the order asked for. By date it ends once there are more than any count tells."""
+    rules = (_rule(actor, which), *_filters(query))
+    name = query.sort.removeprefix("-")
+    is_by_date = name not in SORTS or name == "created"
+    jobs = job_facts.every()
+    found: list[JobFacts] = []
+    for job in jobs if query.sort == "created" else reversed(jobs):
+        if all(rule(job) for rule in rules):
+            found.append(job)
+            if is_by_date and len(found) > COUNT_BOUND:
+                break
+    # A stable sort: equal values stay newest first, so they keep their place from page to page.
+    return found if is_by_date else sorted(found, key=_sort_key(SORTS[name]), reverse=query.sort.startswith("-"))
+
+
+def _sort_key(attribute: str) -> Callable[[JobFacts], Any]:
+    """Empty values first, as in the database."""
+
+    def key(job: JobFacts) -> tuple[bool, Any]:
+        value = getattr(job, attribute)
+        return (value is not None, value)
+
+    return key
+
+
+def _rule(actor: User, which: JobList) -> Callable[[JobFacts], bool]:
+    """Which jobs the list holds: never one that `actor` may not see, nor one whose time is over."""
+    reach, now, me = Reach(actor), clock.utcnow(), actor.id
+
+    def is_of_list(job: JobFacts) -> bool:
+        if which is JobList.OWN:
+            return job.requested_by == me
+        if which is JobList.SHARED:
+            return job.visibility != "private" and job.requested_by != me
+        return reach.steers(job)
+
+    return lambda job: is_of_list(job) and reach.sees(job) and (job.expires_at is None or job.expires_at > now)
+
+
+def _filters(query: JobListQuery) -> list[Callable[[JobFacts], bool]]:
+    """One test for each filter that is set."""
+    tests: list[Callable[[JobFacts], bool]] = []
+    if text := folded(query.text.strip()):
+        tests.append(lambda job: text in job.name)
     if query.statuses:
-        found = found.filter(status__in=list(query.statuses))
+        tests.append(lambda job: job.status in query.statuses)
     if query.report_types:
-        found = found.filter(report_type__in=list(query.report_types))
+        tests.append(lambda job: job.report_type in query.report_types)
     if query.formats:
-        found = found.filter(output__format__in=list(query.formats))
+        tests.append(lambda job: job.format in query.formats)
     if query.requester_id:
-        found = found.filter(requested_by=_id_or_nobody(query.requester_id))
+        requester = _id_or_nobody(query.requester_id)
+        tests.append(lambda job: job.requested_by == requester)
     if query.department_id:
-        below = visibility.with_departments_below([_id_or_nobody(query.department_id)])
-        found = found.filter(department_id__in=list(below))
+        below = organisation.with_departments_below([_id_or_nobody(query.department_id)])
+        tests.append(lambda job: job.department_id in below)
     if query.since:
-        found = found.filter(created_at__gte=_midnight(query.since, query.time_zone))
+        since = _midnight(query.since, query.time_zone)
+        tests.append(lambda job: job.created_at >= since)
     if query.until:
-        found = found.filter(created_at__lt=_midnight(query.until + timedelta(days=1), query.time_zone))
-    return found
-
-
-def _base(actor: User, which: JobList) -> QuerySet:
-    if not actor.is_active:
-        return ReportJob.objects.none()
-    if which is JobList.OWN:
-        return ReportJob.objects(requested_by=actor.id)
-    if which is JobList.SHARED:
-        return visibility.visible_jobs(actor).filter(visibility__ne="private", requested_by__ne=actor.id)
-    if visibility.is_administrator(actor):
-        return visibility.visible_jobs(actor)
-    # The managed departments are one of the grants of `visible_jobs`; alone, the query has an index to itself.
-    return ReportJob.objects(department_id__in=list(visibility.managed_department_ids(actor)))
-
-
-def _order(sort: str) -> tuple[str, ...]:
-    """`_id` last, so that equal values keep their place from page to page."""
-    name = sort.removeprefix("-")
-    sign = "-" if sort.startswith("-") else ""
-    if name not in SORTS:
-        return ("-created_at", "-id")
-    return (f"{sign}{SORTS[name]}", "-created_at", "-id") if name != "created" else (f"{sign}created_at", f"{sign}id")
+        until = _midnight(query.until + timedelta(days=1), query.time_zone)
+        tests.append(lambda job: job.created_at < until)
+    return tests
 
 
 def _id_or_nobody(text: str) -> ObjectId:

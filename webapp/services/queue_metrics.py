@@ -17,7 +17,7 @@ _WINDOW_HOURS = 1
 class _QueueCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         overview = queue_status.overview()
-        jobs = GaugeMetricFamily("reportdesk_jobs", "Report jobs by state (bounded at 10,000).", labels=["status"])
+        jobs = GaugeMetricFamily("reportdesk_jobs", "Report jobs by state.", labels=["status"])
         for state, number in overview.counts.items():
             jobs.add_metric([state.value], number)
         yield jobs

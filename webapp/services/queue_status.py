@@ -1,4 +1,4 @@
-"""What the queue is doing, and why a job waits. Every count here has a bound; nothing here changes anything."""
+"""What the queue is doing, and why a job waits, counted in the facts of all jobs; nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from statistics import median
-from typing import Any
+
+from bson import ObjectId
 
 from webapp.documents import JobEvent, JobStatus, ReportJob
-from webapp.documents.report_job import RUNNING
-from webapp.services import database_clock, promotion, workers
+from webapp.services import database_clock, job_facts, promotion, workers
+from webapp.services.job_facts import JobFacts
+from webapp.services.remembered import RIGHTS_SECONDS, Remembered
 from webapp.services.workers import WorkerState
 from webapp.settings import get_settings
 
-#: No count goes further; people read "10,000+".
-COUNT_BOUND = 10_000
 #: Measured durations come from so many of the last finished jobs.
 MEASURED = 200
 EVENTS_READ = 20_000
@@ -57,7 +57,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Overview:
-    counts: dict[JobStatus, int]  # each at most COUNT_BOUND
+    counts: dict[JobStatus, int]
     oldest_waiting: timedelta | None  # how long the oldest due job has waited
     workers: tuple[WorkerState, ...]
     slots: int  # jobs that the living workers can run at once
@@ -86,7 +86,7 @@ def explain(job: ReportJob) -> Waiting | None:
     if job.state is JobStatus.PENDING and due > now:
         why = Why.RETRY_LATER if job.error is not None and job.error.retry_count else Why.NOT_DUE
         return Waiting(why, until=due, starts_at=due)
-    living = workers.alive()
+    living = workers.alive(now)
     ahead = _ahead_of(job)
     taking = [worker for worker in living if not worker.is_paused and not worker.is_draining]
     if not taking:
@@ -115,23 +115,31 @@ def ready_at(job: ReportJob) -> datetime | None:
 
 def typical_seconds(report_type: str | None = None) -> float | None:
     """The median run time of the last finished jobs of this type, or of all types; None if none has finished."""
-    finished = JobEvent.objects(status=JobStatus.READY.value).order_by("-at").only("report_type", "run_seconds")
-    recent = [event for event in finished[:MEASURED] if event.run_seconds is not None]
-    same = [event.run_seconds for event in recent if event.report_type == report_type]
-    measured = same or [event.run_seconds for event in recent]
+    recent = _finished.get(None)
+    same = [seconds for kind, seconds in recent if kind == report_type]
+    measured = same or [seconds for _, seconds in recent]
     return float(median(measured)) if measured else None
 
 
+def _read_finished(_: None) -> list[tuple[str, float]]:
+    """Report type and run time of the last jobs that have finished."""
+    finished = JobEvent.objects(status=JobStatus.READY.value).order_by("-at").limit(MEASURED)
+    return [(kind, seconds) for kind, seconds in finished.scalar("report_type", "run_seconds") if seconds is not None]
+
+
+_finished = Remembered(_read_finished, seconds=60.0)
+
+
 def counts() -> dict[JobStatus, int]:
-    """Jobs in each state, each at most COUNT_BOUND."""
-    jobs = ReportJob._get_collection()
-    return {state: jobs.count_documents({"status": state.value}, limit=COUNT_BOUND) for state in JobStatus}
+    """Jobs in each state."""
+    found = Counter(job.status for job in job_facts.every(RIGHTS_SECONDS))
+    return {state: found[state.value] for state in JobStatus}
 
 
 def overview() -> Overview:
     """The queue at a glance."""
     now = database_clock.now()
-    known = workers.every()
+    known = workers.every(now)
     oldest = _oldest_waiting(now)
     slots = sum(worker.concurrency for worker in known if worker.is_alive and not worker.is_paused)
     return Overview(counts(), oldest, tuple(known), slots, _alarm(oldest, known))
@@ -139,7 +147,8 @@ def overview() -> Overview:
 
 def alarm() -> Alarm | None:
     """What an operator must know now, or None."""
-    return _alarm(_oldest_waiting(database_clock.now()), workers.every())
+    now = database_clock.now()
+    return _alarm(_oldest_waiting(now), workers.every(now))
 
 
 def history(*, hours: int = 24, periods: int = 24) -> list[Period]:
@@ -192,14 +201,18 @@ def _period(begins: datetime, events: Sequence[JobEvent]) -> Period:
 
 def _ahead_of(job: ReportJob) -> int:
     """Queued jobs that a worker would take before this one."""
-    rank, due = job.priority_rank or 0, job.scheduled_for
-    before: list[dict[str, Any]] = [
-        {"priorityRank": {"$gt": rank}},
-        {"priorityRank": rank, "scheduledFor": {"$lt": due}},
-        {"priorityRank": rank, "scheduledFor": due, "_id": {"$lt": job.id}},
-    ]
-    queued = {"status": JobStatus.QUEUED.value, "_id": {"$ne": job.id}, "$or": before}
-    return ReportJob._get_collection().count_documents(queued, limit=COUNT_BOUND)
+    mine = _place(job)
+    queued = (each for each in _jobs() if each.status == JobStatus.QUEUED and each.id != job.id)
+    return sum(_place(each) < mine for each in queued)
+
+
+def _place(job: ReportJob | JobFacts) -> tuple[int, datetime, ObjectId]:
+    """The order in which workers take jobs."""
+    return -(job.priority_rank or 0), job.scheduled_for or job.created_at, job.id
+
+
+def _jobs() -> list[JobFacts]:
+    return job_facts.every(RIGHTS_SECONDS)
 
 
 def _estimate(job: ReportJob, ahead: int, slots: int, now: datetime) -> tuple[datetime | None, datetime | None]:
@@ -208,9 +221,7 @@ def _estimate(job: ReportJob, ahead: int, slots: int, now: datetime) -> tuple[da
     own = typical_seconds(job.report_type)
     if each is None or own is None:
         return None, None
-    running = ReportJob._get_collection().count_documents(
-        {"status": {"$in": [state.value for state in RUNNING]}}, limit=COUNT_BOUND
-    )
+    running = sum(each.state.is_running for each in _jobs())
     # A job that runs is on average half done. Whoever finds a slot free starts at once.
     work = ahead * each + min(running, slots) * each / 2
     wait = work / slots if ahead + running >= slots else 0.0
@@ -220,10 +231,8 @@ def _estimate(job: ReportJob, ahead: int, slots: int, now: datetime) -> tuple[da
 
 def _oldest_waiting(now: datetime) -> timedelta | None:
     """How long the oldest due job has waited; a job held back by its requester's own limit does not count."""
-    oldest = ReportJob.objects(status=JobStatus.QUEUED.value).only("scheduled_for", "created_at")
-    instants = [job.scheduled_for or job.created_at for job in oldest[:COUNT_BOUND]]
-    known = [instant for instant in instants if instant is not None]
-    return max(now - min(known), timedelta(0)) if known else None
+    queued = [each.scheduled_for or each.created_at for each in _jobs() if each.status == JobStatus.QUEUED]
+    return max(now - min(queued), timedelta(0)) if queued else None
 
 
 def _alarm(oldest: timedelta | None, known: Sequence[WorkerState]) -> Alarm | None:

@@ -6,12 +6,10 @@ learning record, taken when a report is asked for, and one the requester cannot 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
-from typing import Any
+from typing import Any, Protocol
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -19,7 +17,9 @@ from mongoengine import Q, QuerySet
 
 from webapp.documents import Class, Department, ReportJob, Team, User
 from webapp.errors import ForbiddenError, NotFoundError
+from webapp.services import organisation
 from webapp.services.lookups import permissions_of
+from webapp.services.organisation import with_departments_below
 
 ADMINISTER = "administer"
 MANAGE_DEPARTMENT = "manage-department"
@@ -81,23 +81,6 @@ def require_permission(actor: User, permission: str) -> None:
         raise ForbiddenError(f"Your account may not do this: it lacks the permission “{permission}”.")
 
 
-def with_departments_below(department_ids: Iterable[ObjectId]) -> frozenset[ObjectId]:
-    """These departments and all below them in the tree. One read; a cycle in the tree does no harm."""
-    wanted = list(department_ids)
-    if not wanted:
-        return frozenset()
-    below: dict[ObjectId | None, list[ObjectId]] = defaultdict(list)
-    for department_id, parent_id in Department.objects.scalar("id", "parent_id"):
-        below[parent_id].append(department_id)
-    reached: set[ObjectId] = set()
-    while wanted:
-        department_id = wanted.pop()
-        if department_id not in reached:
-            reached.add(department_id)
-            wanted.extend(below[department_id])
-    return frozenset(reached)
-
-
 def managed_department_ids(actor: User) -> frozenset[ObjectId]:
     """Departments whose jobs `actor` follows and steers, the tree below included."""
     if MANAGE_DEPARTMENT not in permissions_of(actor):
@@ -106,7 +89,7 @@ def managed_department_ids(actor: User) -> frozenset[ObjectId]:
 
 
 def visible_jobs(actor: User) -> QuerySet:
-    """Jobs `actor` may know about. Every list, page, count and download starts here."""
+    """Jobs `actor` may know about, as a query. Lists ask `Reach`, which is the same rule."""
     if not actor.is_active:
         return ReportJob.objects.none()
     if is_administrator(actor):
@@ -114,8 +97,8 @@ def visible_jobs(actor: User) -> QuerySet:
     grants = [Q(requested_by=actor.id), Q(visibility="organization")]
     if actor.department_ids:
         grants.append(Q(visibility="department", department_id__in=actor.department_ids))
-    if teammates := teammate_ids(actor):
-        grants.append(Q(visibility="team", requested_by__in=teammates))
+    if teammates := organisation.teammates(actor.team_ids):
+        grants.append(Q(visibility="team", requested_by__in=list(teammates)))
     if managed := managed_department_ids(actor):
         grants.append(Q(department_id__in=list(managed)))
     return ReportJob.objects(reduce(or_, grants))
@@ -133,23 +116,59 @@ def visible_job(actor: User, job_id: str | ObjectId) -> ReportJob:
     return job
 
 
-def may_see(actor: User, job: ReportJob) -> bool:
-    """The rule of `visible_jobs` for a job already read: one read by `_id` instead of a query over all grants.
+class HasVisibility(Protocol):
+    """What the rule needs to know of a job: the document has it, and so have the facts that lists go through."""
 
-    A test holds the two together.
-    """
-    if not actor.is_active:
-        return False
-    if job.requested_by == actor.id or job.visibility == "organization" or is_administrator(actor):
-        return True
-    if job.visibility == "department" and job.department_id in actor.department_ids:
-        return True
-    if job.visibility == "team" and actor.team_ids:
-        requester_teams = User.objects(id=job.requested_by).scalar("team_ids").first()
-        active = Team.objects(id__in=actor.team_ids, is_active=True).scalar("id")
-        if set(requester_teams or ()) & set(active):
+    @property
+    def requested_by(self) -> ObjectId | None: ...
+    @property
+    def department_id(self) -> ObjectId | None: ...
+    @property
+    def visibility(self) -> str: ...
+
+
+class Reach:
+    """What one person may know about, for asking of many jobs: each right is looked up when the first job needs it."""
+
+    def __init__(self, actor: User) -> None:
+        self._actor = actor
+
+    def sees(self, job: HasVisibility) -> bool:
+        """The rule of `visible_jobs` for a job already read; a test holds the two together."""
+        if not self._actor.is_active:
+            return False
+        if job.requested_by == self._actor.id or job.visibility == "organization" or self._is_administrator:
             return True
-    return job.department_id is not None and job.department_id in managed_department_ids(actor)
+        if job.visibility == "department" and job.department_id in self._actor.department_ids:
+            return True
+        if job.visibility == "team" and job.requested_by in self._teammates:
+            return True
+        return self.manages(job)
+
+    def manages(self, job: HasVisibility) -> bool:
+        """Is it a job of a department that the person manages?"""
+        return job.department_id is not None and job.department_id in self._managed
+
+    def steers(self, job: HasVisibility) -> bool:
+        """Does it belong to the person's work as a manager or an administrator, whoever has asked for it?"""
+        return self._is_administrator or self.manages(job)
+
+    @cached_property
+    def _is_administrator(self) -> bool:
+        return is_administrator(self._actor)
+
+    @cached_property
+    def _managed(self) -> frozenset[ObjectId]:
+        return managed_department_ids(self._actor)
+
+    @cached_property
+    def _teammates(self) -> frozenset[ObjectId]:
+        return organisation.teammates(self._actor.team_ids)
+
+
+def may_see(actor: User, job: HasVisibility) -> bool:
+    """May `actor` know about `job`?"""
+    return Reach(actor).sees(job)
 
 
 def may_manage(actor: User, job: ReportJob) -> bool:
@@ -166,26 +185,18 @@ def may_edit(actor: User, job: ReportJob) -> bool:
     return job.requested_by == actor.id or is_administrator(actor)
 
 
-def teammate_ids(actor: User) -> list[ObjectId]:
-    """Everyone who shares an active team with `actor`, `actor` included."""
-    if not actor.team_ids:
-        return []
-    teams = list(Team.objects(id__in=actor.team_ids, is_active=True).scalar("id"))
-    return list(User.objects(team_ids__in=teams).scalar("id")) if teams else []
-
-
 def audience(requester: User, visibility: str, department_id: ObjectId | None) -> tuple[int, str]:
     """How many people besides the managers would see such a job, and who they are in words ("Registry")."""
-    staff = Q(is_active=True, password_hash__exists=True)
     if visibility == "organization":
-        return User.objects(staff).count(), "everyone who can sign in"
+        return len(organisation.staff()), "everyone who can sign in"
     if visibility == "department" and department_id is not None:
-        department = Department.objects(id=department_id).first()
-        people = User.objects(staff & Q(department_ids=department_id)).count()
+        department = organisation.departments().get(department_id)
+        people = sum(department_id in each.department_ids for each in organisation.staff())
         return people, department.name if department else "the department"
     if visibility == "team":
-        teams = list(Team.objects(id__in=requester.team_ids, is_active=True))
-        people = User.objects(staff & Q(team_ids__in=[team.id for team in teams])).count() if teams else 1
+        teams = [team for team in Team.objects(id__in=requester.team_ids) if team.is_active]
+        shared = {team.id for team in teams}
+        people = sum(not shared.isdisjoint(each.team_ids) for each in organisation.staff()) if teams else 1
         return people, ", ".join(team.name for team in teams) or "no team yet, so only you"
     return 1, "only you"
 

@@ -35,17 +35,17 @@ class WorkerState:
     jobs_done: int
 
 
-def every() -> list[WorkerState]:
-    """All workers of the last day, the living first, then the latest."""
-    now = database_clock.now()
-    states = [_state(record, now) for record in WorkerRecord.objects if record.host]
+def every(now: datetime | None = None) -> list[WorkerState]:
+    """All workers of the last day, the living first, then the latest. `now` is the database's time, where known."""
+    now = now or database_clock.now()
+    states = [_state(record, now) for record in WorkerRecord.objects.order_by("-last_beat_at") if record.host]
     long_ago = datetime.min.replace(tzinfo=now.tzinfo)
     return sorted(states, key=lambda each: (each.is_alive, each.last_beat_at or long_ago), reverse=True)
 
 
-def alive() -> list[WorkerState]:
+def alive(now: datetime | None = None) -> list[WorkerState]:
     """Those whose last beat is recent."""
-    return [state for state in every() if state.is_alive]
+    return [state for state in every(now) if state.is_alive]
 
 
 def pause(actor: User, worker_id: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -16,12 +14,9 @@ from flask_login import LoginManager, UserMixin, current_user, login_user
 
 from webapp.documents import User
 from webapp.services import accounts, lookups
-from webapp.settings import get_settings
+from webapp.services.remembered import Remembered
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-#: A poll must not read the person anew each second; a deactivated account acts for this long at most.
-REMEMBER_PEOPLE_SECONDS = 5.0
 
 
 class SignedIn(UserMixin):
@@ -29,9 +24,11 @@ class SignedIn(UserMixin):
 
     def __init__(self, user: User) -> None:
         self.user = user
+        trace = hashlib.sha256((user.password_hash or "").encode()).hexdigest()[:16]
+        self._id = f"{user.id}.{trace}"
 
     def get_id(self) -> str:
-        return f"{self.user.id}.{_password_trace(self.user)}"
+        return self._id
 
 
 def register(app: Flask) -> None:
@@ -39,13 +36,13 @@ def register(app: Flask) -> None:
     manager = LoginManager()
     manager.session_protection = "basic"
     manager.init_app(app)
-    people = _PeopleCache()
+    # A poll must not read the person anew each second; a deactivated account acts for `RIGHTS_SECONDS` at most.
+    people: Remembered[str, SignedIn | None] = Remembered(_active_person)
 
     @manager.user_loader
     def load(session_id: str) -> SignedIn | None:
-        user_id, _, trace = session_id.partition(".")
-        user = people.get(user_id)
-        return SignedIn(user) if user is not None and trace == _password_trace(user) else None
+        person = people.get(session_id.partition(".")[0])
+        return person if person is not None and person.get_id() == session_id else None
 
     @app.before_request
     def require_sign_in() -> ResponseReturnValue | None:
@@ -84,9 +81,9 @@ def permission_required(permission: str) -> Callable[[View], View]:
 
 def actor_or_none() -> User | None:
     """The person of this request, or None when nobody is signed in."""
-    if not has_request_context() or not current_user or not current_user.is_authenticated:
-        return None
-    return current_user.user
+    # Looked up once: each use of the proxy looks it up again, and every request asks several times.
+    person = current_user._get_current_object() if has_request_context() else None
+    return person.user if isinstance(person, SignedIn) else None
 
 
 def current_actor() -> User:
@@ -152,31 +149,6 @@ def local_path(address: str | None) -> str | None:
     return f"{path}?{parts.query}" if parts.query else path
 
 
-def _password_trace(user: User) -> str:
-    return hashlib.sha256((user.password_hash or "").encode()).hexdigest()[:16]
-
-
-class _PeopleCache:
-    """Active people by id, for a few seconds (never, where lookup values are not cached either: in tests)."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._people: dict[str, tuple[float, User | None]] = {}
-
-    def get(self, user_id: str) -> User | None:
-        keep = min(REMEMBER_PEOPLE_SECONDS, get_settings().lookup_cache_seconds)
-        now = time.monotonic()
-        with self._lock:
-            known = self._people.get(user_id)
-        if known is not None and now - known[0] < keep:
-            return known[1]
-        user = accounts.active_user(user_id)
-        with self._lock:
-            if len(self._people) > 5_000:
-                self._people.clear()
-            self._people[user_id] = (now, user)
-        return user
-
-    def forget(self, user_id: str) -> None:
-        with self._lock:
-            self._people.pop(user_id, None)
+def _active_person(user_id: str) -> SignedIn | None:
+    user = accounts.active_user(user_id)
+    return SignedIn(user) if user is not None else None

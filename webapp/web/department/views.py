@@ -6,9 +6,10 @@ from bson import ObjectId
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.documents import Department, User
-from webapp.services import job_lists, visibility
-from webapp.services.job_lists import JobList, JobListQuery
+from webapp.documents import User
+from webapp.services import job_lists, organisation, visibility
+from webapp.services.job_lists import JobList
+from webapp.services.organisation import DepartmentFacts
 from webapp.web.access import current_actor, permission_required
 from webapp.web.jobs.list_views import bulk as act_on_many
 from webapp.web.jobs.list_views import show_list
@@ -25,7 +26,7 @@ def index() -> ResponseReturnValue:
         "department/index.html",
         bulk_address=url_for("department.bulk"),
         departments=_tree(current_actor()),
-        requesters=_requesters(current_actor()),
+        requesters=job_lists.requesters(current_actor(), JobList.DEPARTMENT),
     )
 
 
@@ -36,26 +37,18 @@ def bulk() -> ResponseReturnValue:
     return act_on_many(JobList.DEPARTMENT)
 
 
-def _tree(actor: User) -> list[tuple[int, Department]]:
+def _tree(actor: User) -> list[tuple[int, DepartmentFacts]]:
     """Departments one manages, each with its depth, parents before children."""
     everything = visibility.is_administrator(actor)
     managed = visibility.managed_department_ids(actor)
-    known = [each for each in Department.objects.only("id", "name", "parent_id") if everything or each.id in managed]
-    ids = {each.id for each in known}
-    by_parent: dict[ObjectId | None, list[Department]] = {}
-    for each in sorted(known, key=lambda each: each.name.casefold()):
-        by_parent.setdefault(each.parent_id if each.parent_id in ids else None, []).append(each)
-    ordered: list[tuple[int, Department]] = []
+    known = {each.id: each for each in organisation.departments().values() if everything or each.id in managed}
+    by_parent: dict[ObjectId | None, list[DepartmentFacts]] = {}
+    for each in sorted(known.values(), key=lambda each: each.name.casefold()):
+        by_parent.setdefault(each.parent_id if each.parent_id in known else None, []).append(each)
+    ordered: list[tuple[int, DepartmentFacts]] = []
     waiting = [(0, each) for each in reversed(by_parent.get(None, []))]
     while waiting:
         depth, each = waiting.pop()
         ordered.append((depth, each))
         waiting.extend((depth + 1, child) for child in reversed(by_parent.pop(each.id, [])))
     return ordered
-
-
-def _requesters(actor: User) -> list[tuple[ObjectId, str]]:
-    """People who asked for something lately, by name."""
-    recent = job_lists.matching(actor, JobList.DEPARTMENT, JobListQuery()).order_by("-created_at").limit(500)
-    asked = set(recent.scalar("requested_by"))
-    return sorted(User.objects(id__in=list(asked)).scalar("id", "name"), key=lambda pair: pair[1].casefold())

@@ -18,8 +18,8 @@ RECENT = 6
 def index() -> ResponseReturnValue:
     """Home."""
     actor = current_actor()
-    own = job_lists.recent(actor, JobList.OWN, RECENT)
-    shared = job_lists.recent(actor, JobList.SHARED, RECENT)
+    recent = job_lists.recent(actor, (JobList.OWN, JobList.SHARED), RECENT)
+    own, shared = recent[JobList.OWN], recent[JobList.SHARED]
     names = job_lists.names_of([*own, *shared], besides=actor)
     return render_template(
         "home/index.html", own=own, shared=shared, names=names, desk=desk_state(), own_list=JobList.OWN

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -176,8 +177,7 @@ class AskForm(FlaskForm):
         self.period.choices = [(key, period_label(key)) for key in PERIODS]
         self.date_field.choices = [(key if n else "", _sentence(key)) for n, key in enumerate(dataset.dates)]
         here = str(get_timezone() or "UTC")
-        zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
-        self.time_zone.choices = [("", here), ("UTC", "UTC"), *((zone, zone) for zone in zones)]
+        self.time_zone.choices = [("", here), ("UTC", "UTC"), *((zone, zone) for zone in zone_names())]
         dimensions = [(key, gettext(DIMENSIONS[key].label)) for key in dataset.dimensions]
         self.group.choices = self.slicer.choices = dimensions
         self.offered_filters = [name for name in CHOSEN if name in dataset.dimensions]
@@ -316,6 +316,12 @@ class AskForm(FlaskForm):
             else:
                 field.errors = [*field.errors, text]
         return others
+
+
+@cache
+def zone_names() -> tuple[str, ...]:
+    """Time zones by place. Read once: the standard library goes through hundreds of files for them."""
+    return tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")))
 
 
 def period_days(period: str, today: date, custom: tuple[date | None, date | None]) -> tuple[date | None, date | None]:

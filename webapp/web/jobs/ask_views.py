@@ -47,6 +47,7 @@ def new() -> ResponseReturnValue:
         return render_template("jobs/choose.html", types=lookups.active(LookupCategory.REPORT_TYPE))
     if report_type not in {each.key for each in lookups.active(LookupCategory.REPORT_TYPE)}:
         raise NotFoundError(_("There is no report type “%(key)s”.", key=report_type[:60]))
+    filter_choices.read_ahead(visibility.data_scope(current_actor()))
     form = AskForm.build(current_actor(), report_type, request.args)
     return _page(form)
 

@@ -36,10 +36,11 @@ def show_list(which: JobList, template: str, **context: Any) -> ResponseReturnVa
 
 def poll_rows() -> ResponseReturnValue:
     """The rows that a list shows, when one of them has changed; else 304."""
-    jobs = job_lists.rows(current_actor(), request.args.get("ids", "").split(","))
-    tag = tag_of(*(fact for job in jobs for fact in (job.id, job.updated_at)))
+    seen = job_lists.glances(current_actor(), job_lists.ids_of(request.args.get("ids", "").split(",")))
+    tag = tag_of(*(fact for job in seen for fact in (job.id, job.updated_at)))
     if (nothing_new := unchanged(tag)) is not None:
         return nothing_new
+    jobs = job_lists.rows(current_actor(), [job.id for job in seen])
     which = request.args.get("which", JobList.OWN.value)
     which = JobList(which) if which in set(JobList) else JobList.OWN
     names = job_lists.names_of(jobs, besides=current_actor())
@@ -54,7 +55,7 @@ def bulk(which: JobList) -> ResponseReturnValue:
     if request.form.get("all_matching"):
         job_ids = job_lists.matching_ids(actor, which, list_args.read(request.form))
     else:
-        job_ids = [job.id for job in job_lists.rows(actor, request.form.getlist("id"))]
+        job_ids = [job.id for job in job_lists.glances(actor, job_lists.ids_of(request.form.getlist("id")))]
     if action is None or not job_ids:
         return redirect_after(back, _("Nothing was chosen, so nothing was changed."), "info")
     done, refused = 0, []

@@ -20,6 +20,7 @@ from webapp.services import (
     report_requests,
     visibility,
 )
+from webapp.services.job_facts import JobFacts
 from webapp.services.queue_status import Waiting, Why
 from webapp.web.jobs.forms import EditForm
 
@@ -56,7 +57,7 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
     }
 
 
-def queue_fact(job: ReportJob) -> int:
+def queue_fact(job: ReportJob | JobFacts) -> int:
     """What makes a waiting report's page new now and then, although its document has not changed."""
     return int(time.time() // QUEUE_FACT_SECONDS) if job.state.is_waiting else 0
 
@@ -74,7 +75,7 @@ def _page_result(actor: User, job: ReportJob) -> tuple[dict[str, Any] | None, st
     if not job.state.has_file:
         return None, ""
     try:
-        return downloads.page_result(actor, job.id), ""
+        return downloads.page_of(actor, job), ""
     except ReportdeskError as error:
         return None, f"{error} {error.hint}".strip()
 

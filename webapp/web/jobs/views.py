@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from webapp.documents import ReportJob
 from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.services import downloads, job_lists, report_requests, visibility
+from webapp.services.job_facts import JobFacts
 from webapp.services.job_lists import JobList
 from webapp.services.report_requests import AlreadyAskedError
 from webapp.web.access import current_actor
@@ -62,11 +63,10 @@ def show(job_id: str) -> ResponseReturnValue:
 @jobs.get("/<job_id>/live")
 def live(job_id: str) -> ResponseReturnValue:
     """The part of the page that moves while the report is made; 304 while it has not moved."""
-    job = visibility.visible_job(current_actor(), job_id)
-    tag = _tag(job)
-    if (nothing_new := unchanged(tag)) is not None:
+    if (nothing_new := unchanged(_tag(job_lists.glance(current_actor(), job_id)))) is not None:
         return nothing_new
-    return fragment("jobs/_report.html", tag=tag, **report_view.context(current_actor(), job))
+    job = visibility.visible_job(current_actor(), job_id)
+    return fragment("jobs/_report.html", tag=_tag(job), **report_view.context(current_actor(), job))
 
 
 @jobs.get("/<job_id>/row")
@@ -187,7 +187,7 @@ def _page(job: ReportJob, **more: Any) -> str:
     return render_template("jobs/show.html", tag=_tag(job), **report_view.context(current_actor(), job, **more))
 
 
-def _tag(job: ReportJob) -> str:
+def _tag(job: ReportJob | JobFacts) -> str:
     return tag_of(job.id, job.updated_at, job.event_count, job.download_count, report_view.queue_fact(job))
 
 

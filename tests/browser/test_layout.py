@@ -1,0 +1,39 @@
+"""Nothing jumps: what a page shows stays where it was first painted."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import Open
+
+pytestmark = pytest.mark.browser
+
+MOST_SHIFT = 0.01
+#: Chromium's own measure (Layout Instability), from before the first paint.
+OBSERVE = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+ADDRESSES = [
+    "/",
+    "/reports/",
+    "/reports/shared",
+    "/reports/new",
+    "/reports/new?type=enrollment-summary",
+    "/department/",
+]
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_page_shifts_its_layout_while_it_loads(open_as: Open, width: int) -> None:
+    page = open_as("manager@demo.example", viewport={"width": width, "height": 800})
+    page.add_init_script(OBSERVE)
+    shifts = {}
+    for address in ADDRESSES:
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(250)
+        shifts[address] = round(page.evaluate("window.shifted"), 4)
+    assert {address: shift for address, shift in shifts.items() if shift >= MOST_SHIFT} == {}
