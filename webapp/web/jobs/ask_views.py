@@ -17,6 +17,7 @@ from webapp.services import filter_choices, lookups, queue_status, report_questi
 from webapp.services.report_requests import AlreadyAskedError
 from webapp.web.access import current_actor, permission_required
 from webapp.web.auth.views import sign_in_with_form
+from webapp.web.formatting import describe
 from webapp.web.fragments import fragment, redirect_after
 from webapp.web.jobs.ask_form import AskForm
 
@@ -91,7 +92,7 @@ def preview() -> ResponseReturnValue:
     except InvalidRequestError as error:
         context["problems"] = list(error.fields.values())
     except ReportdeskError as error:
-        context["problems"] = [f"{error} {error.hint}"]
+        context["problems"] = [error.with_hint]
     else:
         columns = [vars(column) for column in found.result.columns]
         context |= {
@@ -131,8 +132,7 @@ def _page(form: AskForm, *, others: list[str] | None = None, same: ReportJob | N
 
 
 def _described(form: AskForm) -> str:
-    found = {each.key: each for each in lookups.every(LookupCategory.REPORT_TYPE)}.get(form.type.data or "")
-    return found.description if found else ""
+    return describe("report-type", form.type.data)
 
 
 def _show_again(typed: MultiDict[str, str]) -> ResponseReturnValue:
