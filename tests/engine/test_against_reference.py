@@ -366,7 +366,7 @@ def test_rows_without_the_date_of_the_period_are_told(worlds: Worlds, tmp_path: 
     )
     result = runner.run(to_query(question), files, tmp_path / "rows.parquet")
     undated = sum(e["completed_at"] is None and e["is_active"] is not False for e in tables["enrollments"])
-    assert f"{undated:,} matching rows have no date “completed-at”" in result.notes[0]
+    assert f"{undated:,} matching rows have no date “Completed”" in result.notes[0]
 
 
 def test_detail_rows_are_the_records_themselves(worlds: Worlds, tmp_path: Path) -> None:
