@@ -87,6 +87,8 @@ _ENGLISH = _English()
 
 
 def _filled(language: Language, template: str, many: str | None, count: int, params: Mapping[str, Any]) -> str:
+    if not template:
+        return ""  # a catalogue answers an empty text with its own header
     said = language.text(template) if many is None else language.counted(template, many, count)
     return said % _Params(language, params) if params else said
 

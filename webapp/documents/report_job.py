@@ -141,6 +141,11 @@ class Progress(LooseEmbedded):
     records_processed = me.LongField(db_field="recordsProcessed", default=0)
     total_records = me.LongField(db_field="totalRecords", default=0)
 
+    @property
+    def text(self) -> str:
+        """`current_step`, to be said in whatever language it is read."""
+        return Message(self.current_step) if self.current_step else ""
+
 
 class JobError(LooseEmbedded):
     """`message` is for people; `stack` for support, never shown to others than administrators."""
@@ -155,7 +160,9 @@ class JobError(LooseEmbedded):
     @property
     def text(self) -> str:
         """`message`, to be said in whatever language it is read."""
-        return from_document(self.said) if isinstance(self.said, dict) else Message(self.message or "")
+        if isinstance(self.said, dict):
+            return str(from_document(self.said))
+        return Message(self.message) if self.message else ""
 
 
 class Lease(LooseEmbedded):
