@@ -8,20 +8,11 @@ from typing import Any
 import ibis
 
 from webapp.engine.declarations import Measure, Table, Unit, Value
-
-
-@ibis.udf.agg.builtin(name="favg")
-def _exact_mean(value: float) -> float:  # type: ignore[empty-body]
-    """Mean with a compensated sum: the same to the last digits in whatever order the threads add."""
-
-
-@ibis.udf.agg.builtin(name="fsum")
-def _exact_sum(value: float) -> float:  # type: ignore[empty-body]
-    """Compensated sum."""
+from webapp.engine.functions import exact_mean, exact_sum
 
 
 def mean(value: Value) -> Value:
-    return _exact_mean(value.cast("float64"))
+    return exact_mean(value.cast("float64"))
 
 
 def share(part: Value, whole: Value) -> Value:
@@ -39,10 +30,22 @@ def _everything(table: Table) -> Value:
 
 
 def _study_time(table: Table, _: Any) -> Value:
-    return _exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
+    return exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
 
 
-COUNT = Measure("count", "Count", Unit.COUNT, "Number of rows.", lambda table, _: table.count(), zero_if_empty=True)
+def _added(counts: Value) -> Value:
+    return counts.sum().cast("int64")
+
+
+COUNT = Measure(
+    "count",
+    "Count",
+    Unit.COUNT,
+    "Number of rows.",
+    lambda table, _: table.count(),
+    zero_if_empty=True,
+    rolls_up=_added,
+)
 COUNT_DISTINCT = Measure(
     "count-distinct",
     "Distinct",
@@ -53,7 +56,13 @@ COUNT_DISTINCT = Measure(
     zero_if_empty=True,
 )
 SUM = Measure(
-    "sum", "Sum", None, "Sum of the values; empty without any.", lambda _, value: _exact_sum(value), requires_field=True
+    "sum",
+    "Sum",
+    None,
+    "Sum of the values; empty without any.",
+    lambda _, value: exact_sum(value),
+    requires_field=True,
+    rolls_up=exact_sum,
 )
 AVERAGE = Measure(
     "average",
@@ -71,8 +80,24 @@ MEDIAN = Measure(
     lambda _, value: value.median(),
     requires_field=True,
 )
-MINIMUM = Measure("min", "Minimum", None, "The smallest value.", lambda _, value: value.min(), requires_field=True)
-MAXIMUM = Measure("max", "Maximum", None, "The largest value.", lambda _, value: value.max(), requires_field=True)
+MINIMUM = Measure(
+    "min",
+    "Minimum",
+    None,
+    "The smallest value.",
+    lambda _, value: value.min(),
+    requires_field=True,
+    rolls_up=lambda smallest: smallest.min(),
+)
+MAXIMUM = Measure(
+    "max",
+    "Maximum",
+    None,
+    "The largest value.",
+    lambda _, value: value.max(),
+    requires_field=True,
+    rolls_up=lambda largest: largest.max(),
+)
 STD_DEV = Measure(
     "std-dev",
     "Standard deviation",
