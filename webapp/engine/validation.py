@@ -51,6 +51,7 @@ def measure_of(query: Query, dataset: Dataset, key: str) -> Measure | None:
                 base.compute,
                 requires_field=base.requires_field,
                 zero_if_empty=base.zero_if_empty,
+                rolls_up=base.rolls_up,
             )
     return dataset.measures.get(key)
 

@@ -35,15 +35,15 @@ from webapp.documents import (
 from webapp.documents.lookup_value import active_lookups, lookup_cache
 from webapp.documents.report_job import WITH_FILE
 from webapp.engine import compiler, runner, validation
+from webapp.engine.backends import Limits
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.declarations import Dataset, ReportType
-from webapp.engine.errors import QueryError
+from webapp.engine.errors import QueryError, QuestionTooSlowError
 from webapp.engine.query import CustomMeasure, DateRange, Filter, Query, Scope, Sort
 from webapp.engine.result import Result
-from webapp.engine.runner import QuestionTooSlowError
 from webapp.engine.validation import field_of, split_measure
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
@@ -507,9 +507,7 @@ def preview(report_type: str, parameters: Parameters, scope: DataScope) -> Previ
             query,
             snapshot.files,
             Path(scratch) / "rows.parquet",
-            memory_limit_mb=PREVIEW_MEMORY_MB,
-            threads=2,
-            seconds=PREVIEW_SECONDS,
+            limits=Limits(memory_mb=PREVIEW_MEMORY_MB, threads=2, seconds=PREVIEW_SECONDS),
         )
         rows = first_rows(result.rows_path, PREVIEW_ROWS)
     return Preview(result, rows, snapshot.refreshed_at)

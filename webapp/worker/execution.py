@@ -22,6 +22,7 @@ from webapp import clock, extract, renderers, storage
 from webapp.documents import JobStatus, LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.engine import runner
+from webapp.engine.backends import Limits
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.renderers import page_result
@@ -77,7 +78,7 @@ def execute(context: Context) -> Outcome:
         snapshot.files,
         rows_path,
         # The engine spills to disk beyond this; the rest is for the interpreter and the file.
-        memory_limit_mb=max(settings.job_memory_limit_mb // 2, 128),
+        limits=Limits(memory_mb=max(settings.job_memory_limit_mb // 2, 128)),
         on_progress=_scaled(context, Message("Working out the numbers"), EXTRACTED, ANSWERED),
     )
     options = dict(job.output.options or {})

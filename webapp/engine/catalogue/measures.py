@@ -8,21 +8,12 @@ from typing import Any
 import ibis
 
 from webapp.engine.declarations import Measure, Table, Unit, Value
+from webapp.engine.functions import exact_mean, exact_sum
 from webapp.messages import Message
 
 
-@ibis.udf.agg.builtin(name="favg")
-def _exact_mean(value: float) -> float:  # type: ignore[empty-body]
-    """Mean with a compensated sum: the same to the last digits in whatever order the threads add."""
-
-
-@ibis.udf.agg.builtin(name="fsum")
-def _exact_sum(value: float) -> float:  # type: ignore[empty-body]
-    """Compensated sum."""
-
-
 def mean(value: Value) -> Value:
-    return _exact_mean(value.cast("float64"))
+    return exact_mean(value.cast("float64"))
 
 
 def share(part: Value, whole: Value) -> Value:
@@ -40,7 +31,11 @@ def _everything(table: Table) -> Value:
 
 
 def _study_time(table: Table, _: Any) -> Value:
-    return _exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
+    return exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
+
+
+def _added(counts: Value) -> Value:
+    return counts.sum().cast("int64")
 
 
 COUNT = Measure(
@@ -50,6 +45,7 @@ COUNT = Measure(
     Message("Number of rows."),
     lambda table, _: table.count(),
     zero_if_empty=True,
+    rolls_up=_added,
 )
 COUNT_DISTINCT = Measure(
     "count-distinct",
@@ -65,8 +61,9 @@ SUM = Measure(
     Message("Sum"),
     None,
     Message("Sum of the values; empty without any."),
-    lambda _, value: _exact_sum(value),
+    lambda _, value: exact_sum(value),
     requires_field=True,
+    rolls_up=exact_sum,
 )
 AVERAGE = Measure(
     "average",
@@ -85,10 +82,22 @@ MEDIAN = Measure(
     requires_field=True,
 )
 MINIMUM = Measure(
-    "min", Message("Minimum"), None, Message("The smallest value."), lambda _, value: value.min(), requires_field=True
+    "min",
+    Message("Minimum"),
+    None,
+    Message("The smallest value."),
+    lambda _, value: value.min(),
+    requires_field=True,
+    rolls_up=lambda smallest: smallest.min(),
 )
 MAXIMUM = Measure(
-    "max", Message("Maximum"), None, Message("The largest value."), lambda _, value: value.max(), requires_field=True
+    "max",
+    Message("Maximum"),
+    None,
+    Message("The largest value."),
+    lambda _, value: value.max(),
+    requires_field=True,
+    rolls_up=lambda largest: largest.max(),
 )
 STD_DEV = Measure(
     "std-dev",
