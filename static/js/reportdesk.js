@@ -39,6 +39,8 @@
     if (announcer && announcer.textContent !== text) announcer.textContent = text;
   }
 
+  window.reportdeskSay = say;
+
   async function copyText(button) {
     const text = button.dataset.copy || location.href;
     try {

@@ -68,18 +68,20 @@ def instant(moment: datetime | None, form: str = "short") -> Markup:
     if moment is None:
         return Markup("–")
     moment = _aware(moment)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        moment.isoformat(), format_datetime(moment, "full"), instant_text(moment, form)
+    )
+
+
+def instant_text(moment: datetime, form: str = "short") -> str:
+    """The moment in the person's zone, as short as it can be told: the hour alone where it is today."""
+    moment = _aware(moment)
     local, now = to_user_timezone(moment), to_user_timezone(clock.utcnow())
     if form == "long":
-        text = format_datetime(moment, "long")
-    elif local.date() == now.date():
-        text = format_datetime(moment, "HH:mm" if form == "short" else "medium")
-    elif local.year == now.year:
-        text = format_datetime(moment, "d MMM, HH:mm")
-    else:
-        text = format_datetime(moment, "d MMM y")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        moment.isoformat(), format_datetime(moment, "full"), text
-    )
+        return format_datetime(moment, "long")
+    if local.date() == now.date():
+        return format_datetime(moment, "HH:mm" if form == "short" else "medium")
+    return format_datetime(moment, "d MMM, HH:mm" if local.year == now.year else "d MMM y")
 
 
 def since(moment: datetime | None) -> Markup:
