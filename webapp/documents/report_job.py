@@ -16,6 +16,7 @@ from mongoengine.errors import ValidationError
 from webapp.clock import utcnow
 from webapp.documents.base import Stamped
 from webapp.documents.lookup_value import LookupCategory, active_lookups
+from webapp.messages import from_document
 from webapp.settings import get_settings
 
 NAME_LENGTH = 200
@@ -146,9 +147,15 @@ class JobError(LooseEmbedded):
 
     code = me.StringField()
     message = me.StringField()
+    said = me.DynamicField()  # what `message` was made of, so that a page can say it in the reader's language
     stack = me.StringField()
     retry_count = me.IntField(db_field="retryCount", default=0)
     last_retry_at = me.DateTimeField(db_field="lastRetryAt")
+
+    @property
+    def text(self) -> str:
+        """`message`, in whatever language it is read."""
+        return from_document(self.said) if isinstance(self.said, dict) else self.message or ""
 
 
 class Lease(LooseEmbedded):

@@ -21,6 +21,7 @@ from webapp.engine.errors import QueryError, QuestionTooSlowError
 from webapp.engine.query import Query
 from webapp.engine.result import ROW_TYPE, ChartKind, ChartSpec, Column, Result
 from webapp.engine.validation import field_of, field_of_measure, measure_of, split_measure
+from webapp.messages import Message
 
 MAX_COLUMN_GROUPS = 100
 #: A chart with more series than this is a tangle.
@@ -144,7 +145,14 @@ class _Run:
         found = int(undated.aggregate(n=compiler.count_rows(self.query, undated)).to_pyarrow()["n"][0].as_py())
         if found:
             name = self.query.date_field or next(iter(self.dataset.dates))
-            self.notes.append(f"{found:,} matching rows have no date “{name}” and are therefore outside every period.")
+            self.notes.append(
+                Message.counted(
+                    "%(num)s matching row has no date “%(date)s” and is therefore outside every period.",
+                    "%(num)s matching rows have no date “%(date)s” and are therefore outside every period.",
+                    found,
+                    date=self.dataset.fields[name].label,
+                )
+            )
 
     # --- detail rows --------------------------------------------------------------------------------------------------
 
@@ -189,7 +197,7 @@ class _Run:
         matched = self.matched()
         written = _row_count(rows_path)
         if query.limit is not None and written == query.limit:
-            self.notes.append(f"Only the first {written:,} rows are shown, as asked.")
+            self.notes.append(Message("Only the first %(rows)s rows are shown, as asked.", rows=written))
         self._note_undated()
         self._step(2)
         return Result(tuple(columns), rows_path, written, matched, None, None, tuple(self.notes))
@@ -226,7 +234,13 @@ class _Run:
         ordered = named.order_by(self._order(named))
         if query.limit is not None and total_groups > query.limit and query.top is None:
             ordered = ordered.limit(query.limit)
-            self.notes.append(f"Only the first {query.limit:,} of {total_groups:,} groups are shown, as asked.")
+            self.notes.append(
+                Message(
+                    "Only the first %(shown)s of %(all)s groups are shown, as asked.",
+                    shown=query.limit,
+                    all=total_groups,
+                )
+            )
         self._final(ordered, columns).to_parquet(rows_path)
         self._step(parts)
         totals_block = self._block("totals", self.rows, ())
@@ -247,11 +261,15 @@ class _Run:
         found = self.connection.create_table("found_combos", found, temp=True)
         number = int(found.count().to_pyarrow().as_py())
         if number > MAX_COLUMN_GROUPS:
-            labels = " × ".join(DIMENSIONS[key].label for key in query.slicers)
             raise QueryError(
                 {
-                    "parameters.slicers": f"{labels} has {number:,} values here; at most {MAX_COLUMN_GROUPS} can be "
-                    "columns. Use it as rows, or filter it first."
+                    "parameters.slicers": Message(
+                        "%(columns)s has %(found)s values here; at most %(most)s can be columns. Use it as rows, or "
+                        "filter it first.",
+                        columns=Message.joined([DIMENSIONS[key].label for key in query.slicers], " × "),
+                        found=number,
+                        most=MAX_COLUMN_GROUPS,
+                    )
                 }
             )
         texts = compiler.labelled(self.tables, found, query.slicers, "s")
@@ -323,7 +341,12 @@ class _Run:
         rest = self._widened(self._block("other", others, ()), 0)
         rest = rest.mutate(**{ROW_TYPE: ibis.literal("other")})
         self.notes.append(
-            f"The first {top:,} of {total_groups:,} groups; “Other” holds the {total_groups - top:,} others."
+            Message(
+                "The first %(top)s of %(all)s groups; “Other” holds the %(others)s others.",
+                top=top,
+                all=total_groups,
+                others=total_groups - top,
+            )
         )
         best = best.mutate(**{ROW_TYPE: ibis.literal("group")})
         return ibis.union(best, rest.select(*best.columns))
@@ -359,7 +382,9 @@ class _Run:
         base = column.removesuffix("-number")
         if base in query.dimensions and (DIMENSIONS[base].entity and ENTITIES[DIMENSIONS[base].entity or ""].number):
             return f"k{query.dimensions.index(base)}_number"
-        raise QueryError({"parameters.sort": f"“{column[:60]}” is not a column of this report."})
+        raise QueryError(
+            {"parameters.sort": Message("“%(column)s” is not a column of this report.", column=column[:60])}
+        )
 
     def _columns(self, combos: list[str], *, has_row_type: bool) -> list[Column]:
         query = self.query
@@ -369,17 +394,16 @@ class _Run:
             if (entity := DIMENSIONS[key].entity) and ENTITIES[entity].number and DIMENSIONS[key].attribute is None:
                 columns.append(_number_column(key, "dimension"))
         if has_row_type:
-            columns.append(Column(ROW_TYPE, "Row", "string", "text", "dimension", "group, subtotal or other"))
+            columns.append(
+                Column(ROW_TYPE, Message("Row"), "string", "text", "dimension", Message("group, subtotal or other"))
+            )
         for text in query.measures:
             columns.append(self._measure_column(text))
         for combo in combos:
             for text in query.measures:
                 base = self._measure_column(text)
-                columns.append(
-                    Column(
-                        f"{text}[{combo}]", f"{base.label} · {combo}", base.type, base.unit, "measure", base.definition
-                    )
-                )
+                label = Message.joined([base.label, combo], " · ")
+                columns.append(Column(f"{text}[{combo}]", label, base.type, base.unit, "measure", base.definition))
         return columns
 
     def _measure_column(self, text: str) -> Column:
@@ -391,11 +415,7 @@ class _Run:
             field = field_of(self.dataset, key)
             about = field.label if field is not None else DIMENSIONS[key].label
             if split_measure(text)[1]:
-                label = (
-                    f"{label} of {about[0].lower()}{about[1:]}"
-                    if measure.key != "count-distinct"
-                    else f"Distinct {about.lower()}s"
-                )
+                label = Message("%(measure)s of %(field_)s", measure=label, field=about)
             if measure.unit is None:
                 unit = field.unit if field is not None else Unit.NUMBER
                 # A sum or a mean of whole numbers need not be one; the mean of scores is a score.
@@ -451,7 +471,10 @@ class _Run:
         for key in keys:
             if DIMENSIONS[key].many is not None:
                 self.notes.append(
-                    f"A row can count under several values of “{DIMENSIONS[key].label}”; the total counts it once."
+                    Message(
+                        "A row can count under several values of “%(dimension)s”; the total counts it once.",
+                        dimension=DIMENSIONS[key].label,
+                    )
                 )
 
 
@@ -465,7 +488,7 @@ def _chart(query: Query, columns: Sequence[Column]) -> ChartSpec | None:
     if chosen.type not in ("integer", "number"):
         return None
     x_label = next(column.label for column in columns if column.key == x)
-    title = f"{chosen.label} by {x_label.lower()}"
+    title = Message("%(measure)s by %(dimension_)s", measure=chosen.label, dimension=x_label)
     sliced = [column.key for column in columns if column.key.startswith(f"{y}[")]
     if sliced and len(sliced) <= MAX_SERIES:
         additive = chosen.type == "integer" and y == "count"

@@ -49,6 +49,7 @@ ROW_FIELDS = (
     "completed_at",
     "scheduled_for",
     "error.message",
+    "error.said",
     "event_count",
     "cancel_requested_at",
 )

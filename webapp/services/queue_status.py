@@ -15,6 +15,7 @@ from bson import ObjectId
 
 from webapp.documents import JobEvent, JobStatus, ReportJob
 from webapp.documents.report_job import RUNNING
+from webapp.messages import Message
 from webapp.services import database_clock, promotion, workers
 from webapp.services.workers import WorkerState
 from webapp.settings import get_settings
@@ -258,9 +259,12 @@ def _oldest_waiting(now: datetime) -> timedelta | None:
 
 def _alarm(oldest: timedelta | None, known: Sequence[WorkerState]) -> Alarm | None:
     if not any(worker.is_alive for worker in known):
-        return Alarm("no-worker", "No worker is running, so no report is made. Start one with `reportdesk worker`.")
+        return Alarm(
+            "no-worker", Message("No worker is running, so no report is made. Start one with `reportdesk worker`.")
+        )
     limit = timedelta(seconds=get_settings().queue_alarm_seconds)
     if oldest is not None and oldest > limit:
-        minutes = oldest.total_seconds() / 60
-        return Alarm("oldest-too-old", f"A report has waited for {minutes:,.0f} minutes. Start more workers.")
+        minutes = round(oldest.total_seconds() / 60)
+        text = Message("A report has waited for %(minutes)s minutes. Start more workers.", minutes=minutes)
+        return Alarm("oldest-too-old", text)
     return None

@@ -19,6 +19,7 @@ from mongoengine import Q, QuerySet
 
 from webapp.documents import Class, Department, ReportJob, Team, User
 from webapp.errors import ForbiddenError, NotFoundError
+from webapp.messages import Message
 from webapp.services.lookups import permissions_of
 
 ADMINISTER = "administer"
@@ -30,7 +31,7 @@ class JobNotFoundError(NotFoundError):
     """No such job, or not for this person: the two are told alike."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"There is no report job {job_id[:24]}.")
+        super().__init__(Message("There is no report job %(id)s.", id=job_id[:24]))
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def is_administrator(actor: User) -> bool:
 def require_permission(actor: User, permission: str) -> None:
     """Raises ForbiddenError when no role of `actor` allows `permission`."""
     if permission not in permissions_of(actor):
-        raise ForbiddenError(f"Your account may not do this: it lacks the permission “{permission}”.")
+        raise ForbiddenError(
+            Message("Your account may not do this: it lacks the permission “%(permission)s”.", permission=permission)
+        )
 
 
 def with_departments_below(department_ids: Iterable[ObjectId]) -> frozenset[ObjectId]:
@@ -178,16 +181,16 @@ def audience(requester: User, visibility: str, department_id: ObjectId | None) -
     """How many people besides the managers would see such a job, and who they are in words ("Registry")."""
     staff = Q(is_active=True, password_hash__exists=True)
     if visibility == "organization":
-        return User.objects(staff).count(), "everyone who can sign in"
+        return User.objects(staff).count(), Message("everyone who can sign in")
     if visibility == "department" and department_id is not None:
         department = Department.objects(id=department_id).first()
         people = User.objects(staff & Q(department_ids=department_id)).count()
-        return people, department.name if department else "the department"
+        return people, department.name if department else Message("the department")
     if visibility == "team":
         teams = list(Team.objects(id__in=requester.team_ids, is_active=True))
         people = User.objects(staff & Q(team_ids__in=[team.id for team in teams])).count() if teams else 1
-        return people, ", ".join(team.name for team in teams) or "no team yet, so only you"
-    return 1, "only you"
+        return people, ", ".join(team.name for team in teams) or Message("no team yet, so only you")
+    return 1, Message("only you")
 
 
 def scope_in_words(scope: DataScope) -> str:

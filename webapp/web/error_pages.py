@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from webapp.errors import ReportdeskError
 from webapp.web.fragments import is_htmx
+from webapp.web.languages import in_readers_language
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
 def show(status: HTTPStatus, message: str, hint: str, *, error_id: str | None = None) -> Response:
     """The error as a page, as a fragment for htmx, or as JSON where JSON was asked for."""
     error_id = error_id or secrets.token_hex(4)
+    message, hint = in_readers_language(message), in_readers_language(hint)
     context = {"status": status, "message": message, "hint": hint, "error_id": error_id}
     if request.path.startswith("/api/"):
         body = jsonify(error={"status": int(status), "message": message, "hint": hint, "id": error_id})

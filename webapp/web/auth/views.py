@@ -19,6 +19,7 @@ from webapp.web.auth.forms import PasswordForm, PreferencesForm, SignInForm
 from webapp.web.auth.throttle import Throttle
 from webapp.web.formatting import duration
 from webapp.web.fragments import redirect_after
+from webapp.web.languages import in_readers_language
 
 auth = Blueprint("auth", __name__)
 throttle = Throttle()
@@ -132,6 +133,6 @@ def _change_password(form: PasswordForm) -> bool:
     try:
         accounts.set_password(actor, form.new.data or "")
     except InvalidRequestError as error:
-        form.new.errors = list(error.fields.values())
+        form.new.errors = [in_readers_language(text) for text in error.fields.values()]
         return False
     return True

@@ -40,9 +40,11 @@ from webapp.errors import InvalidRequestError
 from webapp.services import filter_choices, lookups, report_questions, report_requests, visibility
 from webapp.services.report_requests import ReportRequest
 from webapp.services.visibility import DataScope
+from webapp.web.formatting import describe, label
 from webapp.web.jobs import conditions
 from webapp.web.jobs.conditions import ConditionRow
 from webapp.web.jobs.periods import period_choices, period_days
+from webapp.web.languages import in_readers_language as said
 
 CHOSEN = ("department", "course", "class", "learner", "content")
 EXTRA_MEASURES = 2
@@ -182,11 +184,13 @@ class AskForm(FlaskForm):
     def _offer(self, actor: User, declared: Any, dataset: Any, source: MultiDict[str, str]) -> None:
         scope = visibility.data_scope(actor)
         self.period.choices = period_choices(datetime.now(self.zone).date())
-        self.date_field.choices = [(key if n else "", _sentence(key)) for n, key in enumerate(dataset.dates)]
+        self.date_field.choices = [
+            (key if n else "", said(dataset.fields[key].label)) for n, key in enumerate(dataset.dates)
+        ]
         here = _here()
         zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         self.time_zone.choices = [("", here), ("UTC", "UTC"), *((zone, zone) for zone in zones)]
-        dimensions = [(key, gettext(DIMENSIONS[key].label)) for key in dataset.dimensions]
+        dimensions = [(key, said(DIMENSIONS[key].label)) for key in dataset.dimensions]
         self.group.choices = self.slicer.choices = dimensions
         self.offered_filters = [name for name in CHOSEN if name in dataset.dimensions]
         self.searched = {"learner", "content"}
@@ -194,20 +198,18 @@ class AskForm(FlaskForm):
             self._offer_chosen(name, scope)
         self._offer_conditions(dataset, source)
         self.event.choices = (
-            [(each.key, gettext(each.display_as)) for each in lookups.active(LookupCategory.ACTIVITY_EVENT)]
-            if "event-type" in dataset.dimensions
-            else []
+            _lookup_choices(LookupCategory.ACTIVITY_EVENT) if "event-type" in dataset.dimensions else []
         )
-        self.status.choices = [(key, _sentence(key)) for key in report_questions.STATUSES.get(dataset.key, ())]
+        self.status.choices = [
+            (key, said(report_questions.STATUS_WORDS[key])) for key in report_questions.STATUSES.get(dataset.key, ())
+        ]
         self._offer_measures(dataset, declared, source)
         columns = [*dict.fromkeys([*self.group.data, *self.measure.data])]
         sorts = [("", gettext("The groups' own order"))]
         for key in columns:
-            label = (
-                gettext(DIMENSIONS[key].label) if key in DIMENSIONS else report_questions.measure_label(dataset, key)
-            )
-            sorts += [(key, gettext("%(column)s, lowest first", column=label))]
-            sorts += [(f"-{key}", gettext("%(column)s, highest first", column=label))]
+            column = said(DIMENSIONS[key].label if key in DIMENSIONS else report_questions.measure_label(dataset, key))
+            sorts += [(key, gettext("%(column)s, lowest first", column=column))]
+            sorts += [(f"-{key}", gettext("%(column)s, highest first", column=column))]
         self.sort.choices = sorts
         if self.sort.data and self.sort.data not in dict(sorts):
             self.sort.data = ""  # the column it sorted by was taken away
@@ -247,13 +249,13 @@ class AskForm(FlaskForm):
         keys = report_questions.measures_for(dataset)
         plain = [key for key in keys if key not in AGGREGATES or not AGGREGATES[key].requires_field]
         self.aggregates = [
-            (key, gettext(lookups.label(LookupCategory.MEASURE_TYPE, key)))
+            (key, label(LookupCategory.MEASURE_TYPE, key))
             for key in keys
             if key in AGGREGATES and AGGREGATES[key].requires_field
         ]
         names = dict.fromkeys([*dataset.fields, *fields_for(dataset, "count-distinct")])
         self.aggregate_fields = [
-            (key, dataset.fields[key].label if key in dataset.fields else DIMENSIONS[key].label) for key in names
+            (key, said(dataset.fields[key].label if key in dataset.fields else DIMENSIONS[key].label)) for key in names
         ]
         if dataset.has_data:
             self.aggregate_fields += [(key, key) for key in report_questions.data_fields()]
@@ -263,20 +265,19 @@ class AskForm(FlaskForm):
         added = [f"{aggregate}:{field}" for aggregate, field in self.extra if aggregate and field]
         chosen = [text for text in [*self.measure.data, *added] if text]
         offered = dict.fromkeys([*plain, *declared.measures, *chosen])
-        active = {value.key: value for value in lookups.active(LookupCategory.MEASURE_TYPE)}
         self.measures = [
-            MeasureChoice(text, report_questions.measure_label(dataset, text), self._definition(dataset, text, active))
+            MeasureChoice(text, said(report_questions.measure_label(dataset, text)), self._definition(dataset, text))
             for text in offered
         ]
         self.measure.choices = [(each.key, each.label) for each in self.measures]
         self.measure.data = list(dict.fromkeys(chosen))
 
     @staticmethod
-    def _definition(dataset: Any, text: str, active: dict[str, Any]) -> str:
+    def _definition(dataset: Any, text: str) -> str:
         key = text.partition(":")[0]
         if key in dataset.measures:
-            return gettext(dataset.measures[key].definition)
-        return active[key].description if key in active else ""
+            return str(said(dataset.measures[key].definition))
+        return describe(LookupCategory.MEASURE_TYPE, key)
 
     def validate(self, extra_validators: Any = None) -> bool:
         """As WTForms; the rows of conditions are judged too."""
@@ -327,7 +328,7 @@ class AskForm(FlaskForm):
                 as_of_job_id=ObjectId(self.as_of.data) if ObjectId.is_valid(self.as_of.data or "") else None,
             ),
             format=self.format.data or "",
-            name=self.name.data or "",
+            name=(self.name.data or "").strip() or label(LookupCategory.REPORT_TYPE, self.type.data),
             description=self.description.data,
             filename=self.filename.data,
             priority=self.priority.data or "normal",
@@ -351,7 +352,7 @@ class AskForm(FlaskForm):
             if field is None or field.type == "HiddenField":
                 others.append(text)
             else:
-                field.errors = [*field.errors, text]
+                field.errors = [*field.errors, said(text)]
         return others
 
 
@@ -360,12 +361,7 @@ def _here() -> str:
 
 
 def _lookup_choices(category: LookupCategory) -> list[tuple[str, str]]:
-    return [(each.key, gettext(each.display_as)) for each in lookups.active(category)]
-
-
-def _sentence(key: str) -> str:
-    text = gettext(key.replace("-", " "))
-    return text[:1].upper() + text[1:]
+    return [(each.key, label(category, each.key)) for each in lookups.active(category)]
 
 
 def _ids(values: list[str]) -> list[ObjectId]:

@@ -22,7 +22,7 @@ from webapp.services.report_questions import Preview
 from webapp.services.report_requests import AlreadyAskedError, ReportRequest
 from webapp.web.access import current_actor, permission_required
 from webapp.web.auth.views import sign_in_with_form
-from webapp.web.formatting import number
+from webapp.web.formatting import describe, number
 from webapp.web.fragments import fragment, redirect_after
 from webapp.web.jobs import conditions, periods, report_view
 from webapp.web.jobs.ask_form import AskForm
@@ -103,7 +103,7 @@ def preview() -> ResponseReturnValue:
     except InvalidRequestError as error:
         context["problems"] = list(error.fields.values())
     except ReportdeskError as error:
-        context["problems"] = [f"{error} {error.hint}"]
+        context["problems"] = [error.with_hint]
     else:
         context |= {"found": found, "columns": [vars(column) for column in found.result.columns]}
         context |= _pre_flight(actor, asked, found) | {"period": periods.in_words(*form.days(), form.zone.key)}
@@ -169,8 +169,7 @@ def _page(form: AskForm, *, others: list[str] | None = None, same: ReportJob | N
 
 
 def _described(form: AskForm) -> str:
-    found = {each.key: each for each in lookups.every(LookupCategory.REPORT_TYPE)}.get(form.type.data or "")
-    return found.description if found else ""
+    return describe("report-type", form.type.data)
 
 
 def _show_again(typed: MultiDict[str, str]) -> ResponseReturnValue:

@@ -15,6 +15,8 @@ from webapp.documents.report_job import Condition
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.declarations import Dataset, Unit
 from webapp.engine.validation import field_of
+from webapp.services.report_questions import OPERATOR_WORDS
+from webapp.web.languages import in_readers_language as said
 
 #: So many rows the form shows; an address may bring more.
 ROWS_SHOWN, MOST_ROWS = 3, 20
@@ -38,27 +40,13 @@ class ConditionRow:
 
 def operators() -> list[tuple[str, str]]:
     """Every way to compare, in words."""
-    return [
-        ("eq", gettext("is")),
-        ("ne", gettext("is not")),
-        ("gt", gettext("is over")),
-        ("gte", gettext("is at least")),
-        ("lt", gettext("is under")),
-        ("lte", gettext("is at most")),
-        ("between", gettext("is between")),
-        ("in", gettext("is one of")),
-        ("not-in", gettext("is none of")),
-        ("contains", gettext("contains")),
-        ("starts-with", gettext("starts with")),
-        ("is-null", gettext("is empty")),
-        ("is-not-null", gettext("is not empty")),
-    ]
+    return [(key, said(words)) for key, words in OPERATOR_WORDS.items()]
 
 
 def fields(dataset: Dataset, data_fields: list[str]) -> list[tuple[str, str]]:
     """What a condition can be about."""
-    own = [(key, gettext(field.label)) for key, field in dataset.fields.items()]
-    texts = [(key, gettext(DIMENSIONS[key].label)) for key in TEXT_DIMENSIONS if key in dataset.dimensions]
+    own = [(key, said(field.label)) for key, field in dataset.fields.items()]
+    texts = [(key, said(DIMENSIONS[key].label)) for key in TEXT_DIMENSIONS if key in dataset.dimensions]
     return [*own, *texts, *((key, key) for key in data_fields)]
 
 
@@ -108,7 +96,7 @@ def _condition(row: ConditionRow, dataset: Dataset, zone: ZoneInfo) -> Condition
         raise ValueError(gettext("Say what “%(value)s” is compared with.", value=row.value[:60]))
     field = field_of(dataset, row.field)
     unit = field.unit if field is not None else Unit.TEXT
-    label = gettext(field.label) if field is not None else row.field[:60]
+    label = said(field.label) if field is not None else row.field[:60]
     operator = row.operator or "eq"
     if operator in _NONE_NEEDED:
         return Condition(field=row.field[:100], operator=operator, value=None)

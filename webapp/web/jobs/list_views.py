@@ -16,6 +16,7 @@ from webapp.services.job_lists import BULK_BOUND, JobList
 from webapp.web.access import current_actor, local_path
 from webapp.web.fragments import fragment, is_htmx, redirect_after, tag_of, unchanged
 from webapp.web.jobs import list_args
+from webapp.web.languages import in_readers_language
 
 BULK_ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "cancel": report_requests.cancel,
@@ -63,7 +64,7 @@ def bulk(which: JobList) -> ResponseReturnValue:
             action(actor, job_id)
             done += 1
         except ReportdeskError as error:
-            refused.append(str(error))
+            refused.append(in_readers_language(str(error)))
     return redirect_after(back, _told(request.form["action"], done, refused), "success" if done else "error")
 
 

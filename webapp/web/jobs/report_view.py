@@ -77,7 +77,7 @@ def _page_result(actor: User, job: ReportJob) -> tuple[dict[str, Any] | None, st
     try:
         return downloads.page_result(actor, job.id), ""
     except ReportdeskError as error:
-        return None, f"{error} {error.hint}".strip()
+        return None, error.with_hint
 
 
 def _question(job: ReportJob) -> list[tuple[str, str]]:
