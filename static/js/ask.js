@@ -6,12 +6,14 @@
     for (const select of root.querySelectorAll("select[data-many]")) {
       if (select.tomselect || !window.TomSelect) continue;
       const at = select.dataset.searchAt;
+      const words = document.getElementById("ask").dataset;
       const options = {
-        plugins: ["remove_button", "caret_position"],
         maxOptions: 200,
         hidePlaceholder: true,
+        plugins: { caret_position: {}, remove_button: { title: words.remove } },
         closeAfterSelect: false,
         render: {
+          no_results: (_, escape) => `<div class="no-results">${escape(words.nothingFound)}</div>`,
           option: (data, escape) => `<div>${escape(data.text)}${data.note ? ` <span class="sub">${escape(data.note)}</span>` : ""}</div>`,
         },
       };

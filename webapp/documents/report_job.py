@@ -16,7 +16,7 @@ from mongoengine.errors import ValidationError
 from webapp.clock import utcnow
 from webapp.documents.base import Stamped
 from webapp.documents.lookup_value import LookupCategory, active_lookups
-from webapp.messages import from_document
+from webapp.messages import Message, from_document
 from webapp.settings import get_settings
 
 NAME_LENGTH = 200
@@ -154,8 +154,8 @@ class JobError(LooseEmbedded):
 
     @property
     def text(self) -> str:
-        """`message`, in whatever language it is read."""
-        return from_document(self.said) if isinstance(self.said, dict) else self.message or ""
+        """`message`, to be said in whatever language it is read."""
+        return from_document(self.said) if isinstance(self.said, dict) else Message(self.message or "")
 
 
 class Lease(LooseEmbedded):

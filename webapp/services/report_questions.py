@@ -62,13 +62,13 @@ FILES_MEASURED = 50
 VALUES_TOLD = 8
 
 #: What the states of enrollments, results, attempts and certificates are called.
-STATUS_WORDS = {
+STATUS_WORDS: dict[str, str] = {
     "not-started": Message("Not started"),
     "in-progress": Message("In progress"),
     "completed": Message("Completed"),
     "not-completed": Message("Not completed"),
     "incomplete": Message("Incomplete"),
-    "failed": Message("Failed"),
+    "failed": Message("Did not pass"),
     "passed": Message("Passed"),
     "withdrawn": Message("Withdrawn"),
     "submitted": Message("Submitted"),
