@@ -13,7 +13,7 @@ from webapp.renderers.chart_data import ChartData
 WIDTH, LABELS, NUMBERS = 400, 128, 62
 MOST_ROWS, MOST_SERIES = 10, 4
 ROW, LINE_HEIGHT = 20, 130
-LONGEST_LABEL = 20
+LONGEST_LABEL = 17
 #: The fourth series of a drawing is the faintest; a line is told by its dashes too.
 OPACITIES = (1.0, 0.65, 0.4, 0.22)
 DASHES = ("none", "7 4", "2 3", "8 3 2 3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,6 +42,7 @@ def register(app: Flask, settings: Settings) -> None:
     """Make the formats known to every template."""
     app.jinja_env.filters.update(
         instant=instant,
+        calendar_day=lambda day: format_date(day, "d MMM y"),
         since=since,
         day=day,
         number=number,
@@ -64,6 +66,7 @@ def register(app: Flask, settings: Settings) -> None:
         current_zone=lambda: str(get_timezone()),
         job_url=lambda job: url_for("jobs.show", job_id=job.id),
         expected_end=expected_end,
+        new_token=lambda: secrets.token_urlsafe(12),
         has_endpoint=lambda endpoint: endpoint in app.view_functions,
     )
 
