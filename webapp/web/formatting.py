@@ -92,7 +92,7 @@ def instant_text(moment: datetime, form: str = "short") -> str:
     if form == "long":
         return format_datetime(moment, "long")
     if local.date() == now.date():
-        return format_datetime(moment, "HH:mm" if form == "short" else "medium")
+        return format_datetime(moment, "HH:mm" if form == "short" else "HH:mm:ss")
     return format_datetime(moment, "d MMM, HH:mm" if local.year == now.year else "d MMM y")
 
 
