@@ -21,7 +21,6 @@ from webapp.services import filter_choices, lookups, queue_status, report_questi
 from webapp.services.report_questions import Preview
 from webapp.services.report_requests import AlreadyAskedError, ReportRequest
 from webapp.web.access import current_actor, permission_required
-from webapp.web.auth.views import sign_in_with_form
 from webapp.web.formatting import describe, number
 from webapp.web.fragments import fragment, redirect_after
 from webapp.web.jobs import conditions, periods, report_view
@@ -42,7 +41,6 @@ def register(blueprint: Blueprint) -> None:
 def _register_resume(state: Any) -> None:
     """A form that was sent after its session had ended is shown again, filled in, after signing in."""
     app = state.app
-    app.extensions.setdefault("reportdesk-resume", {})["jobs.create"] = lambda: sign_in_with_form("/reports/new")
     app.extensions.setdefault("reportdesk-resumed", {})["/reports/new"] = _show_again
 
 
