@@ -33,7 +33,7 @@ from wtforms.validators import Length, Optional, ValidationError
 
 from webapp.documents import DateRange, LookupCategory, Parameters, ReportFilters, User
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH, Condition
-from webapp.engine.catalogue.dimensions import DIMENSIONS
+from webapp.engine.catalogue.dimensions import DEFINITIONS, DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.validation import MAX_DIMENSIONS, MAX_SLICERS, fields_for
 from webapp.errors import InvalidRequestError
@@ -234,6 +234,15 @@ class AskForm(FlaskForm):
         field.choices = [
             (str(choice.id), f"{choice.name} ({choice.note})" if choice.note else choice.name)
             for choice in known.values()
+        ]
+
+    @property
+    def group_definitions(self) -> list[tuple[str, str]]:
+        """What the chosen groups mean, where their name does not say it: (group, definition)."""
+        return [
+            (said(DIMENSIONS[key].label), said(DEFINITIONS[key]))
+            for key in [*self.group.data, *self.slicer.data]
+            if key in DEFINITIONS
         ]
 
     def _offer_conditions(self, dataset: Any, source: MultiDict[str, str]) -> None:

@@ -141,7 +141,8 @@ def _gap_in_words(what: str, count: int) -> str:
             n=number(count),
         ),
     }
-    return f"{texts[what]} {_('They are counted, under an empty group.')}"
+    counted = _("They are counted, under an empty group.")
+    return f"{texts[what]} {counted}"
 
 
 @permission_required(visibility.REQUEST_REPORTS)
