@@ -227,6 +227,7 @@ def test_rows_that_move_keep_the_focus_and_what_was_chosen(open_as: Open, desk: 
     page = open_as(MANAGER)
     page.goto("/reports/?state=running")
     page.check(f"#pick-{job_id}")
+    page.keyboard.press("Enter")  # sends nothing
     page.focus(f"#job-{job_id} a.name")
     for percentage in (55, 70):
         desk.database.reportjobs.update_one(
