@@ -13,7 +13,7 @@ from secantus import SecantusDBServer
 
 from tests.browser import desk as desks
 from tests.browser.desk import ADMIN, CHROMIUM, MANAGER, NEWCOMER, Desk
-from tests.browser.page_states import ADMIN_PAGES, OPENED, PAGES, SIGNED_OUT
+from tests.browser.page_states import ADMIN_PAGES, NEW_PAGES, OPENED, PAGES, SIGNED_OUT
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 #: Flat pages need few colours, and a picture of few colours is small: the repository keeps them all.
@@ -73,7 +73,7 @@ def _all(desk: Desk, browser: Browser, states: dict[str, str], width: int, theme
         page.wait_for_load_state("networkidle")
 
     visit(window(None), SIGNED_OUT)
-    visit(window(NEWCOMER), {"home-new": "/", "my-reports-new": "/reports/", "shared-new": "/reports/shared"})
+    visit(window(NEWCOMER), NEW_PAGES)
     page = window(MANAGER)
     visit(page, {**PAGES, **{f"report-{state}": address for state, address in states.items()}})
     for name, show in OPENED.items():

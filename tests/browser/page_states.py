@@ -23,6 +23,7 @@ PAGES = {
     "account": "/account",
     "not-found": "/nowhere",
 }
+NEW_PAGES = {"home-new": "/", "my-reports-new": "/reports/", "shared-new": "/reports/shared"}
 ADMIN_PAGES = {"queue": "/admin/"}
 
 
@@ -35,16 +36,21 @@ def _sign_in_wrong(page: Page, _: dict[str, str]) -> None:
     page.wait_for_selector("#failure")
 
 
+def settled(page: Page) -> None:
+    """Wait for what a page asks for after it has come: the preview of a question."""
+    if page.locator("#preview").count():
+        page.wait_for_selector("#preview #preflight-heading")
+
+
 def _account_menu(page: Page, _: dict[str, str]) -> None:
     page.goto("/")
     page.click("summary.person")
 
 
 def _pages_menu(page: Page, _: dict[str, str]) -> None:
+    """On a narrow page only; on a wide one the pages stand side by side."""
     page.goto("/")
-    menu = page.locator("details.mobile-nav summary")
-    if menu.is_visible():
-        menu.click()
+    page.evaluate("document.querySelector('details.mobile-nav').open = true")
 
 
 def _chosen(page: Page, _: dict[str, str]) -> None:

@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from playwright.sync_api import Page
 
 from tests.browser import axe
 from tests.browser.conftest import Open
 from tests.browser.desk import ADMIN, MANAGER, NEWCOMER
-from tests.browser.page_states import ADMIN_PAGES, OPENED, PAGES, SIGNED_OUT
+from tests.browser.page_states import ADMIN_PAGES, NEW_PAGES, OPENED, PAGES, SIGNED_OUT, settled
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-
-def goto(page: Page, address: str) -> None:
-    page.goto(address)
-    page.wait_for_load_state("networkidle")
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(1_200)]
+#: Motion would be caught half way; the page's own scripts are not what runs axe.
+WINDOW: dict[str, Any] = {"reduced_motion": "reduce", "bypass_csp": True}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_axe_finds_nothing(open_as: Open, states: dict[str, str], theme: str, width: int) -> None:
-    # Motion would be caught half way; the page's own scripts are not what runs axe.
-    window = {
-        "color_scheme": theme,
-        "reduced_motion": "reduce",
-        "viewport": {"width": width, "height": 900},
-        "bypass_csp": True,
-    }
+@pytest.mark.parametrize(
+    ("email", "pages"),
+    [(None, SIGNED_OUT), (NEWCOMER, NEW_PAGES), (MANAGER, PAGES), (ADMIN, ADMIN_PAGES)],
+    ids=["signed out", "someone new", "manager", "administrator"],
+)
+def test_axe_finds_nothing_on_any_page(open_as: Open, email: str | None, pages: dict[str, str]) -> None:
+    page = open_as(email, **WINDOW)
     found: list[str] = []
-    page = open_as(None, **window)
-    for name, address in SIGNED_OUT.items():
-        goto(page, address)
+    for name, address in pages.items():
+        page.goto(address)
+        settled(page)
         found += axe.faults(page, name)
-    page = open_as(NEWCOMER, **window)
-    for address in ("/", "/reports/", "/reports/shared"):
-        goto(page, address)
-        found += axe.faults(page, f"{address} of someone new")
-    page = open_as(MANAGER, **window)
-    for name, address in {**PAGES, **{f"report-{state}": address for state, address in states.items()}}.items():
-        goto(page, address)
-        found += axe.faults(page, name)
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_in_any_state_of_a_report_nor_in_what_opens(open_as: Open, states: dict[str, str]) -> None:
+    page = open_as(MANAGER, **WINDOW)
+    found: list[str] = []
+    for state, address in states.items():
+        page.goto(address)
+        found += axe.faults(page, f"report-{state}")
     for name, show in OPENED.items():
         show(page, states)
         found += axe.faults(page, name)
-    page = open_as(ADMIN, **window)
-    for name, address in ADMIN_PAGES.items():
-        goto(page, address)
-        found += axe.faults(page, name)
-    assert found == []
+    assert not found, "\n".join(found)
