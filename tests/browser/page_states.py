@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page
 
+from tests.browser.desk import MANAGER, PASSWORD
+
 QUESTION = "/reports/new?type=completion-rates&group=course&group=status&measure=count&measure=completion-rate"
 
 SIGNED_OUT = {"sign-in": "/sign-in", "signed-out-page": "/reports/"}
@@ -131,6 +133,20 @@ def _password(page: Page, _: dict[str, str]) -> None:
     page.wait_for_selector(".invalid-feedback")
 
 
+def _session_ended(page: Page, states: dict[str, str]) -> None:
+    page.goto(states["ready"])
+    page.context.clear_cookies()
+    page.click("form[action$=share] button")
+    page.wait_for_selector(".sign-in .alert-info")
+
+
+def _send_again(page: Page, _: dict[str, str]) -> None:
+    page.fill("#email", MANAGER)
+    page.fill("#password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_selector("text=Send it now?")
+
+
 #: Menus, errors and what opens; each shows itself on a manager's page. The last one signs out.
 OPENED: dict[str, Callable[[Page, dict[str, str]], None]] = {
     "account-menu": _account_menu,
@@ -147,5 +163,7 @@ OPENED: dict[str, Callable[[Page, dict[str, str]], None]] = {
     "report-cancel": _cancel,
     "report-nameless": _nameless,
     "account-wrong": _password,
+    "session-ended": _session_ended,
+    "send-again": _send_again,
     "sign-in-wrong": _sign_in_wrong,
 }

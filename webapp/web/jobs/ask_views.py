@@ -8,25 +8,18 @@ from typing import Any
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
-from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
-from webapp import clock, renderers
-from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents import LookupCategory, ReportJob
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
-from webapp.renderers import chart_sketch
 from webapp.services import filter_choices, lookups, queue_status, report_questions, report_requests, visibility
-from webapp.services.report_questions import Preview
-from webapp.services.report_requests import AlreadyAskedError, ReportRequest
+from webapp.services.report_requests import AlreadyAskedError
 from webapp.web.access import current_actor, permission_required
-from webapp.web.formatting import describe, number
+from webapp.web.formatting import describe
 from webapp.web.fragments import fragment, redirect_after
-from webapp.web.jobs import conditions, periods, report_view
+from webapp.web.jobs import conditions, periods, pre_flight
 from webapp.web.jobs.ask_form import AskForm
-
-PREVIEW_ROWS = 15
 
 
 def register(blueprint: Blueprint) -> None:
@@ -91,7 +84,7 @@ def preview() -> ResponseReturnValue:
     """First rows and what asking would give, from the extract as it is; nothing is queued."""
     actor = current_actor()
     form = AskForm.build(actor, request.form.get("type", ""), request.form)
-    context: dict[str, Any] = {"form": form, "found": None, "problems": [], "estimate": None}
+    context: dict[str, Any] = {"form": form, "found": None, "problems": []}
     if not form.validate():
         context["problems"] = [text for errors in form.errors.values() for text in errors]
         return fragment("jobs/_preview.html", **context)
@@ -103,46 +96,9 @@ def preview() -> ResponseReturnValue:
     except ReportdeskError as error:
         context["problems"] = [error.with_hint]
     else:
-        context |= {"found": found, "columns": [vars(column) for column in found.result.columns]}
-        context |= _pre_flight(actor, asked, found) | {"period": periods.in_words(*form.days(), form.zone.key)}
+        context |= pre_flight.context(actor, asked, found)
+        context["period"] = periods.in_words(*form.days(), form.zone.key)
     return fragment("jobs/_preview.html", **context)
-
-
-def _pre_flight(actor: User, asked: ReportRequest, found: Preview) -> dict[str, Any]:
-    """What asking would give: size, wait, limits, and what the record lacks."""
-    ranks = {each.key: each.metadata.get("rank", 0) for each in lookups.active(LookupCategory.REPORT_PRIORITY)}
-    waiting = queue_status.explain_asking(
-        actor.id, asked.report_type, int(ranks.get(asked.priority, 0)), asked.scheduled_for
-    )
-    estimate = report_questions.estimate(asked.report_type, found.result.row_count)
-    limit = renderers.limits_in_words(asked.format, found.result.row_count)
-    return {
-        "rows": found.rows[:PREVIEW_ROWS],
-        "sketch": Markup(chart_sketch.sketch(found.chart)) if found.chart is not None else None,  # noqa: S704 - escaped
-        "estimate": estimate,
-        "sizes": [(key, size) for key, size in estimate.bytes.items() if size is not None],
-        "age": clock.utcnow() - found.refreshed_at if found.refreshed_at else None,
-        "wait": report_view.waiting_words(waiting),
-        "warnings": [*([limit] if limit else []), *(_gap_in_words(what, count) for what, count in found.gaps.items())],
-        "audience": visibility.audience(
-            actor, asked.visibility, asked.department_id or (actor.department_ids or [None])[0]
-        ),
-    }
-
-
-def _gap_in_words(what: str, count: int) -> str:
-    texts = {
-        "class": ngettext("%(n)s record names no class.", "%(n)s records name no class.", count, n=number(count)),
-        "learner": ngettext("%(n)s record names no learner.", "%(n)s records name no learner.", count, n=number(count)),
-        "event-type": ngettext(
-            "%(n)s event is of a kind that nobody has named yet.",
-            "%(n)s events are of a kind that nobody has named yet.",
-            count,
-            n=number(count),
-        ),
-    }
-    counted = _("They are counted, under an empty group.")
-    return f"{texts[what]} {counted}"
 
 
 @permission_required(visibility.REQUEST_REPORTS)
