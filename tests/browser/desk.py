@@ -110,7 +110,7 @@ def reports_in_every_state(desk: Desk, browser: Browser) -> dict[str, str]:
     page = sign_in(window, MANAGER)
     page.goto("/reports/new?type=enrollment-summary&name=Enrollments+by+class&group=class&measure=count&format=excel")
     page.click("text=Ask for the report")
-    page.wait_for_selector("#download", timeout=90_000)
+    page.wait_for_selector("#download", timeout=240_000)
     made = ObjectId(page.url.rsplit("/", 1)[1])
     window.close()
     document = desk.database.reportjobs.find_one({"_id": made})
