@@ -51,7 +51,7 @@ faults: setup
 bench: setup
 	$(BIN)/python -m tests.bench $(PART)
 
-# Every page at two widths and in both themes, into docs/screenshots/.
+# Every page and state at two widths and in both themes, into docs/screenshots/.
 screenshots: setup
 	$(BIN)/python -m tests.screenshots
 

@@ -86,12 +86,13 @@ def chart_data(result: Result) -> ChartData | None:
             category = f"{category} ({len(places) + 1})"  # namesakes are different groups
         if category not in places and len(places) == most:
             continue
-        place = places.setdefault(category, len(places))
         for key in spec.ys:
             name = _short(cell_text(row[spec.series], by_key[spec.series])) if spec.series else _series(by_key[key])
             if name not in series_places and len(series_places) == MOST_SERIES:
                 continue
             if row[key] is not None:
+                # A category has its place once something is drawn in it: those of the series left out take none.
+                place = places.setdefault(category, len(places))
                 cells[series_places.setdefault(name, len(series_places)), place] = float(row[key])
     if not cells:
         return None

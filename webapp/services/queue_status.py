@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from statistics import median
 from typing import Any
+
+from bson import ObjectId
 
 from webapp.documents import JobEvent, JobStatus, ReportJob
 from webapp.documents.report_job import RUNNING
@@ -101,6 +103,22 @@ def explain(job: ReportJob) -> Waiting | None:
     return Waiting(why, ahead=ahead, starts_at=starts_at, ready_at=ready_at)
 
 
+def explain_asking(
+    requester_id: ObjectId, report_type: str, priority_rank: int, scheduled_for: datetime | None
+) -> Waiting | None:
+    """What `explain` would say of a report that was asked for at this moment."""
+    return explain(
+        ReportJob(
+            id=ObjectId(),
+            status=JobStatus.PENDING.value,
+            requested_by=requester_id,
+            report_type=report_type,
+            priority_rank=priority_rank,
+            scheduled_for=scheduled_for or database_clock.now(),
+        )
+    )
+
+
 def ready_at(job: ReportJob) -> datetime | None:
     """When a running job will probably be ready: from its own pace, or what such reports have taken."""
     if not job.state.is_running or job.started_at is None:
@@ -116,11 +134,23 @@ def ready_at(job: ReportJob) -> datetime | None:
 
 def typical_seconds(report_type: str | None = None) -> float | None:
     """The median run time of the last finished jobs of this type, or of all types; None if none has finished."""
-    finished = JobEvent.objects(status=JobStatus.READY.value).order_by("-at").only("report_type", "run_seconds")
-    recent = [event for event in finished[:MEASURED] if event.run_seconds is not None]
-    same = [event.run_seconds for event in recent if event.report_type == report_type]
-    measured = same or [event.run_seconds for event in recent]
+    recent = _recent_runs()
+    measured = [seconds for of, seconds in recent if of == report_type] or [seconds for _, seconds in recent]
     return float(median(measured)) if measured else None
+
+
+def typical_seconds_by_type() -> dict[str, float]:
+    """The median run time of the last finished jobs of each report type that has any."""
+    by_type: defaultdict[str, list[float]] = defaultdict(list)
+    for of, seconds in _recent_runs():
+        by_type[of].append(seconds)
+    return {of: float(median(measured)) for of, measured in by_type.items()}
+
+
+def _recent_runs() -> list[tuple[str, float]]:
+    """Report type and run time of the last finished jobs."""
+    finished = JobEvent.objects(status=JobStatus.READY.value).order_by("-at").only("report_type", "run_seconds")
+    return [(event.report_type, event.run_seconds) for event in finished[:MEASURED] if event.run_seconds is not None]
 
 
 def counts() -> dict[JobStatus, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,13 +40,15 @@ from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.catalogue.report_types import REPORT_TYPES
-from webapp.engine.declarations import Dataset, ReportType
+from webapp.engine.declarations import Dataset, ReportType, Unit
 from webapp.engine.errors import QueryError, QuestionTooSlowError
+from webapp.engine.gaps import gaps
 from webapp.engine.query import CustomMeasure, DateRange, Filter, Query, Scope, Sort
 from webapp.engine.result import Result
 from webapp.engine.validation import field_of, split_measure
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
+from webapp.renderers.chart_data import ChartData, chart_data
 from webapp.services import lookups, queue_status
 from webapp.services.visibility import DataScope
 from webapp.settings import get_settings
@@ -128,11 +130,16 @@ _CHOSEN = (
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of an answer, from the extract as it is. `refreshed_at` None: nothing was extracted yet."""
+    """The first rows of an answer, from the extract as it is. `refreshed_at` None: nothing was extracted yet.
+
+    `gaps`: how many of the matching records name no class, no learner, no event type (`engine.gaps`).
+    """
 
     result: Result
     rows: list[dict[str, Any]]
     refreshed_at: datetime | None
+    chart: ChartData | None = None
+    gaps: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -472,11 +479,13 @@ def _filters_in_words(dataset: Dataset, parameters: Parameters) -> list[tuple[st
             named = [STATUS_WORDS.get(value, value) for value in values]
         told.append((chosen.label, _some(named, VALUES_TOLD, len(values))))
     for condition in given.conditions or ():
-        field = field_of(dataset, condition.field)
-        label = field.label if field is not None else _label(condition.field)
+        about = field_of(dataset, condition.field)
+        label = about.label if about is not None else _label(condition.field)
         value = condition.value if isinstance(condition.value, list) else [condition.value]
         operator = OPERATOR_WORDS.get(condition.operator, condition.operator)
-        said = ", ".join(str(each) for each in value if each is not None)
+        # Of an instant, people mean the day.
+        is_instant = about is not None and about.unit is Unit.INSTANT
+        said = ", ".join(str(each)[:10] if is_instant else str(each) for each in value if each is not None)
         told.append((Message("Only where"), Message.joined([label, operator, said])))
     return told
 
@@ -503,14 +512,12 @@ def preview(report_type: str, parameters: Parameters, scope: DataScope) -> Previ
     folder = get_settings().scratch_folder
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="preview-", dir=folder) as scratch:
-        result = runner.run(
-            query,
-            snapshot.files,
-            Path(scratch) / "rows.parquet",
-            limits=Limits(memory_mb=PREVIEW_MEMORY_MB, threads=2, seconds=PREVIEW_SECONDS),
-        )
+        limits = Limits(memory_mb=PREVIEW_MEMORY_MB, threads=2, seconds=PREVIEW_SECONDS)
+        result = runner.run(query, snapshot.files, Path(scratch) / "rows.parquet", limits=limits)
         rows = first_rows(result.rows_path, PREVIEW_ROWS)
-    return Preview(result, rows, snapshot.refreshed_at)
+        chart = chart_data(result)
+        lacking = gaps(query, snapshot.files, Path(scratch) / "spill", limits)
+    return Preview(result, rows, snapshot.refreshed_at, chart, lacking)
 
 
 def first_rows(path: Path, limit: int) -> list[dict[str, Any]]:

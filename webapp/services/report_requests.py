@@ -255,13 +255,22 @@ def request_of(job: ReportJob) -> ReportRequest:
     )
 
 
-def duplicate(actor: User, job_id: str | ObjectId) -> ReportJob:
-    """Ask for the same again, as the actor, with the rows the actor may read; private until they share it."""
+def duplicate(actor: User, job_id: str | ObjectId, *, submission_id: str | None = None) -> ReportJob:
+    """Ask for the same again, as the actor, with the rows the actor may read; private until they share it.
+
+    The same `submission_id` again makes no second job.
+    """
     job = visibility.visible_job(actor, job_id)
     request = request_of(job)
     usable = usable_priorities(actor)
     return create(
-        actor, replace(request, priority=request.priority if request.priority in usable else "normal"), insist=True
+        actor,
+        replace(
+            request,
+            priority=request.priority if request.priority in usable else "normal",
+            submission_id=submission_id or None,
+        ),
+        insist=True,
     )
 
 

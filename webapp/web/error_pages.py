@@ -14,6 +14,8 @@ from pymongo.errors import ConnectionFailure, ServerSelectionTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from webapp.errors import ReportdeskError
+from webapp.web.access import actor_or_none
+from webapp.web.auth import resume
 from webapp.web.fragments import is_htmx
 from webapp.web.languages import in_readers_language
 
@@ -38,6 +40,9 @@ def _deliberate(error: ReportdeskError) -> ResponseReturnValue:
 
 
 def _form_expired(error: CSRFError) -> ResponseReturnValue:
+    """Mostly someone who has signed in anew in another window: their form comes back, to be sent by their own hand."""
+    if actor_or_none() is not None and request.headers.get("Origin") and resume.may_keep() and not is_htmx():
+        return make_response(resume.show_again(resume.this_request()), HTTPStatus.BAD_REQUEST)
     return show(
         HTTPStatus.BAD_REQUEST,
         _("This form was opened in a session that has ended, so nothing was changed."),

@@ -94,3 +94,22 @@ _DIMENSIONS = [
 
 DIMENSIONS: dict[str, Dimension] = {dimension.key: dimension for dimension in _DIMENSIONS}
 TIME_BUCKETS = tuple(dimension.key for dimension in _DIMENSIONS if dimension.time)
+
+#: What does not say itself: how a row finds its group.
+DEFINITIONS: dict[str, Message] = {
+    "department-tree": Message("A row counts for its department and for every one above it."),
+    "instructor": Message("A class of two instructors counts for each of them."),
+    "term": Message("The term of the row's class."),
+    "program": Message("The program that the enrollment belongs to."),
+    "content-type": Message("The kind of the content: a page, a video, a SCORM package, an assessment."),
+    "completion-status": Message("Completed, not completed (failed, withdrawn, expired), in progress, not started."),
+    "grade-range": Message("Ten points each; 89.5 belongs to 80–89; empty without a score."),
+    "status": Message("Where the row stands now, in its own words."),
+    "certificate": Message("The certificate by its name."),
+    "hour": Message("Hours of the report's time zone."),
+    "day": Message("Days of the report's time zone."),
+    "week": Message("ISO weeks: they begin on Monday, and week 1 holds the first Thursday of the year."),
+    "month": Message("Calendar months of the report's time zone."),
+    "quarter": Message("Calendar quarters of the report's time zone."),
+    "year": Message("Calendar years of the report's time zone."),
+}

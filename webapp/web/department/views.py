@@ -7,7 +7,7 @@ from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.documents import Department, User
-from webapp.services import job_lists, visibility
+from webapp.services import department_load, job_lists, visibility
 from webapp.services.job_lists import JobList, JobListQuery
 from webapp.web.access import current_actor, permission_required
 from webapp.web.jobs.list_views import bulk as act_on_many
@@ -26,6 +26,7 @@ def index() -> ResponseReturnValue:
         bulk_address=url_for("department.bulk"),
         departments=_tree(current_actor()),
         requesters=_requesters(current_actor()),
+        load=department_load.load_by_person(current_actor()),
     )
 
 
