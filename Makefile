@@ -4,7 +4,7 @@ BIN := .venv/bin
 # xdist: as many processes as there are cores.
 PYTEST ?= $(BIN)/pytest -n auto --dist loadgroup
 
-.PHONY: run test setup lint types unit faults bench screenshots clean
+.PHONY: run test setup lint types unit faults bench screenshots messages clean
 
 run: setup
 	@$(BIN)/reportdesk run
@@ -51,9 +51,13 @@ faults: setup
 bench: setup
 	$(BIN)/python -m tests.bench $(PART)
 
-# Every page at two widths and in both themes, into docs/screenshots/.
+# Every page and state at two widths and in both themes, into docs/screenshots/.
 screenshots: setup
 	$(BIN)/python -m tests.screenshots
+
+# New texts of the code and the templates into webapp/translations/, to be translated there.
+messages: setup
+	@$(BIN)/python -m tests.messages
 
 clean:
 	rm -rf .venv node_modules static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis

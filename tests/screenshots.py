@@ -1,75 +1,88 @@
-"""`make screenshots`: every page, at 1280 and 360 px, light and dark, of a desk that `reportdesk run` serves.
-
-Start it first: `make run` in another terminal (PORT is honoured here too).
-"""
+"""`make screenshots`: every page and state, at 1280 and 360 px, light and dark, of a desk of its own."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
+import tempfile
+from io import BytesIO
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from secantus import SecantusDBServer
 
-from webapp.services.demo import DEMO_PASSWORD
+from tests.browser import desk as desks
+from tests.browser.desk import ADMIN, CHROMIUM, MANAGER, NEWCOMER, Desk
+from tests.browser.page_states import ADMIN_PAGES, NEW_PAGES, OPENED, PAGES, SIGNED_OUT
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
-PAGES = {
-    "home": "/",
-    "my-reports": "/reports/",
-    "no-match": "/reports/?q=nothing+like+it",
-    "shared": "/reports/shared",
-    "department": "/department/",
-    "choose": "/reports/new",
-    "new-report": "/reports/new?type=completion-rates&group=course&group=status&measure=count&measure=completion-rate",
-    "account": "/account",
-    "not-found": "/nowhere",
-}
+#: Flat pages need few colours, and a picture of few colours is small: the repository keeps them all.
+COLOURS = 48
+#: A page longer than this says nothing new further down.
+TALLEST = 2_400
 
 
 def main() -> None:
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        sys.exit("There is no Chromium on this machine.")
-    address = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
+    if CHROMIUM is None:
+        sys.exit("There is no Chromium on this machine: install it (apt install chromium).")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for width in (1280, 360):
-            for theme in ("light", "dark"):
-                window = browser.new_context(
-                    base_url=address, viewport={"width": width, "height": 800}, color_scheme=theme
-                )
-                _shoot(window.new_page(), f"{width}-{theme}")
-                window.close()
-        browser.close()
+    for old in FOLDER.glob("*.png"):
+        old.unlink()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server = SecantusDBServer(port=0, storage_path=f"{folder}/mongo", durable=False)
+        server.start()
+        try:
+            host, port = server.address
+            uri = f"mongodb://{host}:{port}/?retryWrites=false"
+            with desks.open_desk(uri, "screenshots", Path(folder) / "home") as desk:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+                states = desks.reports_in_every_state(desk, browser)
+                for width in (1280, 360):
+                    for theme in ("light", "dark"):
+                        _all(desk, browser, states, width, theme)
+                browser.close()
+        finally:
+            server.stop()
 
 
-def _shoot(page: Page, suffix: str) -> None:
-    def shot(name: str) -> None:
+def _all(desk: Desk, browser: Browser, states: dict[str, str], width: int, theme: str) -> None:
+    def window(email: str | None) -> Page:
+        context = browser.new_context(
+            base_url=desk.address,
+            viewport={"width": width, "height": 800},
+            color_scheme=theme,
+            reduced_motion="reduce",
+        )
+        return desks.sign_in(context, email) if email else context.new_page()
+
+    def shoot(page: Page, name: str) -> None:
         page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(700)
-        page.screenshot(path=FOLDER / f"{name}-{suffix}.png", full_page=True)
+        page.wait_for_timeout(250)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        # The window grows to the page, so that what sticks to its edges is where it belongs.
+        page.set_viewport_size({"width": width, "height": max(800, min(height, TALLEST))})
+        picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
+        picture = picture.quantize(COLOURS, dither=Image.Dither.NONE)
+        picture.save(FOLDER / f"{name}-{width}-{theme}.png", optimize=True)
+        page.set_viewport_size({"width": width, "height": 800})
 
-    page.goto("/sign-in")
-    shot("sign-in")
-    page.fill("#email", "manager@demo.example")
-    page.fill("#password", DEMO_PASSWORD)
-    page.click("button[type=submit]")
-    for name, path in PAGES.items():
-        page.goto(path)
-        shot(name)
-    page.context.clear_cookies()
-    page.goto("/sign-in")
-    page.fill("#email", "admin@demo.example")
-    page.fill("#password", DEMO_PASSWORD)
-    page.click("button[type=submit]")
-    page.goto("/admin/")
-    shot("queue")
-    page.goto("/reports/shared")
-    page.click("#job-rows a.name >> nth=0")
-    shot("report")
+    def visit(page: Page, pages: dict[str, str]) -> None:
+        for name, address in pages.items():
+            page.goto(address)
+            shoot(page, name)
+        page.wait_for_load_state("networkidle")
+
+    visit(window(None), SIGNED_OUT)
+    visit(window(NEWCOMER), NEW_PAGES)
+    page = window(MANAGER)
+    visit(page, {**PAGES, **{f"report-{state}": address for state, address in states.items()}})
+    for name, show in OPENED.items():
+        show(page, states)
+        shoot(page, name)
+    visit(window(ADMIN), ADMIN_PAGES)
+    for context in browser.contexts:
+        context.close()
 
 
-main()
+if __name__ == "__main__":
+    main()

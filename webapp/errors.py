@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from webapp.messages import Message
+
 
 class ReportdeskError(Exception):
     """Something a person should be told, in words made for them.
 
-    `str(error)` is one sentence naming the thing and what happened; `hint` says what to do next.
+    `str(error)` is one sentence naming the thing and what happened; `hint` says what to do next. Both are Messages,
+    which pages say in the reader's language; a plain text stays as it is.
     """
 
     status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -23,13 +26,21 @@ class ReportdeskError(Exception):
         if hint is not None:
             self.hint = hint
 
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def with_hint(self) -> str:
+        """What happened, and what to do next."""
+        return Message.joined([str(self), self.hint])
+
 
 class NotFoundError(ReportdeskError):
     """The thing does not exist, or the person may not know that it does. The two are told alike."""
 
     status = HTTPStatus.NOT_FOUND
     code = "not-found"
-    hint = "Check the address, or ask the person who shared it with you."
+    hint = Message("Check the address, or ask the person who shared it with you.")
 
 
 class ForbiddenError(ReportdeskError):
@@ -37,7 +48,7 @@ class ForbiddenError(ReportdeskError):
 
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
-    hint = "Ask an administrator if you need this."
+    hint = Message("Ask an administrator if you need this.")
 
 
 class InvalidRequestError(ReportdeskError):
@@ -45,11 +56,11 @@ class InvalidRequestError(ReportdeskError):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid-request"
-    hint = "Correct the marked fields and try again."
+    hint = Message("Correct the marked fields and try again.")
 
     def __init__(self, fields: Mapping[str, str], *, hint: str | None = None) -> None:
         self.fields = dict(fields)
-        super().__init__(" ".join(self.fields.values()), hint=hint)
+        super().__init__(Message.joined(self.fields.values()), hint=hint)
 
 
 class ConflictError(ReportdeskError):
@@ -57,4 +68,4 @@ class ConflictError(ReportdeskError):
 
     status = HTTPStatus.CONFLICT
     code = "conflict"
-    hint = "Reload the page to see how it is now."
+    hint = Message("Reload the page to see how it is now.")

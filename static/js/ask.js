@@ -6,12 +6,14 @@
     for (const select of root.querySelectorAll("select[data-many]")) {
       if (select.tomselect || !window.TomSelect) continue;
       const at = select.dataset.searchAt;
+      const words = document.getElementById("ask").dataset;
       const options = {
-        plugins: ["remove_button", "caret_position"],
         maxOptions: 200,
         hidePlaceholder: true,
+        plugins: { caret_position: {}, remove_button: { title: words.remove } },
         closeAfterSelect: false,
         render: {
+          no_results: (_, escape) => `<div class="no-results">${escape(words.nothingFound)}</div>`,
           option: (data, escape) => `<div>${escape(data.text)}${data.note ? ` <span class="sub">${escape(data.note)}</span>` : ""}</div>`,
         },
       };
@@ -47,8 +49,11 @@
 
   function addressOf(form) {
     const params = new URLSearchParams();
+    const conditions = [...form.querySelectorAll(".condition")].some((row) => row.querySelector("select").value);
     for (const [name, value] of new FormData(form)) {
-      if (value && !["csrf_token", "submission", "insist"].includes(name)) params.append(name, value);
+      if (["csrf_token", "submission", "insist"].includes(name)) continue;
+      // The three columns of the conditions stand side by side: an empty cell keeps its place.
+      if (["where", "compare", "value"].includes(name) ? conditions : value) params.append(name, value);
     }
     return `${form.action.split("?")[0]}?${params}`;
   }
@@ -68,6 +73,10 @@
       const address = addressOf(form);
       if (address.length < 4000) history.replaceState(history.state, "", address);
     });
+    // Numbers and values are previewed as one types; all else when it is chosen.
+    form.addEventListener("input", (event) => {
+      if (event.target.matches("[data-live], input[type=number]")) preview.dispatchEvent(new Event("refresh-preview"));
+    });
     form.addEventListener("click", (event) => {
       const button = event.target.closest("[data-copy-question]");
       if (!button) return;
@@ -85,6 +94,8 @@
     for (const select of question.querySelectorAll("select[data-many]")) select.tomselect?.destroy();
   });
   document.addEventListener("htmx:after:swap", (event) => {
+    const told = event.detail?.ctx?.target?.querySelector?.("#preview [data-say], :scope > [data-say]");
+    if (told) window.reportdeskSay?.(told.dataset.say);
     if (event.detail?.ctx?.target?.id === "question") {
       document.getElementById("preview")?.dispatchEvent(new Event("refresh-preview"));
     }

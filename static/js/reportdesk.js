@@ -39,6 +39,8 @@
     if (announcer && announcer.textContent !== text) announcer.textContent = text;
   }
 
+  window.reportdeskSay = say;
+
   async function copyText(button) {
     const text = button.dataset.copy || location.href;
     try {
@@ -117,7 +119,7 @@
     if (matching && chosen < boxes.length) matching.checked = false;
     const bar = form.querySelector("[data-bulk]");
     if (!bar) return;
-    bar.hidden = chosen === 0;
+    bar.classList.toggle("is-on", chosen > 0);
     const offer = bar.querySelector("[data-offer-all]");
     if (offer) offer.hidden = !(boxes.length && chosen === boxes.length);
     const count = bar.querySelector("[data-count]");

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from bson import ObjectId
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
+from tests.browser.desk import ADMIN, MANAGER, REGISTRAR, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-REGISTRAR, MANAGER = "registrar@demo.example", "manager@demo.example"
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -34,7 +35,7 @@ def test_a_registrar_asks_for_a_report_watches_it_finish_and_downloads_it(open_a
     page.click("text=New report")
     page.click("text=Completion rates")
     page.fill("#name", "Spring <figures>")
-    page.click("label.choice:has-text('CSV')")
+    page.check("input[name=format][value=csv]", force=True)
     expect(page.locator("#preview")).to_contain_text("Records matched")
     page.click("text=Ask for the report")
     expect(page.locator("h1")).to_have_text("Spring <figures>")
@@ -72,21 +73,56 @@ def test_what_is_typed_survives_a_reload(open_as: Open) -> None:
     expect(page.locator("#period")).to_have_value("last-90-days")
 
 
+def tab_to(page: Page, what: str) -> None:
+    """Press Tab until `what`, a JavaScript test of the focused `element`, holds. Every stop must show its focus."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"((element) => {what})(document.activeElement)"):
+            return
+    pytest.fail(f"Tab never comes to {what}")
+
+
+def shows_its_focus(page: Page) -> bool:
+    """Has the focused element, or the frame drawn around it, an outline, and is it in view?"""
+    return page.evaluate(
+        """() => {
+          const element = document.activeElement, box = element.getBoundingClientRect();
+          const drawn = [element, element.closest(".ts-wrapper")?.querySelector(".ts-control"), element.nextElementSibling]
+            .some((each) => each && getComputedStyle(each).outlineStyle !== "none");
+          return drawn && box.bottom > 0 && box.top < innerHeight;
+        }"""
+    )
+
+
 def test_by_keyboard_alone_one_asks_watches_and_downloads(open_as: Open, tmp_path: Path) -> None:
     page = open_as(REGISTRAR)
-    page.goto("/reports/new?type=enrollment-summary&format=csv")
-    page.focus("#name")
-    page.keyboard.type("By keyboard")
-    for _ in range(200):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent.trim()") == "Ask for the report":
-            break
+    tab_to(page, "element.matches('a.btn-new')")
+    assert shows_its_focus(page)
     page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("What do you want to know?")
+    tab_to(page, "element.textContent.includes('Enrollment summary')")
+    assert shows_its_focus(page)
+    page.keyboard.press("Enter")
+    expect(page.locator("#preview")).to_contain_text("Records matched")
+    tab_to(page, "element.id === 'name'")
+    page.keyboard.type("By keyboard")
+    tab_to(page, "element.id === 'status-ts-control'")
+    assert shows_its_focus(page)
+    page.keyboard.type("compl")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator(".ts-control .item")).to_have_text(re.compile("Completed"))
+    tab_to(page, "element.name === 'format'")
+    while page.evaluate("document.activeElement.value") != "csv":
+        page.keyboard.press("ArrowDown")
+    assert shows_its_focus(page)
+    tab_to(page, "element.textContent.trim() === 'Ask for the report'")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("By keyboard")
+    expect(page.locator("#question-heading + *, .question").first).to_be_visible()
     expect(page.locator("#download")).to_be_visible(timeout=60_000)
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "download":
-            break
+    tab_to(page, "element.id === 'download'")
+    assert shows_its_focus(page)
     with page.expect_download() as waiting:
         page.keyboard.press("Enter")
     target = tmp_path / "keyboard.csv"
@@ -134,3 +170,116 @@ def test_a_manager_follows_and_cancels_what_the_department_asked_for(open_as: Op
     expect(page.locator("#report")).to_contain_text("It was stopped")
     asker.reload()
     expect(asker.locator("#report")).to_contain_text("The numbers are not in yet")
+
+
+def test_a_manager_moves_and_cancels_many_at_once_and_says_why(open_as: Open) -> None:
+    asker = open_as("science.office@demo.example")
+    for number in (1, 2):
+        asker.goto(
+            f"/reports/new?type=completion-rates&name=Of+many+{number}&scheduled=2027-01-01T00:00&limit={number}"
+        )
+        asker.click("text=Ask for the report")
+        expect(asker.locator("#report")).to_contain_text("It starts on")
+    page = open_as(MANAGER)
+    page.goto("/department/")
+    page.fill("#q", "Of many")
+    expect(page.locator(".list-foot")).to_contain_text("2 reports match")
+    page.check("[data-select-page]")
+    expect(page.locator("[data-count]")).to_have_text("2 chosen")
+    page.click(".bulkbar summary:has-text('Priority')")
+    page.select_option("#bulk-priority", "high")
+    page.click("text=Move them")
+    expect(page.locator("#messages")).to_contain_text("2 reports were moved")
+    expect(page.locator(".list-foot")).to_contain_text("2 reports match")  # one comes back to the same list
+    page.check("[data-select-page]")
+    page.click(".bulkbar summary:has-text('Cancel')")
+    page.fill("#bulk-reason", "Asked for twice")
+    page.click("text=Cancel them")
+    expect(page.locator("#messages")).to_contain_text("2 reports were cancelled")
+    asker.reload()
+    expect(asker.locator("#report")).to_contain_text("Asked for twice")
+    expect(asker.locator("#report")).to_contain_text("High")
+
+
+def test_an_administrator_sees_why_a_report_failed_and_starts_it_again(
+    open_as: Open, desk: Desk, states: dict[str, str]
+) -> None:
+    page = open_as(ADMIN)
+    page.goto(states["failed"])
+    expect(page.locator("#report")).to_contain_text("The worker crashed three times.")
+    expect(page.locator("#report")).to_contain_text(states["failed"].rsplit("/", 1)[1])  # the id for support
+    page.click("text=Technical details")
+    expect(page.locator("pre")).to_contain_text("Traceback")
+    page.click("text=Retry")
+    expect(page.locator("#messages")).to_contain_text("starts again")
+    expect(page.locator("#download")).to_be_visible(timeout=60_000)
+    page.click("summary:has-text('Delete')")
+    page.click("text=Delete it")
+    expect(page.locator("#messages")).to_contain_text("was deleted")
+    page.goto(states["failed"])
+    expect(page.locator("h1")).to_contain_text("no such page")
+    page.goto("/admin/")
+    expect(page.locator("#queue")).to_contain_text("Reports by state")
+
+
+def test_rows_that_move_keep_the_focus_and_what_was_chosen(open_as: Open, desk: Desk, states: dict[str, str]) -> None:
+    job_id = states["running"].rsplit("/", 1)[1]
+    page = open_as(MANAGER)
+    page.goto("/reports/?state=running")
+    page.check(f"#pick-{job_id}")
+    page.keyboard.press("Enter")  # sends nothing
+    page.focus(f"#job-{job_id} a.name")
+    for percentage in (55, 70):
+        desk.database.reportjobs.update_one(
+            {"_id": ObjectId(job_id)}, {"$set": {"progress.percentage": percentage, "updatedAt": datetime.now(UTC)}}
+        )
+        expect(page.locator(f"#job-{job_id} progress")).to_have_attribute("value", str(percentage))
+    expect(page.locator(f"#pick-{job_id}")).to_be_checked()
+    expect(page.locator(f"#job-{job_id} a.name")).to_be_focused()
+    expect(page.locator("[data-count]")).to_have_text("1 chosen")
+
+
+def test_a_condition_narrows_the_answer_and_is_in_the_address(open_as: Open) -> None:
+    page = open_as(REGISTRAR)
+    page.goto("/reports/new?type=assessment-results&group=class&measure=count")
+    matched = page.locator("#preview .facts dd").first
+    everything = int(matched.inner_text().replace(",", ""))
+    page.click("text=Conditions of your own")
+    page.select_option("select[name=where] >> nth=0", "score")
+    page.select_option("select[name=compare] >> nth=0", "gte")
+    page.fill("input[name=value] >> nth=0", "70")
+    page.locator("input[name=value] >> nth=0").blur()
+    expect(matched).not_to_have_text(f"{everything:,}")
+    narrowed = matched.inner_text()
+    assert 0 < int(narrowed.replace(",", "")) < everything
+    expect(page).to_have_url(re.compile("where=score&compare=gte&value=70"))
+    page.reload()
+    expect(page.locator("input[name=value] >> nth=0")).to_have_value("70")
+    expect(matched).to_have_text(narrowed)
+
+
+def test_two_clicks_on_ask_make_one_report(open_as: Open, desk: Desk) -> None:
+    page = open_as(REGISTRAR)
+    page.goto("/reports/new?type=program-progress&name=Clicked+twice&scheduled=2027-01-01T00:00")
+    page.dblclick("text=Ask for the report")
+    expect(page.locator("h1")).to_have_text("Clicked twice")
+    assert desk.database.reportjobs.count_documents({"name": "Clicked twice"}) == 1
+    page.goto("/reports/?q=Clicked+twice")
+    page.dblclick("#job-rows button[name=submission]")
+    expect(page.locator("#messages")).to_contain_text("asked for again")
+    assert desk.database.reportjobs.count_documents({"name": "Clicked twice"}) == 2
+
+
+def test_a_session_that_ended_brings_one_back_to_the_same_form(open_as: Open) -> None:
+    page = open_as(REGISTRAR)
+    page.goto("/reports/new?type=enrollment-summary&group=course&measure=count&top=7")
+    page.fill("#name", "Typed before lunch")
+    page.context.clear_cookies()
+    page.click("text=Ask for the report")
+    expect(page.locator(".alert")).to_contain_text("Your session ended")
+    page.fill("#email", REGISTRAR)
+    page.fill("#password", "northgate-demo")
+    page.click("button[type=submit]")
+    expect(page.locator("#name")).to_have_value("Typed before lunch")
+    expect(page.locator("#top")).to_have_value("7")
+    expect(page.locator("#group-1")).to_have_value("course")

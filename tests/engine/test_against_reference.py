@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from tests.engine import organisations, reference
 from tests.engine.reference import Question, Tables
 from webapp.engine import runner, validation
+from webapp.engine.backends import Limits
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.errors import QueryError
@@ -288,7 +289,7 @@ def test_engine_and_reference_agree_on_every_cell(worlds: Worlds, tmp_path: Path
         seed, question = asked
         tables, files = worlds[seed]
         try:
-            result = runner.run(to_query(question), files, tmp_path / "rows.parquet", threads=1)
+            result = runner.run(to_query(question), files, tmp_path / "rows.parquet", limits=Limits(threads=1))
         except QueryError as error:
             if "parameters.slicers" in error.fields:  # more than 100 columns, as declared
                 return
@@ -314,7 +315,9 @@ def test_every_measure_by_every_dimension_agrees_with_the_reference(worlds: Worl
         for begin in begins:
             chosen = measures[begin : begin + validation.MAX_MEASURES]
             question = Question(dataset=key, dimensions=[dimension], measures=chosen, time_zone=ZONES[number % 5])
-            result = runner.run(to_query(question), files, tmp_path / f"{number}-{begin}.parquet", threads=1)
+            result = runner.run(
+                to_query(question), files, tmp_path / f"{number}-{begin}.parquet", limits=Limits(threads=1)
+            )
             check_same(question, tables, result)
 
 
@@ -366,7 +369,7 @@ def test_rows_without_the_date_of_the_period_are_told(worlds: Worlds, tmp_path: 
     )
     result = runner.run(to_query(question), files, tmp_path / "rows.parquet")
     undated = sum(e["completed_at"] is None and e["is_active"] is not False for e in tables["enrollments"])
-    assert f"{undated:,} matching rows have no date “completed-at”" in result.notes[0]
+    assert f"{undated:,} matching rows have no date “Completed”" in result.notes[0]
 
 
 def test_detail_rows_are_the_records_themselves(worlds: Worlds, tmp_path: Path) -> None:

@@ -43,10 +43,10 @@ def test_days_are_read_in_the_reports_zone_and_the_last_one_is_included(database
 def test_a_filter_that_the_rows_do_not_have_is_refused_not_ignored(people: People) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         to_query("instructor-workload", filters=ReportFilters(learner_ids=[people.owner.id]))
-    assert "cannot be filtered by learners" in caught.value.fields["parameters.filters.learner_ids"]
+    assert "cannot be filtered by “Learners”" in caught.value.fields["parameters.filters.learner_ids"]
     with pytest.raises(InvalidRequestError) as caught:
         to_query(filters=ReportFilters(class_ids=[ObjectId("1" * 24)], statuses=["sleeping"]))
-    assert "There is no class 1111" in caught.value.fields["parameters.filters.class_ids"]
+    assert "Classes: there is no 1111" in caught.value.fields["parameters.filters.class_ids"]
     assert "sleeping" in caught.value.fields["parameters.filters.statuses"]
 
 

@@ -90,7 +90,7 @@ def test_a_request_without_a_name_is_called_after_its_type(people: People) -> No
                 )
             },
             None,
-            "2026-01-01",
+            "1 January 2026",
         ),
         (
             {"parameters": Parameters(measures=["count"], as_of_job_id=ObjectId())},

@@ -16,6 +16,7 @@ from mongoengine.errors import ValidationError
 from webapp.clock import utcnow
 from webapp.documents.base import Stamped
 from webapp.documents.lookup_value import LookupCategory, active_lookups
+from webapp.messages import Message, from_document
 from webapp.settings import get_settings
 
 NAME_LENGTH = 200
@@ -140,15 +141,28 @@ class Progress(LooseEmbedded):
     records_processed = me.LongField(db_field="recordsProcessed", default=0)
     total_records = me.LongField(db_field="totalRecords", default=0)
 
+    @property
+    def text(self) -> str:
+        """`current_step`, to be said in whatever language it is read."""
+        return Message(self.current_step) if self.current_step else ""
+
 
 class JobError(LooseEmbedded):
     """`message` is for people; `stack` for support, never shown to others than administrators."""
 
     code = me.StringField()
     message = me.StringField()
+    said = me.DynamicField()  # what `message` was made of, so that a page can say it in the reader's language
     stack = me.StringField()
     retry_count = me.IntField(db_field="retryCount", default=0)
     last_retry_at = me.DateTimeField(db_field="lastRetryAt")
+
+    @property
+    def text(self) -> str:
+        """`message`, to be said in whatever language it is read."""
+        if isinstance(self.said, dict):
+            return str(from_document(self.said))
+        return Message(self.message) if self.message else ""
 
 
 class Lease(LooseEmbedded):

@@ -11,7 +11,7 @@ Names of columns: `k0`, `k1`… keys of the dimensions; `s0`… keys of the slic
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
@@ -23,6 +23,7 @@ from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.tables import TABLES, TYPES
 from webapp.engine.declarations import Dataset, Dimension, Table, Unit, Value
+from webapp.engine.functions import without_accents
 from webapp.engine.query import Filter, Query
 from webapp.engine.validation import field_of, field_of_measure, measure_of, split_measure
 
@@ -31,11 +32,6 @@ DEPARTMENT_TREE = "department-tree"
 HEX_ID = 24
 
 Tables = dict[str, Table]
-
-
-@ibis.udf.scalar.builtin(name="strip_accents")
-def _without_accents(text: str) -> str:  # type: ignore[empty-body]
-    """DuckDB's own."""
 
 
 def dataset_of(query: Query) -> Dataset:
@@ -67,10 +63,10 @@ def data_columns_of(query: Query) -> tuple[str, ...]:
     return tuple(dict.fromkeys(data_column(key[5:]) for key in keys if key.startswith("data.")))
 
 
-def empty_table(name: str, more: Sequence[str] = ()) -> Table:
-    """A table of the extract before anything was extracted."""
-    schema = {column: TYPES[kind] for column, kind in TABLES[name].items()}
-    return ibis.memtable([], schema=ibis.schema(schema | dict.fromkeys(more, "float64")))
+def schema_of(name: str, more: Sequence[str] = ()) -> ibis.Schema:
+    """The declared columns of a table of the extract, and `more` numbers."""
+    columns = {column: TYPES[kind] for column, kind in TABLES[name].items()}
+    return ibis.schema(columns | dict.fromkeys(more, "float64"))
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
@@ -276,7 +272,12 @@ def _bucket_text(unit: str, begin: Value) -> Value:
     """2013-10-27 03:00, 2013-10-27, 2013-W43, 2013-10, 2013-Q4, 2013."""
     if unit == "quarter":
         return begin.strftime("%Y-Q") + begin.quarter().cast("string")
-    forms = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "year": "%Y"}
+    if unit == "week":
+        # The ISO year and number of a week are those of its Thursday; not every engine has words for them.
+        thursday = begin + ibis.interval(days=3)
+        number = (thursday.day_of_year() - 1) // 7 + 1
+        return thursday.strftime("%Y-W") + number.cast("string").lpad(2, "0")
+    forms = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
     return begin.strftime(forms[unit])
 
 
@@ -309,7 +310,7 @@ def sort_keys(table: Table, column: str, *, descending: bool = False) -> list[Va
     order = ibis.desc if descending else ibis.asc
     keys = [order(value, nulls_first=False)]
     if value.type().is_string():
-        keys.insert(0, order(_without_accents(value.lower()), nulls_first=False))
+        keys.insert(0, order(without_accents(value.lower()), nulls_first=False))
     return keys
 
 
@@ -338,7 +339,29 @@ def aggregates(query: Query, rows: Table) -> dict[str, Value]:
             raise ValueError(f"an unchecked query: {text}")
         value = _measured_value(query, dataset, text, rows) if measure.requires_field else None
         found[f"m{number}"] = measure.compute(rows, value)
-    return found
+    return found | {"matched": count_rows(query, rows)}
+
+
+def can_roll_up(query: Query, merged: Iterable[str]) -> bool:
+    """Whether groups that differ in the dimensions `merged` can be put together without going back to their rows: a
+    mean of means is none, and a row that belongs to several groups must count once."""
+    dataset = dataset_of(query)
+    found = (measure_of(query, dataset, split_measure(text)[0]) for text in query.measures)
+    return all(measure is not None and measure.rolls_up is not None for measure in found) and not any(
+        DIMENSIONS[key].many for key in merged
+    )
+
+
+def rolled_up(query: Query, groups: Table) -> dict[str, Value]:
+    """As `aggregates`, from groups where `can_roll_up`."""
+    dataset = dataset_of(query)
+    found: dict[str, Value] = {}
+    for number, text in enumerate(query.measures):
+        measure = measure_of(query, dataset, split_measure(text)[0])
+        if measure is None or measure.rolls_up is None:
+            raise ValueError(f"cannot be put together from groups: {text}")
+        found[f"m{number}"] = measure.rolls_up(groups[f"m{number}"])
+    return found | {"matched": groups.matched.sum().cast("int64")}
 
 
 def _measured_value(query: Query, dataset: Dataset, text: str, rows: Table) -> Value:

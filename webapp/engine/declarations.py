@@ -79,6 +79,8 @@ class Measure:
     requires_field: bool = False
     zero_if_empty: bool = False
     needs: tuple[str, ...] = ()  # tables beside the dataset's own
+    #: The value of several groups together, from theirs; None where only their rows tell it.
+    rolls_up: Callable[[Value], Value] | None = None
     #: Adds to the rows what `compute` reads: (rows, tables, start, end) -> rows; the bounds are naive UTC or None.
     prepare: Callable[[Table, dict[str, Table], Any, Any], Table] | None = None
 

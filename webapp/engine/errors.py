@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from webapp.errors import InvalidRequestError, ReportdeskError
+from webapp.messages import Message
 
 
 class QueryError(InvalidRequestError):
@@ -18,7 +19,9 @@ class QuestionTooSlowError(ReportdeskError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "question-too-slow"
-    hint = "Ask for the report: a worker has the time."
+    hint = Message("Ask for the report: a worker has the time.")
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"The answer takes longer than {seconds:.0f} seconds to work out.")
+        super().__init__(
+            Message("The answer takes longer than %(seconds)s seconds to work out.", seconds=round(seconds))
+        )

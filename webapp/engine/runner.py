@@ -1,31 +1,30 @@
-"""Runs a question on DuckDB: from the extract's files to one Parquet file of rows."""
+"""Runs a question on an engine: from the extract's files to one Parquet file of rows."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
+import pyarrow.parquet
 
+from webapp.engine import columns as columns_of
 from webapp.engine import compiler, validation
+from webapp.engine.backends import DUCKDB, Backend, Limits, open_backend
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
-from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.catalogue.tables import TABLES, TYPES
 from webapp.engine.compiler import DEPARTMENT_TREE, Tables
-from webapp.engine.declarations import Table, Unit
-from webapp.engine.errors import QueryError, QuestionTooSlowError
+from webapp.engine.declarations import Table
+from webapp.engine.errors import QueryError
 from webapp.engine.query import Query
-from webapp.engine.result import ROW_TYPE, ChartKind, ChartSpec, Column, Result
-from webapp.engine.validation import field_of, field_of_measure, measure_of, split_measure
+from webapp.engine.result import ROW_TYPE, Column, Result
+from webapp.engine.validation import field_of, measure_of, split_measure
+from webapp.messages import Message
 
 MAX_COLUMN_GROUPS = 100
-#: A chart with more series than this is a tangle.
-MAX_SERIES = 8
-ALL = "all"
 
 Progress = Callable[[int, int], None]
 Files = Mapping[str, Sequence[str]]
@@ -36,56 +35,34 @@ def run(
     files: Files,
     rows_path: Path,
     *,
-    memory_limit_mb: int | None = None,
-    threads: int | None = None,
-    seconds: float | None = None,
+    engine: str = DUCKDB,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
     on_progress: Progress | None = None,
 ) -> Result:
-    """Answer `query` from `files` (Parquet files by table name) into `rows_path`.
+    """Answer `query` from `files` (Parquet files by table name) into `rows_path`, on `engine` (see `open_backend`).
 
     `on_progress(done, total)` counts the parts of the work. Raises QueryError for a question that cannot be
-    answered, and QuestionTooSlowError after `seconds`.
+    answered, and QuestionTooSlowError when it takes longer than the limits allow.
     """
     validation.check(query)
-    options: dict[str, Any] = {"temp_directory": str(rows_path.with_suffix(".spill"))}
-    if memory_limit_mb is not None:
-        options["memory_limit"] = f"{memory_limit_mb}MB"
-    if threads is not None:
-        options["threads"] = threads
     rows_path.parent.mkdir(parents=True, exist_ok=True)
-    connection = ibis.duckdb.connect(**options)
-    timer = threading.Timer(seconds or 0, connection.con.interrupt)
-    if seconds is not None:
-        timer.start()
+    backend = open_backend(engine, rows_path.with_suffix(".spill"), limits)
     try:
-        question = _Run(connection, query, files, on_progress or (lambda done, total: None))
+        question = _Run(backend, query, files, on_progress or (lambda done, total: None))
         return question.details(rows_path) if query.fields else question.groups(rows_path)
-    except duckdb.InterruptException as error:
-        raise QuestionTooSlowError(seconds or 0) from error
     finally:
-        timer.cancel()
-        connection.disconnect()
+        backend.close()
 
 
-def count(query: Query, files: Files) -> int:
-    """How many rows `query` matches."""
-    validation.check(query)
-    connection = ibis.duckdb.connect()
-    try:
-        return _Run(connection, query, files, lambda done, total: None).matched()
-    finally:
-        connection.disconnect()
-
-
-def open_tables(connection: Any, query: Query, files: Files) -> Tables:
+def open_tables(backend: Backend, query: Query, files: Files) -> Tables:
     """The tables that `query` reads, with every declared column."""
     tables: Tables = {}
     wanted = compiler.data_columns_of(query)
     for name in compiler.tables_of(query):
         more = wanted if name == "learningevents" else ()
-        tables[name] = _open_table(connection, name, list(files.get(name, ())), more)
+        tables[name] = _open_table(backend, name, list(files.get(name, ())), more)
     if DEPARTMENT_TREE in {DIMENSIONS[key].many for key in _dimensions_named(query)}:
-        tables[DEPARTMENT_TREE] = _department_tree(tables["departments"])
+        tables[DEPARTMENT_TREE] = _department_tree(backend, tables["departments"])
     return tables
 
 
@@ -94,18 +71,18 @@ def _dimensions_named(query: Query) -> set[str]:
     return {key for key in named if key in DIMENSIONS}
 
 
-def _open_table(connection: Any, name: str, paths: list[str], more: Sequence[str]) -> Table:
+def _open_table(backend: Backend, name: str, paths: list[str], more: Sequence[str]) -> Table:
     if not paths:
-        return compiler.empty_table(name, more)
-    found = connection.read_parquet(paths, table_name=name, union_by_name=True)
+        return backend.rows(name, [], compiler.schema_of(name, more))
+    found = backend.files(name, paths)
     missing = {column: ibis.null(TYPES[kind]) for column, kind in TABLES[name].items() if column not in found.columns}
     missing |= {column: ibis.null("float64") for column in more if column not in found.columns}
     return found.mutate(**missing) if missing else found
 
 
-def _department_tree(departments: Table) -> Table:
+def _department_tree(backend: Backend, departments: Table) -> Table:
     """(member_id, group_id): each department with itself and with each one above it. A cycle does no harm."""
-    parents = {row["id"]: row["parent_id"] for row in departments.select("id", "parent_id").to_pyarrow().to_pylist()}
+    parents = {row["id"]: row["parent_id"] for row in backend.fetch(departments.select("id", "parent_id")).to_pylist()}
     pairs: list[dict[str, str]] = []
     for member in parents:
         above: str | None = member
@@ -114,24 +91,47 @@ def _department_tree(departments: Table) -> Table:
             seen.add(above)
             pairs.append({"member_id": member, "group_id": above})
             above = parents[above]
-    return ibis.memtable(pairs, schema=ibis.schema({"member_id": "string", "group_id": "string"}))
+    return backend.rows("department_tree", pairs, ibis.schema({"member_id": "string", "group_id": "string"}))
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The groups of `keys`: `plain` has a row for each, `cells` one for each and each combination of the slicers."""
+
+    keys: tuple[str, ...]
+    plain: Table
+    cells: Table | None
+
+    def without(self, kept: Table, names: Sequence[str]) -> _Level:
+        """The groups that are not among `kept`."""
+        plain = self.plain.anti_join(kept, compiler.same_keys(self.plain, kept, names))
+        cells = self.cells
+        if cells is not None:
+            cells = cells.anti_join(kept, compiler.same_keys(cells, kept, names))
+        return _Level(self.keys, plain, cells)
 
 
 class _Run:
     """One question on one connection."""
 
-    def __init__(self, connection: Any, query: Query, files: Files, tell: Progress) -> None:
-        self.connection = connection
+    def __init__(self, backend: Backend, query: Query, files: Files, tell: Progress) -> None:
+        self.backend = backend
         self.query = query
         self.dataset = compiler.dataset_of(query)
-        self.tables = open_tables(connection, query, files)
+        self.tables = open_tables(backend, query, files)
         self.rows = compiler.matching_rows(query, self.tables)
         self.notes: list[str] = []
+        self._combo_count = 0
         self._tell = tell
         self._done = 0
 
-    def matched(self) -> int:
-        return int(self.rows.aggregate(n=compiler.count_rows(self.query, self.rows)).to_pyarrow()["n"][0].as_py())
+    def _count(self, rows: Table) -> int:
+        """How many things `rows` are."""
+        return self._number(rows.aggregate(n=compiler.count_rows(self.query, rows)))
+
+    def _number(self, table: Table) -> int:
+        """The one number that `table` is."""
+        return int(self.backend.fetch(table)[0][0].as_py())
 
     def _step(self, of: int) -> None:
         self._done += 1
@@ -141,10 +141,17 @@ class _Run:
         undated = compiler.undated_rows(self.query, self.tables)
         if undated is None:
             return
-        found = int(undated.aggregate(n=compiler.count_rows(self.query, undated)).to_pyarrow()["n"][0].as_py())
+        found = self._count(undated)
         if found:
             name = self.query.date_field or next(iter(self.dataset.dates))
-            self.notes.append(f"{found:,} matching rows have no date “{name}” and are therefore outside every period.")
+            self.notes.append(
+                Message.counted(
+                    "%(num)s matching row has no date “%(date)s” and is therefore outside every period.",
+                    "%(num)s matching rows have no date “%(date)s” and are therefore outside every period.",
+                    found,
+                    date=self.dataset.fields[name].label,
+                )
+            )
 
     # --- detail rows --------------------------------------------------------------------------------------------------
 
@@ -167,14 +174,14 @@ class _Run:
                 field = field_of(self.dataset, key)
                 assert field is not None  # noqa: S101 - checked above
                 value = found[f"f{shown.index(key)}"]
-                columns.append(_field_column(key, field.label, field.unit, field.definition))
-                named[key] = _typed(value, columns[-1])
+                columns.append(columns_of.field_column(key, field.label, field.unit, field.definition))
+                named[key] = columns_of.typed(value, columns[-1])
             elif key in dimensions:
-                columns.append(_dimension_column(key, "field"))
+                columns.append(columns_of.dimension_column(key, "field"))
                 named[key] = found[f"k{dimensions.index(key)}_text"]
             else:
                 base = key.removesuffix("-number")
-                columns.append(_number_column(base, "field"))
+                columns.append(columns_of.number_column(base, "field"))
                 named[key] = found[f"k{dimensions.index(base)}_number"]
         found = found.select(**named)
         order: list[Any] = []
@@ -184,12 +191,12 @@ class _Run:
         if query.limit is not None:
             found = found.limit(query.limit)
         self._tell(0, 2)
-        found.drop("row-id").to_parquet(rows_path)
+        self.backend.write(found.drop("row-id"), rows_path)
         self._step(2)
-        matched = self.matched()
+        matched = self._count(self.rows)
         written = _row_count(rows_path)
         if query.limit is not None and written == query.limit:
-            self.notes.append(f"Only the first {written:,} rows are shown, as asked.")
+            self.notes.append(Message("Only the first %(rows)s rows are shown, as asked.", rows=written))
         self._note_undated()
         self._step(2)
         return Result(tuple(columns), rows_path, written, matched, None, None, tuple(self.notes))
@@ -202,135 +209,169 @@ class _Run:
         prefixes = range(1, len(query.dimensions)) if query.subtotals else ()
         parts = 3 + len(prefixes) + (query.top is not None)
         self._tell(0, parts)
-        combos = self._combinations() if query.slicers else []
-        main = self._block("groups", self.rows, query.dimensions)
+        main = self._level("groups", self.rows, query.dimensions)
+        combos = self._combinations(main) if query.slicers else []
         self._step(parts)
-        named = self._labelled(main, query.dimensions)
-        total_groups = int(main.count().to_pyarrow().as_py())
+        named = self._labelled(self._wide(main), query.dimensions)
+        self._full = named.schema()
+        total_groups = self._number(main.plain.aggregate(n=main.plain.count()))
         if query.top is not None and total_groups > query.top:
-            named = self._top(named, query.top, total_groups)
+            named = self._top(main, named, query.top, total_groups)
             self._step(parts)
         elif prefixes:
             blocks = [named.mutate(**{ROW_TYPE: ibis.literal("group"), "depth": ibis.literal(len(query.dimensions))})]
             for length in prefixes:
                 keys = query.dimensions[:length]
-                block = self._labelled(self._block(f"subtotal{length}", self.rows, keys), keys)
+                level = self._level(f"subtotal{length}", self.rows, keys, finer=main)
                 blocks.append(
-                    self._widened(block, length).mutate(
+                    self._widened(self._labelled(self._wide(level), keys)).mutate(
                         **{ROW_TYPE: ibis.literal("subtotal"), "depth": ibis.literal(length)}
                     )
                 )
                 self._step(parts)
             named = ibis.union(*(block.select(*blocks[0].columns) for block in blocks))
-        columns = self._columns(combos, has_row_type=ROW_TYPE in named.columns)
+        columns = columns_of.group_columns(query, combos, has_row_type=ROW_TYPE in named.columns)
         ordered = named.order_by(self._order(named))
         if query.limit is not None and total_groups > query.limit and query.top is None:
             ordered = ordered.limit(query.limit)
-            self.notes.append(f"Only the first {query.limit:,} of {total_groups:,} groups are shown, as asked.")
-        self._final(ordered, columns).to_parquet(rows_path)
+            self.notes.append(
+                Message(
+                    "Only the first %(shown)s of %(all)s groups are shown, as asked.",
+                    shown=query.limit,
+                    all=total_groups,
+                )
+            )
+        self.backend.write(self._final(ordered, columns), rows_path)
         self._step(parts)
-        totals_block = self._block("totals", self.rows, ())
-        cells = totals_block.to_pyarrow().to_pylist()[0]
-        matched = int(cells["matched"])
+        total = self._level("totals", self.rows, (), finer=main)
+        cells = self.backend.fetch(self._wide(total)).to_pylist()[0]
+        matched = int(cells["matched"] or 0)
         totals = self._totals(cells, columns) if query.totals else None
         self._note_undated()
         self._note_many(query.dimensions)
         self._step(parts)
-        chart = _chart(query, columns)
+        chart = columns_of.chart_of(query, columns)
         return Result(tuple(columns), rows_path, _row_count(rows_path), matched, totals, chart, tuple(self.notes))
 
-    def _combinations(self) -> list[str]:
-        """The combinations of the slicers' values as texts, in order; kept as the temporary table `combos`."""
+    def _combinations(self, main: _Level) -> list[str]:
+        """The combinations of the slicers' values as texts, in order; kept as `self._combos`."""
         query = self.query
-        names = [f"s{n}" for n in range(len(query.slicers))]
-        found = compiler.keyed(query, self.tables, self.rows, query.slicers, "s").select(*names).distinct()
-        found = self.connection.create_table("found_combos", found, temp=True)
-        number = int(found.count().to_pyarrow().as_py())
+        names = _names("s", query.slicers)
+        assert main.cells is not None  # noqa: S101 - there are slicers
+        found = self.backend.keep("found_combos", main.cells.select(*names).distinct())
+        number = self._number(found.aggregate(n=found.count()))
         if number > MAX_COLUMN_GROUPS:
-            labels = " × ".join(DIMENSIONS[key].label for key in query.slicers)
             raise QueryError(
                 {
-                    "parameters.slicers": f"{labels} has {number:,} values here; at most {MAX_COLUMN_GROUPS} can be "
-                    "columns. Use it as rows, or filter it first."
+                    "parameters.slicers": Message(
+                        "%(columns)s has %(found)s values here; at most %(most)s can be columns. Use it as rows, or "
+                        "filter it first.",
+                        columns=Message.joined([DIMENSIONS[key].label for key in query.slicers], " × "),
+                        found=number,
+                        most=MAX_COLUMN_GROUPS,
+                    )
                 }
             )
         texts = compiler.labelled(self.tables, found, query.slicers, "s")
         order = [key for name in names for key in compiler.sort_keys(texts, f"{name}_text")]
         order += [texts[name].asc(nulls_first=False) for name in names]
         ranked = texts.mutate(combo=ibis.row_number().over(order_by=order))
-        ranked = self.connection.create_table(
+        self._combos = self.backend.keep(
             "combos",
             ranked.select(
                 "combo",
                 **{f"{name}_same": ranked[name] for name in names},
                 **{f"{name}_text": f"{name}_text" for name in names},
             ),
-            temp=True,
         )
-        told = ranked.order_by("combo").to_pyarrow().to_pylist()
+        told = self.backend.fetch(self._combos.order_by("combo")).to_pylist()
+        self._combo_count = len(told)
         return _distinct([" · ".join(_told(row[f"{name}_text"]) for name in names) for row in told])
 
-    def _block(self, name: str, rows: Table, keys: Sequence[str]) -> Table:
-        """One temporary table: a row for each group of `keys`, with all measures, and again for each combination."""
-        query = self.query
-        names = [f"k{n}" for n in range(len(keys))]
-        grouped = compiler.keyed(query, self.tables, rows, keys)
-        found = self._aggregated(grouped, names)
-        if not query.slicers:
-            return self.connection.create_table(name, found, temp=True)
-        slices = [f"s{n}" for n in range(len(query.slicers))]
-        cells = self._aggregated(compiler.keyed(query, self.tables, grouped, query.slicers, "s"), [*names, *slices])
-        cells = self.connection.create_table(f"{name}_cells", cells, temp=True)
-        combos = self.connection.table("combos")
-        placed = cells.join(combos, compiler.same_keys(cells, combos, slices))
+    def _level(self, name: str, rows: Table, keys: Sequence[str], finer: _Level | None = None) -> _Level:
+        """The groups of `keys` with all measures; put together from `finer` groups of the same rows where that gives
+        the same, else counted from the rows."""
+        slicers = self.query.slicers
+        cells = None
+        if slicers:
+            finer_cells = finer.cells if finer is not None else None
+            cells = self._aggregated(f"{name}_cells", rows, keys, slicers, finer_cells, finer.keys if finer else ())
+            plain = self._aggregated(name, rows, keys, (), cells, (*keys, *slicers))
+        else:
+            plain = self._aggregated(name, rows, keys, (), finer.plain if finer else None, finer.keys if finer else ())
+        return _Level(tuple(keys), plain, cells)
+
+    def _aggregated(
+        self,
+        name: str,
+        rows: Table,
+        keys: Sequence[str],
+        slicers: Sequence[str],
+        finer: Table | None,
+        finer_keys: Sequence[str],
+    ) -> Table:
+        names = [*_names("k", keys), *_names("s", slicers)]
+        merged = set(finer_keys) - {*keys, *slicers}
+        if finer is not None and compiler.can_roll_up(self.query, merged):
+            source, measures = finer, compiler.rolled_up(self.query, finer)
+        else:
+            source = compiler.keyed(self.query, self.tables, rows, keys)
+            source = compiler.keyed(self.query, self.tables, source, slicers, "s")
+            measures = compiler.aggregates(self.query, source)
+        found = source.group_by(names).aggregate(**measures) if names else source.aggregate(**measures)
+        return self.backend.keep(name, found)
+
+    def _wide(self, level: _Level) -> Table:
+        """A row for each group, its measures again for each combination of slicers."""
+        if level.cells is None or not self._combo_count:
+            return level.plain
+        names, slices = _names("k", level.keys), _names("s", self.query.slicers)
+        placed = level.cells.join(self._combos, compiler.same_keys(level.cells, self._combos, slices))
         spread = {
             f"m{m}_{combo}": placed[f"m{m}"].max(where=placed.combo == combo)
-            for m in range(len(query.measures))
-            for combo in range(int(combos.count().to_pyarrow().as_py()))
+            for m in range(len(self.query.measures))
+            for combo in range(self._combo_count)
         }
-        if not spread:
-            return self.connection.create_table(name, found, temp=True)
         if not names:
-            wide = placed.aggregate(**spread)
-            return self.connection.create_table(name, found.cross_join(wide), temp=True)
-        wide = placed.group_by(names).aggregate(**spread)
-        wide = wide.rename({f"{each}_same": each for each in names})
-        joined = found.left_join(wide, compiler.same_keys(found, wide, names))
-        return self.connection.create_table(name, joined.drop(*(f"{each}_same" for each in names)), temp=True)
-
-    def _aggregated(self, rows: Table, names: Sequence[str]) -> Table:
-        measures = compiler.aggregates(self.query, rows) | {"matched": compiler.count_rows(self.query, rows)}
-        return rows.group_by(list(names)).aggregate(**measures) if names else rows.aggregate(**measures)
+            return level.plain.cross_join(placed.aggregate(**spread))
+        wide = placed.group_by(names).aggregate(**spread).rename({f"{each}_same": each for each in names})
+        joined = level.plain.left_join(wide, compiler.same_keys(level.plain, wide, names))
+        return joined.drop(*(f"{each}_same" for each in names))
 
     def _labelled(self, block: Table, keys: Sequence[str]) -> Table:
         return compiler.labelled(self.tables, block, keys)
 
-    def _widened(self, block: Table, length: int) -> Table:
+    def _widened(self, block: Table) -> Table:
         """A block of fewer dimensions with the missing key columns, empty."""
-        full = self._labelled(self.connection.table("groups"), self.query.dimensions).schema()
-        missing = {name: ibis.null(kind) for name, kind in full.items() if name not in block.columns}
-        return block.mutate(**missing)
+        return block.mutate(**{name: ibis.null(kind) for name, kind in self._full.items() if name not in block.columns})
 
-    def _top(self, named: Table, top: int, total_groups: int) -> Table:
-        """The first `top` groups, and one row for all others, worked out from their rows."""
+    def _top(self, main: _Level, named: Table, top: int, total_groups: int) -> Table:
+        """The first `top` groups, and one row for all others."""
         query = self.query
-        names = [f"k{n}" for n in range(len(query.dimensions))]
-        ranking = self._order(named, for_top=True)
-        best = self.connection.create_table("best", named.order_by(ranking).limit(top), temp=True)
+        names = _names("k", query.dimensions)
+        best = self.backend.keep("best", named.order_by(self._order(named, for_top=True)).limit(top))
         kept = best.select(**{f"{name}_same": best[name] for name in names})
-        keyed_rows = compiler.keyed(query, self.tables, self.rows, query.dimensions)
-        others = keyed_rows.anti_join(kept, compiler.same_keys(keyed_rows, kept, names)).drop(*names)
-        rest = self._widened(self._block("other", others, ()), 0)
-        rest = rest.mutate(**{ROW_TYPE: ibis.literal("other")})
+        others = compiler.keyed(query, self.tables, self.rows, query.dimensions)
+        others = others.anti_join(kept, compiler.same_keys(others, kept, names)).drop(*names)
+        if any(DIMENSIONS[key].many for key in query.dimensions):
+            # A row that belongs to several of the other groups is one row of theirs.
+            others = self.rows.filter(self.rows.id.isin(others.id))
+        rest = self._level("other", others, (), finer=main.without(kept, names))
+        other = self._widened(self._wide(rest)).mutate(**{ROW_TYPE: ibis.literal("other")})
         self.notes.append(
-            f"The first {top:,} of {total_groups:,} groups; “Other” holds the {total_groups - top:,} others."
+            Message(
+                "The first %(top)s of %(all)s groups; “Other” holds the %(others)s others.",
+                top=top,
+                all=total_groups,
+                others=total_groups - top,
+            )
         )
         best = best.mutate(**{ROW_TYPE: ibis.literal("group")})
-        return ibis.union(best, rest.select(*best.columns))
+        return ibis.union(best, other.select(*best.columns))
 
     def _order(self, table: Table, *, for_top: bool = False) -> list[Any]:
         query = self.query
-        names = [f"k{n}" for n in range(len(query.dimensions))]
+        names = _names("k", query.dimensions)
         order: list[Any] = []
         if ROW_TYPE in table.columns and "depth" not in table.columns:
             order.append(ibis.ifelse(table[ROW_TYPE] == "other", 1, 0))
@@ -359,48 +400,9 @@ class _Run:
         base = column.removesuffix("-number")
         if base in query.dimensions and (DIMENSIONS[base].entity and ENTITIES[DIMENSIONS[base].entity or ""].number):
             return f"k{query.dimensions.index(base)}_number"
-        raise QueryError({"parameters.sort": f"“{column[:60]}” is not a column of this report."})
-
-    def _columns(self, combos: list[str], *, has_row_type: bool) -> list[Column]:
-        query = self.query
-        columns: list[Column] = []
-        for key in query.dimensions:
-            columns.append(_dimension_column(key, "dimension"))
-            if (entity := DIMENSIONS[key].entity) and ENTITIES[entity].number and DIMENSIONS[key].attribute is None:
-                columns.append(_number_column(key, "dimension"))
-        if has_row_type:
-            columns.append(Column(ROW_TYPE, "Row", "string", "text", "dimension", "group, subtotal or other"))
-        for text in query.measures:
-            columns.append(self._measure_column(text))
-        for combo in combos:
-            for text in query.measures:
-                base = self._measure_column(text)
-                columns.append(
-                    Column(
-                        f"{text}[{combo}]", f"{base.label} · {combo}", base.type, base.unit, "measure", base.definition
-                    )
-                )
-        return columns
-
-    def _measure_column(self, text: str) -> Column:
-        measure = measure_of(self.query, self.dataset, split_measure(text)[0])
-        assert measure is not None  # noqa: S101 - the query is checked
-        key = field_of_measure(self.query, text)
-        label, unit, definition = measure.label, measure.unit or Unit.NUMBER, measure.definition
-        if measure.requires_field:
-            field = field_of(self.dataset, key)
-            about = field.label if field is not None else DIMENSIONS[key].label
-            if split_measure(text)[1]:
-                label = (
-                    f"{label} of {about[0].lower()}{about[1:]}"
-                    if measure.key != "count-distinct"
-                    else f"Distinct {about.lower()}s"
-                )
-            if measure.unit is None:
-                unit = field.unit if field is not None else Unit.NUMBER
-                # A sum or a mean of whole numbers need not be one; the mean of scores is a score.
-                unit = Unit.NUMBER if unit is Unit.COUNT and measure.key not in ("sum", "min", "max") else unit
-        return Column(text, label, compiler.type_of(unit), unit.value, "measure", definition)  # type: ignore[arg-type]
+        raise QueryError(
+            {"parameters.sort": Message("“%(column)s” is not a column of this report.", column=column[:60])}
+        )
 
     def _final(self, table: Table, columns: Sequence[Column]) -> Table:
         """The output columns, typed, under their keys."""
@@ -420,7 +422,7 @@ class _Run:
                 named[column.key] = value
             else:
                 place = next(measures)
-                named[column.key] = _typed(self._zeroed(column.key, table[place]), column)
+                named[column.key] = columns_of.typed(self._zeroed(column.key, table[place]), column)
         return table.select(**named)
 
     def _zeroed(self, key: str, value: Any) -> Any:
@@ -451,59 +453,14 @@ class _Run:
         for key in keys:
             if DIMENSIONS[key].many is not None:
                 self.notes.append(
-                    f"A row can count under several values of “{DIMENSIONS[key].label}”; the total counts it once."
+                    Message(
+                        "A row can count under several values of “%(dimension)s”; the total counts it once.",
+                        dimension=DIMENSIONS[key].label,
+                    )
                 )
 
 
-def _chart(query: Query, columns: Sequence[Column]) -> ChartSpec | None:
-    if not query.dimensions:
-        return None
-    declared = REPORT_TYPES[query.report_type].chart if query.report_type in REPORT_TYPES else None
-    x = declared.x if declared and declared.x in query.dimensions else query.dimensions[0]
-    y = declared.y if declared and declared.y in query.measures else query.measures[0]
-    chosen = next(column for column in columns if column.key == y)
-    if chosen.type not in ("integer", "number"):
-        return None
-    x_label = next(column.label for column in columns if column.key == x)
-    title = f"{chosen.label} by {x_label.lower()}"
-    sliced = [column.key for column in columns if column.key.startswith(f"{y}[")]
-    if sliced and len(sliced) <= MAX_SERIES:
-        additive = chosen.type == "integer" and y == "count"
-        kind: ChartKind = "stacked-bar" if additive else "bar"
-        return ChartSpec("line" if DIMENSIONS[x].time else kind, x, tuple(sliced), None, title)
-    kind = "line" if DIMENSIONS[x].time else "bar"
-    series = next((key for key in query.dimensions if key != x), None)
-    return ChartSpec(kind, x, (y,), series, title)
-
-
-def _field_column(key: str, label: str, unit: Unit, definition: str) -> Column:
-    return Column(key, label, compiler.type_of(unit), unit.value, "field", definition or None)  # type: ignore[arg-type]
-
-
-def _dimension_column(key: str, role: Any) -> Column:
-    dimension = DIMENSIONS[key]
-    kind: Any = ("date", "date") if dimension.time == "day" else ("string", "text")
-    return Column(key, dimension.label, kind[0], kind[1], role)
-
-
-def _number_column(key: str, role: Any) -> Column:
-    entity = ENTITIES[DIMENSIONS[key].entity or ""]
-    return Column(f"{key}-number", entity.number_label, "string", "text", role)
-
-
-def _typed(value: Any, column: Column) -> Any:
-    if column.type == "integer":
-        return value.cast("int64")
-    if column.type == "number":
-        return value.cast("float64")
-    if column.type == "datetime":
-        return value.cast("timestamp('UTC')")
-    return value
-
-
 def _row_count(path: Path) -> int:
-    import pyarrow.parquet
-
     return pyarrow.parquet.read_metadata(path).num_rows
 
 
@@ -523,4 +480,6 @@ def _distinct(texts: list[str]) -> list[str]:
     return found
 
 
-__all__ = ["QuestionTooSlowError", "count", "open_tables", "run"]
+def _names(prefix: str, keys: Sequence[str]) -> list[str]:
+    """The working columns of `keys`."""
+    return [f"{prefix}{number}" for number in range(len(keys))]

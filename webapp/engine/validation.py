@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from webapp.engine.catalogue.datasets import DATASETS
@@ -11,6 +10,7 @@ from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.declarations import Dataset, Field, Measure, Unit
 from webapp.engine.errors import QueryError
 from webapp.engine.query import Filter, Query
+from webapp.messages import Message
 
 MAX_DIMENSIONS = 5
 MAX_SLICERS = 3
@@ -47,10 +47,11 @@ def measure_of(query: Query, dataset: Dataset, key: str) -> Measure | None:
                 key,
                 custom.label,
                 Unit(custom.unit) if custom.unit in ("ratio", "seconds") else Unit.NUMBER,
-                f"{base.definition} Field: {custom.field}.",
+                Message("%(definition)s Field: %(field)s.", definition=base.definition, field=custom.field),
                 base.compute,
                 requires_field=base.requires_field,
                 zero_if_empty=base.zero_if_empty,
+                rolls_up=base.rolls_up,
             )
     return dataset.measures.get(key)
 
@@ -79,30 +80,39 @@ def check(query: Query) -> None:
         _check_filter(dataset, condition, errors)
     for key in query.fields:
         if field_of(dataset, key) is None and key not in dataset.dimensions and key != "learner-number":
-            errors["parameters.detail"] = f"“{key}” is not a field of {dataset.label.lower()}."
+            errors["parameters.detail"] = Message(
+                "“%(field)s” is not a field of %(rows_)s.", field=key, rows=dataset.label
+            )
     if len(query.measures) > MAX_MEASURES:
-        errors["parameters.measures"] = f"At most {MAX_MEASURES} measures can be had; {len(query.measures)} are asked."
+        errors["parameters.measures"] = Message(
+            "At most %(most)s measures can be had; %(asked)s are asked.", most=MAX_MEASURES, asked=len(query.measures)
+        )
     if not query.fields and not query.measures:
-        errors["parameters.measures"] = "Choose at least one measure."
+        errors["parameters.measures"] = Message("Choose at least one measure.")
     if query.date_field is not None and query.date_field not in dataset.dates:
-        errors["parameters.date_field"] = (
-            f"“{query.date_field}” is not a date of {dataset.label.lower()}. Possible: {_listed(dataset.dates)}."
+        errors["parameters.date_field"] = Message(
+            "“%(date)s” is not a date of %(rows_)s. Possible: %(possible)s.",
+            date=query.date_field,
+            rows=dataset.label,
+            possible=list(dataset.dates),
         )
     if query.top is not None and query.top > MAX_TOP:
-        errors["parameters.top"] = f"“Top” takes at most {MAX_TOP:,} groups."
+        errors["parameters.top"] = Message("“Top” takes at most %(most)s groups.", most=MAX_TOP)
     if query.top is not None and not query.dimensions:
-        errors["parameters.top"] = "“Top” needs something to group by."
+        errors["parameters.top"] = Message("“Top” needs something to group by.")
     if query.subtotals and query.top is not None:
-        errors["parameters.top"] = "“Top” and subtotals cannot be had together: choose one."
+        errors["parameters.top"] = Message("“Top” and subtotals cannot be had together: choose one.")
     if query.subtotals and query.sort:
-        errors["parameters.sort"] = "With subtotals, groups stay in their own order: take the sort away."
+        errors["parameters.sort"] = Message("With subtotals, groups stay in their own order: take the sort away.")
     start, end = query.date_range.start, query.date_range.end
     if start is not None and end is not None and end <= start:
-        errors["parameters.date_range"] = "The period ends before it starts."
+        errors["parameters.date_range"] = Message("The period ends before it starts.")
     try:
         ZoneInfo(query.time_zone)
     except (KeyError, ValueError, OSError):
-        errors["parameters.time_zone"] = f"“{query.time_zone[:60]}” is not a time zone, such as Europe/Madrid."
+        errors["parameters.time_zone"] = Message(
+            "“%(zone)s” is not a time zone, such as Europe/Madrid.", zone=query.time_zone[:60]
+        )
     _check_sort(query, errors)
     if errors:
         raise QueryError(errors)
@@ -114,16 +124,19 @@ def _check_dimensions(query: Query, dataset: Dataset, errors: dict[str, str]) ->
         ("parameters.slicers", query.slicers, MAX_SLICERS),
     ):
         if len(keys) > most:
-            errors[name] = f"At most {most} are possible; {len(keys)} are asked."
+            errors[name] = Message("At most %(most)s are possible; %(asked)s are asked.", most=most, asked=len(keys))
         if len(set(keys)) < len(keys) or (name.endswith("slicers") and set(keys) & set(query.dimensions)):
-            errors[name] = "Each can be used once, as a row or as a column."
+            errors[name] = Message("Each can be used once, as a row or as a column.")
         for key in keys:
             if key not in dataset.dimensions:
-                errors[name] = (
-                    f"{dataset.label} cannot be grouped by “{key[:60]}”. Possible: {_listed(dataset.dimensions)}."
+                errors[name] = Message(
+                    "%(rows)s cannot be grouped by “%(dimension)s”. Possible: %(possible)s.",
+                    rows=dataset.label,
+                    dimension=key[:60],
+                    possible=dataset.dimensions,
                 )
     if query.slicers and query.fields:
-        errors["parameters.slicers"] = "Detail rows have no columns to slice by."
+        errors["parameters.slicers"] = Message("Detail rows have no columns to slice by.")
 
 
 def _check_measure(query: Query, dataset: Dataset, text: str, errors: dict[str, str]) -> None:
@@ -131,24 +144,43 @@ def _check_measure(query: Query, dataset: Dataset, text: str, errors: dict[str, 
     measure = measure_of(query, dataset, key)
     name = "parameters.measures"
     if measure is None:
-        errors[name] = (
-            f"The measure “{key[:60]}” does not apply to {dataset.label.lower()}. "
-            f"Possible: {_listed(applicable_measures(query, dataset))}."
+        errors[name] = Message(
+            "The measure “%(measure)s” does not apply to %(rows_)s. Possible: %(possible)s.",
+            measure=key[:60],
+            rows=dataset.label,
+            possible=applicable_measures(query, dataset),
         )
         return
     wanted = field_of_measure(query, text)
     if not measure.requires_field:
         if given:
-            errors[name] = f"The measure “{key}” takes no field; “{given[:60]}” was given."
+            errors[name] = Message(
+                "The measure “%(measure)s” takes no field; “%(given)s” was given.", measure=key, given=given[:60]
+            )
         return
     if given and given != wanted:
-        errors[name] = f"The measure “{key}” has its own field; “{given[:60]}” was given."
+        errors[name] = Message(
+            "The measure “%(measure)s” has its own field; “%(given)s” was given.", measure=key, given=given[:60]
+        )
         return
     possible = fields_for(dataset, key if key in AGGREGATES else _aggregate_of(query, key))
     if wanted not in possible and not (dataset.has_data and wanted.startswith("data.") and len(wanted) > 5):
-        more = " or data.<name>" if dataset.has_data else ""
-        said = f"does not apply to “{wanted[:60]}”" if wanted else "needs a field, as in " + f"“{key}:{possible[0]}”"
-        errors[name] = f"The measure “{key}” {said}. Possible: {_listed(possible)}{more}."
+        possible = [*possible, "data.<name>"] if dataset.has_data else possible
+        errors[name] = (
+            Message(
+                "The measure “%(measure)s” does not apply to “%(field)s”. Possible: %(possible)s.",
+                measure=key,
+                field=wanted[:60],
+                possible=possible,
+            )
+            if wanted
+            else Message(
+                "The measure “%(measure)s” needs a field, as in “%(example)s”. Possible: %(possible)s.",
+                measure=key,
+                example=f"{key}:{possible[0]}",
+                possible=possible,
+            )
+        )
 
 
 def _aggregate_of(query: Query, key: str) -> str:
@@ -168,13 +200,19 @@ def fields_for(dataset: Dataset, aggregate: str) -> list[str]:
 def _check_filter(dataset: Dataset, condition: Filter, errors: dict[str, str]) -> None:
     name = "parameters.filters"
     if condition.operator not in _OPERATORS:
-        errors[name] = f"“{str(condition.operator)[:30]}” is not an operator. Possible: {_listed(sorted(_OPERATORS))}."
+        errors[name] = Message(
+            "“%(operator)s” is not an operator. Possible: %(possible)s.",
+            operator=str(condition.operator)[:30],
+            possible=sorted(_OPERATORS),
+        )
         return
     field = field_of(dataset, condition.field)
     if field is None and condition.field not in dataset.dimensions:
-        errors[name] = (
-            f"{dataset.label} cannot be filtered by “{condition.field[:60]}”. "
-            f"Possible: {_listed([*dataset.dimensions, *dataset.fields])}."
+        errors[name] = Message(
+            "%(rows)s cannot be filtered by “%(field)s”. Possible: %(possible)s.",
+            rows=dataset.label,
+            field=condition.field[:60],
+            possible=[*dataset.dimensions, *dataset.fields],
         )
         return
     count = len(condition.values)
@@ -182,15 +220,30 @@ def _check_filter(dataset: Dataset, condition: Filter, errors: dict[str, str]) -
         condition.operator, 1 if condition.operator in _ONE_VALUE else None
     )
     if expected is not None and count != expected:
-        errors[name] = f"“{condition.field} {condition.operator}” takes {expected} value(s); {count} given."
+        errors[name] = Message(
+            "“%(condition)s” takes %(expected)s value(s); %(count)s given.",
+            condition=f"{condition.field} {condition.operator}",
+            expected=expected,
+            count=count,
+        )
     numeric = field is not None and field.is_numeric
     for value in condition.values:
         if numeric and (isinstance(value, bool) or not isinstance(value, int | float)):
-            errors[name] = f"“{condition.field}” is compared with numbers; “{str(value)[:60]}” is none."
+            errors[name] = Message(
+                "“%(field)s” is compared with numbers; “%(value)s” is none.",
+                field=condition.field,
+                value=str(value)[:60],
+            )
         elif field is not None and field.unit is Unit.FLAG and not isinstance(value, bool):
-            errors[name] = f"“{condition.field}” is compared with true or false; “{str(value)[:60]}” is neither."
+            errors[name] = Message(
+                "“%(field)s” is compared with true or false; “%(value)s” is neither.",
+                field=condition.field,
+                value=str(value)[:60],
+            )
     if numeric and condition.operator in ("contains", "starts-with"):
-        errors[name] = f"“{condition.field}” is a number; “{condition.operator}” is for texts."
+        errors[name] = Message(
+            "“%(field)s” is a number; “%(operator)s” is for texts.", field=condition.field, operator=condition.operator
+        )
 
 
 def _check_sort(query: Query, errors: dict[str, str]) -> None:
@@ -199,10 +252,8 @@ def _check_sort(query: Query, errors: dict[str, str]) -> None:
     known = {*query.dimensions, *(f"{key}-number" for key in query.dimensions), *query.measures, *query.fields}
     for sort in query.sort:
         if sort.column not in known:
-            errors["parameters.sort"] = (
-                f"“{sort.column[:60]}” is not a column of this report. Possible: {_listed(sorted(known))}."
+            errors["parameters.sort"] = Message(
+                "“%(column)s” is not a column of this report. Possible: %(possible)s.",
+                column=sort.column[:60],
+                possible=sorted(known),
             )
-
-
-def _listed(keys: Iterable[str]) -> str:
-    return ", ".join(keys)

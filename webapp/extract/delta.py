@@ -20,6 +20,7 @@ from deltalake.exceptions import CommitFailedError as CommitFailedError
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from webapp.errors import ConflictError
+from webapp.messages import Message
 from webapp.settings import get_settings
 
 STATE_KEY = "reportdesk"
@@ -34,10 +35,14 @@ class VersionGoneError(ConflictError):
     """A report asked for data as an earlier report saw it, and that version has been cleaned away."""
 
     code = "extract-version-gone"
-    hint = "Ask for the report without “as of”: it will be made from today's data."
+    hint = Message("Ask for the report without “as of”: it will be made from today's data.")
 
     def __init__(self, table: str, version: int) -> None:
-        super().__init__(f"Version {version} of the extract's table {table} is no longer kept.")
+        super().__init__(
+            Message(
+                "Version %(version)s of the extract's table %(table)s is no longer kept.", version=version, table=table
+            )
+        )
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from webapp.extract.reading import (
     source_id,
 )
 from webapp.extract.tables import layout
+from webapp.messages import Message
 from webapp.settings import get_settings
 
 #: How far the clocks of two writers may differ before the count has to notice.
@@ -50,7 +51,7 @@ class ExtractBusyError(ConflictError):
     """Other processes kept committing first."""
 
     code = "extract-busy"
-    hint = "Try again in a minute."
+    hint = Message("Try again in a minute.")
     is_permanent = False
 
 
@@ -65,7 +66,7 @@ def refresh_table(table: str, on_progress: Progress | None = None) -> DeltaTable
                 return _refresh(table, on_progress)
             except delta.CommitFailedError:
                 continue  # another process was first: what it committed is the new beginning
-    raise ExtractBusyError(f"The extract's table {table} is being refreshed by other processes.")
+    raise ExtractBusyError(Message("The extract's table %(table)s is being refreshed by other processes.", table=table))
 
 
 def rebuild_table(table: str, on_progress: Progress | None = None) -> DeltaTable:

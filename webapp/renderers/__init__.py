@@ -10,7 +10,8 @@ from typing import Any
 
 from webapp.engine.result import Result
 from webapp.errors import ReportdeskError
-from webapp.renderers import chart_svg, csv_file, json_file, parquet_file, pdf_file, xlsx_file
+from webapp.messages import Message
+from webapp.renderers import chart_svg, csv_file, json_file, page_result, parquet_file, pdf_file, xlsx_file
 from webapp.renderers.about import About
 from webapp.renderers.filenames import file_name
 from webapp.settings import get_settings
@@ -40,7 +41,7 @@ class UnknownFormatError(ReportdeskError):
     """A format that nobody has written yet."""
 
     code = "unknown-format"
-    hint = "Choose another format."
+    hint = Message("Choose another format.")
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,13 @@ def check_fits(format_key: str, row_count: int, options: Mapping[str, Any]) -> N
     found = _format(format_key)
     if found.most_rows is not None and row_count > found.most_rows:
         raise TooLargeForFormatError(
-            f"The report has {row_count:,} rows; {format_key} takes at most {found.most_rows:,}.",
-            hint="Ask for it as CSV, JSON or Parquet, which take any number.",
+            Message(
+                "The report has %(rows)s rows; %(format)s takes at most %(most)s.",
+                rows=row_count,
+                format=format_key,
+                most=found.most_rows,
+            ),
+            hint=Message("Ask for it as CSV, JSON or Parquet, which take any number."),
         )
 
 
@@ -91,10 +97,15 @@ def limits_in_words(format_key: str, row_count: int) -> str | None:
     if found is None:
         return None
     if found.most_rows is not None and row_count > found.most_rows:
-        return f"{row_count:,} rows do not fit into {format_key} (at most {found.most_rows:,})."
+        return Message(
+            "%(rows)s rows do not fit into %(format)s (at most %(most)s).",
+            rows=row_count,
+            format=format_key,
+            most=found.most_rows,
+        )
     limit = get_settings().pdf_row_limit
     if format_key == "pdf" and row_count > limit:
-        return f"A PDF shows the first {limit:,} of {row_count:,} rows."
+        return Message("A PDF shows the first %(shown)s of %(rows)s rows.", shown=limit, rows=row_count)
     return None
 
 
@@ -139,11 +150,11 @@ def _zipped(
 def _format(format_key: str) -> Format:
     found = FORMATS.get(format_key)
     if found is None:
-        raise UnknownFormatError(f"No file can be made in the format “{format_key}”.")
+        raise UnknownFormatError(Message("No file can be made in the format “%(format)s”.", format=format_key))
     return found
 
 
 __all__ = [
     "FORMATS", "About", "RenderedFile", "TooLargeForFormatError", "UnknownFormatError", "chart_svg", "check_fits",
-    "limits_in_words", "render",
+    "limits_in_words", "page_result", "render",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet
 
 from webapp.engine.result import ROW_TYPE, Column, Result
+from webapp.messages import Message
 from webapp.renderers.cell_texts import cell_text
 
 #: More bars than this cannot be read; a line can have many more points.
@@ -33,21 +34,28 @@ class ChartData:
     @property
     def description(self) -> str:
         """The main figures in words: what someone who cannot see the chart should know."""
-        words = [f"{self.title}."]
+        words = [Message("%(title)s.", title=self.title)]
         for name, numbers in zip(self.series, self.values, strict=True):
             known = [(n, c) for n, c in zip(numbers, self.categories, strict=True) if n is not None]
             if not known:
                 continue
             (low, low_at), (high, high_at) = min(known), max(known)
-            prefix = f"{name}: " if len(self.series) > 1 else ""
+            if len(self.series) > 1:
+                words.append(Message("%(series)s:", series=name))
             if len(known) == 1:
-                words.append(f"{prefix}{low_at} has {self._told(low)}.")
+                words.append(Message("%(name)s has %(value)s.", name=low_at, value=self._told(low)))
             else:
                 words.append(
-                    f"{prefix}highest {self._told(high)} ({high_at}), lowest {self._told(low)} ({low_at}), "
-                    f"{len(known)} values."
+                    Message(
+                        "highest %(high)s (%(high_at)s), lowest %(low)s (%(low_at)s), %(count)s values.",
+                        high=self._told(high),
+                        high_at=high_at,
+                        low=self._told(low),
+                        low_at=low_at,
+                        count=len(known),
+                    )
                 )
-        return " ".join([*words, *self.notes])
+        return Message.joined([*words, *self.notes])
 
     def _told(self, number: float) -> str:
         return cell_text(number, self.y_column)
@@ -78,17 +86,18 @@ def chart_data(result: Result) -> ChartData | None:
             category = f"{category} ({len(places) + 1})"  # namesakes are different groups
         if category not in places and len(places) == most:
             continue
-        place = places.setdefault(category, len(places))
         for key in spec.ys:
             name = _short(cell_text(row[spec.series], by_key[spec.series])) if spec.series else _series(by_key[key])
             if name not in series_places and len(series_places) == MOST_SERIES:
                 continue
             if row[key] is not None:
+                # A category has its place once something is drawn in it: those of the series left out take none.
+                place = places.setdefault(category, len(places))
                 cells[series_places.setdefault(name, len(series_places)), place] = float(row[key])
     if not cells:
         return None
     if result.row_count > len(rows) or (len(rows) * len(spec.ys) > len(cells) and len(places) == most):
-        notes.append(f"Only the first {len(places)} are drawn; the table has all.")
+        notes.append(Message("Only the first %(count)s are drawn; the table has all.", count=len(places)))
     values = [[cells.get((series, place)) for place in range(len(places))] for series in range(len(series_places))]
     return ChartData(
         spec.kind,

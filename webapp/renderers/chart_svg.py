@@ -16,6 +16,8 @@ from webapp.renderers.chart_data import ChartData, chart_data
 COLOURS = ["#12436d", "#28a197", "#801650", "#f46a25", "#3d3d3d", "#a285d1", "#2073bc", "#8a8a8a"]
 DARK_COLOURS = ["#7fb2f0", "#5fd0c5", "#f08cc0", "#f9a46b", "#d7dce4", "#c3aeea", "#4d9be0", "#9aa6b8"]
 WIDTH, BAR_STEP, LINE_HEIGHT = 640, 26, 260
+#: Bars side by side are thinner, and there is a gap between their groups.
+GROUPED_STEP, GROUP_GAP = 11, 8
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,17 @@ def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:
         )
     else:
         stacked = data.kind == "stacked-bar"
+        is_grouped = not stacked and len(data.series) > 1
+        step = len(data.series) * GROUPED_STEP + GROUP_GAP if is_grouped else BAR_STEP
         encoding: dict[str, Any] = {
             "y": alt.Y("x:N", sort=data.categories, title=data.x_label, axis=alt.Axis(labelLimit=220)),
             "x": alt.X("y:Q", axis=number_axis, stack="zero" if stacked else None),
             "color": colour,
         }
-        if not stacked and len(data.series) > 1:
+        if is_grouped:
             encoding["yOffset"] = alt.YOffset("series:N", sort=data.series)
-        rows = len(data.categories) * (1 if stacked else len(data.series))
-        chart = alt.Chart(source, width=WIDTH - 120, height=max(rows * BAR_STEP, 60)).mark_bar().encode(**encoding)
+        height = max(len(data.categories) * step, 60)
+        chart = alt.Chart(source, width=WIDTH - 120, height=height).mark_bar().encode(**encoding)
     ink = "#dbe2ec" if dark else "#27323f"
     line = "#4a586f" if dark else "#c9d1dc"
     chart = chart.properties(title=data.title, background="transparent").configure(font="DejaVu Sans, sans-serif")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 
 from webapp.engine.result import Result
+from webapp.messages import from_document, to_document
 from webapp.renderers.chart_svg import Chart
 from webapp.renderers.json_file import dumps
 
@@ -19,9 +21,21 @@ def write(result: Result, chart: Chart | None, path: Path) -> None:
     path.write_text(dumps(page_document(result, chart)), encoding="ascii")
 
 
+def read(text: bytes) -> dict[str, Any]:
+    """What `write` has written, its texts made whole again."""
+    document: dict[str, Any] = json.loads(text)
+    for column in document["columns"]:
+        column |= {"label": from_document(column["label"]), "definition": from_document(column.get("definition"))}
+    document["notes"] = [from_document(note) for note in document["notes"]]
+    if document["chart"]:
+        document["chart"]["description"] = from_document(document["chart"].get("description"))
+    return document
+
+
 def page_document(result: Result, chart: Chart | None) -> dict[str, Any]:
     """The same as a dictionary: `columns`, `rows` (by column key), `row_count`, `rows_matched`, `totals`, `notes`,
-    `chart` (`svg`, `svg_dark`, `description`) or None."""
+    `chart` (`svg`, `svg_dark`, `description`) or None. Texts are kept whole, so that a page can say them in the
+    reader's language (`messages.from_document`)."""
     rows: list[dict[str, Any]] = []
     for batch in pyarrow.parquet.ParquetFile(result.rows_path).iter_batches(batch_size=ROWS_KEPT):
         rows = batch.to_pylist()
@@ -30,11 +44,11 @@ def page_document(result: Result, chart: Chart | None) -> dict[str, Any]:
         "columns": [
             {
                 "key": column.key,
-                "label": column.label,
+                "label": to_document(column.label),
                 "type": column.type,
                 "unit": column.unit,
                 "role": column.role,
-                "definition": column.definition,
+                "definition": column.definition and to_document(column.definition),
             }
             for column in result.columns
         ],
@@ -42,8 +56,8 @@ def page_document(result: Result, chart: Chart | None) -> dict[str, Any]:
         "row_count": result.row_count,
         "rows_matched": result.rows_matched,
         "totals": result.totals,
-        "notes": list(result.notes),
+        "notes": [to_document(note) for note in result.notes],
         "chart": None
         if chart is None
-        else {"svg": chart.svg, "svg_dark": chart.svg_dark, "description": chart.description},
+        else {"svg": chart.svg, "svg_dark": chart.svg_dark, "description": to_document(chart.description)},
     }

@@ -15,6 +15,7 @@ import typst
 
 from webapp.engine.result import Column, Result
 from webapp.errors import ReportdeskError
+from webapp.messages import Message
 from webapp.renderers import chart_svg
 from webapp.renderers.about import About
 from webapp.renderers.cell_texts import cell_text
@@ -40,7 +41,7 @@ class PdfError(ReportdeskError):
     """The PDF could not be typeset."""
 
     code = "pdf-failed"
-    hint = "Ask for the report as Excel or CSV."
+    hint = Message("Ask for the report as Excel or CSV.")
 
 
 def write(result: Result, about: About, path: Path, on_progress: Progress) -> tuple[int, list[str]]:
@@ -50,8 +51,12 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> tu
     notes: list[str] = []
     if result.row_count > limit:
         notes.append(
-            f"The first {limit:,} of {result.row_count:,} rows are in this PDF. "
-            "All rows are in the report's Excel, CSV, JSON and Parquet forms: “Also as” on its page."
+            Message(
+                "The first %(shown)s of %(rows)s rows are in this PDF. All rows are in the report's Excel, CSV, JSON "
+                "and Parquet forms: “Also as” on its page.",
+                shown=limit,
+                rows=result.row_count,
+            )
         )
     with TemporaryDirectory(prefix="reportdesk-pdf-") as scratch:
         folder = Path(scratch)
@@ -63,8 +68,12 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> tu
         document, replaced = _typeset(folder, document, path)
     if replaced:
         notes.append(
-            f"{replaced:,} characters that no font here can show are printed as “{_REPLACEMENT}”; "
-            "the other formats have them."
+            Message(
+                "%(count)s characters that no font here can show are printed as “%(shown)s”; the other formats have "
+                "them.",
+                count=replaced,
+                shown=_REPLACEMENT,
+            )
         )
     on_progress(len(rows), len(rows))
     return len(rows), notes
@@ -83,7 +92,7 @@ def _typeset(folder: Path, document: dict[str, Any], path: Path) -> tuple[dict[s
             missing = {letter for found in _NO_FONT.finditer(words) for letter in _unquoted(found["quoted"])}
             missing = {letter for letter in missing if ord(letter) > 126}
             if not missing:
-                raise PdfError(f"The PDF could not be typeset: {words[:300]}") from error
+                raise PdfError(Message("The PDF could not be typeset: %(reason)s", reason=words[:300])) from error
             document, count = _without(document, missing)
             replaced += count
     # A script that no font here knows at all: everything beyond Latin goes.

@@ -17,6 +17,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from webapp.engine.result import Column, Result
+from webapp.messages import Message
 from webapp.renderers.about import About
 from webapp.renderers.cell_texts import cell_text
 from webapp.renderers.chart_data import ChartData, chart_data
@@ -74,11 +75,23 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> tu
         written = writer.write(on_progress)
         if writer.shortened:
             notes.append(
-                f"{writer.shortened:,} texts were longer than the {LONGEST_TEXT:,} characters that Excel takes; they "
-                f"end with “{SHORTENED}”."
+                Message(
+                    "%(count)s texts were longer than the %(most)s characters that Excel takes; they end with "
+                    "“%(end)s”.",
+                    count=writer.shortened,
+                    most=LONGEST_TEXT,
+                    end=SHORTENED,
+                )
             )
         if len(writer.sheets) > 1:
-            notes.append(f"{written:,} rows are on {len(writer.sheets)} sheets, because a sheet holds {SHEET_ROWS:,}.")
+            notes.append(
+                Message(
+                    "%(rows)s rows are on %(sheets)s sheets, because a sheet holds %(most)s.",
+                    rows=written,
+                    sheets=len(writer.sheets),
+                    most=SHEET_ROWS,
+                )
+            )
         _write_summary(book, summary, formats, result, about, notes)
         _write_about(book.add_worksheet("About"), formats, about, [*result.notes, *notes])
     return written, notes

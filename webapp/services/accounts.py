@@ -14,8 +14,10 @@ from mongoengine.errors import NotUniqueError, ValidationError
 from webapp.documents import LookupCategory, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
+from webapp.messages import Message
 
 MINIMUM_PASSWORD_LENGTH = 10
+LONGEST_PASSWORD = 1024
 
 _hasher = PasswordHasher()
 # Checked when no such account exists, so that the answer takes as long as for one that does.
@@ -44,16 +46,16 @@ def create_user(
     """
     errors: dict[str, str] = {}
     if email is not None and not _looks_like_an_address(email):
-        errors["email"] = f"“{email}” is not an e-mail address."
+        errors["email"] = Message("“%(email)s” is not an e-mail address.", email=email)
     if password is not None and email is None:
-        errors["email"] = "An account with a password needs an e-mail address to sign in with."
+        errors["email"] = Message("An account with a password needs an e-mail address to sign in with.")
     if password is not None and (problem := _password_problem(password)):
         errors["password"] = problem
     roles = list(roles)
     if problem := _roles_problem(roles):
         errors["roles"] = problem
     if time_zone and time_zone not in available_timezones():
-        errors["time_zone"] = f"“{time_zone}” is not a time zone. Use a name such as Europe/Madrid."
+        errors["time_zone"] = Message("“%(zone)s” is not a time zone, such as Europe/Madrid.", zone=time_zone)
     if errors:
         raise InvalidRequestError(errors)
     user = User(
@@ -70,8 +72,10 @@ def create_user(
         user.save(force_insert=True)
     except NotUniqueError as error:
         raise ConflictError(
-            f"There is already an account with the address {email} or the id {external_id}.",
-            hint="Use another address, or change that account.",
+            Message(
+                "There is already an account with the address %(email)s or the id %(id)s.", email=email, id=external_id
+            ),
+            hint=Message("Use another address, or change that account."),
         ) from error
     except ValidationError as error:
         raise InvalidRequestError({field: f"{field}: {text}" for field, text in error.to_dict().items()}) from error
@@ -124,7 +128,8 @@ def user_by_email(email: str) -> User:
     user = User.objects(email=email.strip().lower(), is_active=True).first()
     if user is None:
         raise NotFoundError(
-            f"There is no active account with the address {email}.", hint="See `reportdesk users list`."
+            Message("There is no active account with the address %(email)s.", email=email),
+            hint=Message("See `reportdesk users list`."),
         )
     return user
 
@@ -136,9 +141,9 @@ def _looks_like_an_address(email: str) -> bool:
 
 def _password_problem(password: str) -> str | None:
     if len(password) < MINIMUM_PASSWORD_LENGTH:
-        return f"A password has at least {MINIMUM_PASSWORD_LENGTH} characters."
-    if len(password) > 1024:
-        return "A password has at most 1,024 characters."
+        return Message("A password has at least %(least)s characters.", least=MINIMUM_PASSWORD_LENGTH)
+    if len(password) > LONGEST_PASSWORD:
+        return Message("A password has at most %(most)s characters.", most=LONGEST_PASSWORD)
     return None
 
 
@@ -146,5 +151,5 @@ def _roles_problem(roles: list[str]) -> str | None:
     known = active_lookups(LookupCategory.ROLE)
     unknown = [role for role in roles if role not in known]
     if unknown:
-        return f"Not an active role: {', '.join(unknown)}. Allowed: {', '.join(known) or 'none'}."
+        return Message("Not an active role: %(roles)s. Possible: %(possible)s.", roles=unknown, possible=list(known))
     return None

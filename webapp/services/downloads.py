@@ -3,7 +3,6 @@ store. Visibility and the data scope are checked at every download."""
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterator
@@ -15,11 +14,12 @@ from typing import Any
 
 from bson import ObjectId
 
-from webapp import storage
-from webapp.documents import ReportJob, User
+from webapp import renderers, storage
+from webapp.documents import LookupCategory, ReportJob, User
 from webapp.errors import ConflictError, ForbiddenError
+from webapp.messages import Message
 from webapp.renderers.filenames import content_disposition
-from webapp.services import job_lifecycle, visibility
+from webapp.services import job_lifecycle, lookups, visibility
 from webapp.services.visibility import DataScope
 from webapp.settings import get_settings
 from webapp.storage import FileGoneError, Storage
@@ -35,14 +35,14 @@ class NotReadyError(ConflictError):
     """The report has no file (yet, or any more)."""
 
     code = "no-file"
-    hint = "The report's page says what it is doing."
+    hint = Message("The report's page says what it is doing.")
 
 
 class ScopeError(ForbiddenError):
     """The file has rows that the person may not read."""
 
     code = "outside-your-data"
-    hint = "Ask for the same report yourself: it then counts the rows that you may read."
+    hint = Message("Ask for the same report yourself: it then counts the rows that you may read.")
 
 
 @dataclass
@@ -113,10 +113,9 @@ def page_of(actor: User, job: ReportJob) -> dict[str, Any] | None:
 def _page(url: str, key: str) -> dict[str, Any] | None:
     # A key has the fence in its name: what lies under it never changes.
     try:
-        document: dict[str, Any] = json.loads(b"".join(storage.open_storage(url).read(key)))
+        return renderers.page_result.read(b"".join(storage.open_storage(url).read(key)))
     except FileGoneError:
         return None
-    return document
 
 
 def _readable(actor: User, job_id: str | ObjectId) -> ReportJob:
@@ -127,7 +126,8 @@ def _readable(actor: User, job_id: str | ObjectId) -> ReportJob:
 
 def _require_readable(actor: User, job: ReportJob) -> None:
     if not job.state.has_file or job.output.storage is None or not job.output.storage.key:
-        raise NotReadyError(f"“{job.name}” has no file: it is {job.status}.")
+        status = lookups.label(LookupCategory.REPORT_STATUS, job.status)
+        raise NotReadyError(Message("“%(name)s” has no file: it is %(status_)s.", name=job.name, status=status))
     _require_scope(actor, job)
 
 
@@ -140,14 +140,14 @@ def _require_scope(actor: User, job: ReportJob) -> None:
     try:
         of_file = DataScope.from_document((job.provenance or {})["scope"])
     except KeyError as error:
-        raise ScopeError(f"“{job.name}” does not say whose rows it counts.") from error
+        raise ScopeError(Message("“%(name)s” does not say whose rows it counts.", name=job.name)) from error
     if visibility.data_scope(actor).covers(of_file):
         return
     if job.visibility != "private" and actor.id != job.requested_by:
         requester = User.objects(id=job.requested_by).first()
         if requester is not None and visibility.data_scope(requester).covers(of_file):
             return
-    raise ScopeError(f"“{job.name}” counts rows that you may not read.")
+    raise ScopeError(Message("“%(name)s” counts rows that you may not read.", name=job.name))
 
 
 def _bounds(header: str, size: int) -> tuple[int, int] | None:

@@ -15,6 +15,7 @@ from bson import ObjectId
 from webapp.documents import JobStatus
 from webapp.documents.job_event import HISTORY_KEPT
 from webapp.documents.report_job import MAX_ATTEMPTS_KEPT, RUNNING
+from webapp.messages import to_document
 from webapp.settings import get_settings
 
 Document = dict[str, Any]
@@ -120,6 +121,7 @@ def error_of(failure: Failure, *, retry: bool = False) -> Document:
     return {
         "code": text(failure.code),
         "message": text(failure.message),
+        "said": {"$literal": to_document(failure.message)},
         "stack": text(failure.stack),
         "retryCount": {"$add": [count, 1]} if retry else count,
         "lastRetryAt": "$$NOW" if retry else {"$ifNull": ["$error.lastRetryAt", None]},

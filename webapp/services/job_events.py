@@ -16,6 +16,7 @@ from bson import ObjectId
 from pymongo.errors import BulkWriteError
 
 from webapp.documents import JobEvent, ReportJob, User
+from webapp.messages import Message
 from webapp.services import database_clock
 from webapp.settings import get_settings
 
@@ -86,8 +87,8 @@ def timeline(job: ReportJob) -> list[TimelineEntry]:
 
 def _actor(event: dict[str, Any], names: dict[ObjectId, str]) -> str | None:
     if event.get("userId"):
-        return names.get(event["userId"], "someone who has left")
-    return f"worker {event['workerId'][:8]}" if event.get("workerId") else None
+        return names.get(event["userId"], Message("someone who has left"))
+    return Message("worker %(id)s", id=event["workerId"][:8]) if event.get("workerId") else None
 
 
 def _about(job: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 from webapp.documents import JobStatus, ReportJob
 from webapp.documents.report_job import RUNNING
 from webapp.errors import ConflictError
+from webapp.messages import Message
 from webapp.services import database_clock
 from webapp.services.job_changes import (
     Document,
@@ -61,6 +62,20 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
     }
 )
 
+#: The states inside a sentence.
+_WORDS = {
+    P: Message("pending"),
+    Q: Message("queued"),
+    R: Message("processing"),
+    JobStatus.RENDERING: Message("rendering"),
+    JobStatus.UPLOADING: Message("uploading"),
+    JobStatus.READY: Message("ready"),
+    JobStatus.DOWNLOADED: Message("downloaded"),
+    JobStatus.FAILED: Message("failed"),
+    JobStatus.CANCELLED: Message("cancelled"),
+    JobStatus.EXPIRED: Message("expired"),
+}
+
 #: How many of the first queued jobs a claim looks at: with several workers at it, not all go for the same one.
 PEEK = 8
 QUEUE_ORDER = [("priorityRank", -1), ("scheduledFor", 1), ("_id", 1)]
@@ -72,7 +87,14 @@ class IllegalTransitionError(ConflictError):
     code = "illegal-transition"
 
     def __init__(self, job_id: ObjectId, previous: str, wanted: str) -> None:
-        super().__init__(f"Report job {job_id} is {previous} and cannot become {wanted}.")
+        super().__init__(
+            Message(
+                "Report job %(id)s is %(state)s and cannot become %(wanted)s.",
+                id=str(job_id),
+                state=_WORDS[JobStatus(previous)],
+                wanted=_WORDS[JobStatus(wanted)],
+            )
+        )
         self.previous = previous
         self.wanted = wanted
 
@@ -136,7 +158,7 @@ def _refused(job_id: ObjectId, wanted: JobStatus, sources: Sequence[str]) -> Con
     if found is None:
         return JobNotFoundError(str(job_id))
     if found["status"] in sources:
-        return ConflictError(f"Report job {job_id} changed while you asked for it to become {wanted.value}.")
+        return ConflictError(Message("Report job %(id)s has changed in the meantime.", id=str(job_id)))
     return IllegalTransitionError(job_id, found["status"], wanted.value)
 
 
@@ -223,7 +245,7 @@ def take(job_id: ObjectId, worker_id: str) -> Hold | None:
                 "fence": fence,
                 "until": after(get_settings().lease),
             },
-            "progress": {"currentStep": "Starting", "percentage": 0, "recordsProcessed": 0, "totalRecords": 0},
+            "progress": {"currentStep": Message("Starting"), "percentage": 0, "recordsProcessed": 0, "totalRecords": 0},
         },
         unsets=["completedAt"],
     )
@@ -328,7 +350,7 @@ def finish(hold: Hold, *, storage: Mapping[str, Any], provenance: Mapping[str, A
             "output.storage": {**{key: literal(value) for key, value in storage.items()}, "expiresAt": file_expiry},
             "provenance": {"$mergeObjects": [{"$ifNull": ["$provenance", {}]}, {"$literal": dict(provenance)}]},
             "progress": {
-                "currentStep": "Ready",
+                "currentStep": Message("Ready"),
                 "percentage": 100,
                 "recordsProcessed": records,
                 "totalRecords": records,
@@ -532,4 +554,6 @@ def remove(job_id: ObjectId) -> None:
     if not _jobs().delete_one({"_id": job_id, "status": {"$in": states}}, hint="_id_").deleted_count:
         if _jobs().find_one({"_id": job_id}, {"_id": 1}) is None:
             raise JobNotFoundError(str(job_id))
-        raise ConflictError(f"Report job {job_id} is being worked on.", hint="Cancel it first.")
+        raise ConflictError(
+            Message("Report job %(id)s is being worked on.", id=str(job_id)), hint=Message("Cancel it first.")
+        )

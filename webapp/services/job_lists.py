@@ -59,6 +59,7 @@ ROW_FIELDS = (
     "completed_at",
     "scheduled_for",
     "error.message",
+    "error.said",
     "event_count",
     "cancel_requested_at",
 )

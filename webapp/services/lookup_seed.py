@@ -8,77 +8,123 @@ from __future__ import annotations
 from typing import Any
 
 from webapp.documents import LookupCategory
+from webapp.messages import Message
 from webapp.services.xapi_verb_seed import XAPI_VERBS
 
 Seed = tuple[str, str, str, dict[str, Any]]
 
 REPORT_TYPES: list[Seed] = [
-    ("enrollment-summary", "Enrollment summary", "How many learners enrolled, and where they stand now.", {}),
-    ("completion-rates", "Completion rates", "Which share of enrollments was completed, and how long it took.", {}),
-    ("performance-analysis", "Performance analysis", "How results spread over grade ranges.", {}),
-    ("learner-activity", "Learner activity", "Who was active, when, and with what.", {}),
-    ("course-analytics", "Course analytics", "Enrollment, activity and results of each course, side by side.", {}),
-    ("instructor-workload", "Instructor workload", "How many classes and learners each instructor has.", {}),
-    ("department-overview", "Department overview", "The main figures of each department and those below it.", {}),
-    ("program-progress", "Program progress", "How far the learners of each program have come.", {}),
-    ("assessment-results", "Assessment results", "Scores and pass rates of each assessment.", {}),
-    ("scorm-attempts", "SCORM attempts", "Attempts at SCORM packages: outcome, score and time.", {}),
-    ("transcript", "Transcript", "Each learner's course history with grades.", {}),
-    ("certification-status", "Certification status", "Certificates earned, soon to expire, and expired.", {}),
+    (
+        "enrollment-summary",
+        Message("Enrollment summary"),
+        Message("How many learners enrolled, and where they stand now."),
+        {},
+    ),
+    (
+        "completion-rates",
+        Message("Completion rates"),
+        Message("Which share of enrollments was completed, and how long it took."),
+        {},
+    ),
+    ("performance-analysis", Message("Performance analysis"), Message("How results spread over grade ranges."), {}),
+    ("learner-activity", Message("Learner activity"), Message("Who was active, when, and with what."), {}),
+    (
+        "course-analytics",
+        Message("Course analytics"),
+        Message("Enrollment, activity and results of each course, side by side."),
+        {},
+    ),
+    (
+        "instructor-workload",
+        Message("Instructor workload"),
+        Message("How many classes and learners each instructor has."),
+        {},
+    ),
+    (
+        "department-overview",
+        Message("Department overview"),
+        Message("The main figures of each department and those below it."),
+        {},
+    ),
+    ("program-progress", Message("Program progress"), Message("How far the learners of each program have come."), {}),
+    ("assessment-results", Message("Assessment results"), Message("Scores and pass rates of each assessment."), {}),
+    ("scorm-attempts", Message("SCORM attempts"), Message("Attempts at SCORM packages: outcome, score and time."), {}),
+    ("transcript", Message("Transcript"), Message("Each learner's course history with grades."), {}),
+    (
+        "certification-status",
+        Message("Certification status"),
+        Message("Certificates earned, soon to expire, and expired."),
+        {},
+    ),
 ]
 
 REPORT_STATUSES: list[Seed] = [
-    ("pending", "Waiting", "Not due yet, or held back.", {"color": "secondary"}),
-    ("queued", "Queued", "Any free worker may take it now.", {"color": "azure"}),
-    ("processing", "Processing", "The numbers are being worked out.", {"color": "blue"}),
-    ("rendering", "Rendering", "The file is being written.", {"color": "blue"}),
-    ("uploading", "Storing", "The file is being checked and put in its place.", {"color": "blue"}),
-    ("ready", "Ready", "The file can be downloaded.", {"color": "green"}),
-    ("downloaded", "Downloaded", "The file has been downloaded at least once.", {"color": "teal"}),
-    ("failed", "Failed", "It could not be made; the page says why.", {"color": "red"}),
-    ("cancelled", "Cancelled", "Somebody stopped it.", {"color": "orange"}),
-    ("expired", "Expired", "The file was deleted after its time; the request remains.", {"color": "secondary"}),
+    ("pending", Message("Waiting"), Message("Not due yet, or held back."), {"color": "secondary"}),
+    ("queued", Message("Queued"), Message("Any free worker may take it now."), {"color": "azure"}),
+    ("processing", Message("Processing"), Message("The numbers are being worked out."), {"color": "blue"}),
+    ("rendering", Message("Rendering"), Message("The file is being written."), {"color": "blue"}),
+    ("uploading", Message("Storing"), Message("The file is being checked and put in its place."), {"color": "blue"}),
+    ("ready", Message("Ready"), Message("The file can be downloaded."), {"color": "green"}),
+    ("downloaded", Message("Downloaded"), Message("The file has been downloaded at least once."), {"color": "teal"}),
+    ("failed", Message("Failed"), Message("It could not be made; the page says why."), {"color": "red"}),
+    ("cancelled", Message("Cancelled"), Message("Somebody stopped it."), {"color": "orange"}),
+    (
+        "expired",
+        Message("Expired"),
+        Message("The file was deleted after its time; the request remains."),
+        {"color": "secondary"},
+    ),
 ]
 
 REPORT_PRIORITIES: list[Seed] = [
-    ("critical", "Critical", "Before everything else.", {"rank": 50, "permission": "use-critical-priority"}),
-    ("high", "High", "Before ordinary requests.", {"rank": 40, "permission": "use-high-priority"}),
-    ("normal", "Normal", "In the order of asking.", {"rank": 30}),
-    ("low", "Low", "When nothing ordinary waits.", {"rank": 20}),
-    ("scheduled", "Scheduled", "Recurring reports, when the desk is idle.", {"rank": 10}),
+    (
+        "critical",
+        Message("Critical"),
+        Message("Before everything else."),
+        {"rank": 50, "permission": "use-critical-priority"},
+    ),
+    ("high", Message("High"), Message("Before ordinary requests."), {"rank": 40, "permission": "use-high-priority"}),
+    ("normal", Message("Normal"), Message("In the order of asking."), {"rank": 30}),
+    ("low", Message("Low"), Message("When nothing ordinary waits."), {"rank": 20}),
+    ("scheduled", Message("Scheduled"), Message("Recurring reports, when the desk is idle."), {"rank": 10}),
 ]
 
 REPORT_VISIBILITIES: list[Seed] = [
-    ("private", "Only me", "The person who asked, and those who manage the department.", {}),
-    ("team", "My teams", "Everyone who shares a team with the person who asked.", {}),
-    ("department", "The department", "Everyone in the report's department.", {}),
-    ("organization", "Everyone", "Everyone who can sign in.", {}),
+    ("private", Message("Only me"), Message("The person who asked, and those who manage the department."), {}),
+    ("team", Message("My teams"), Message("Everyone who shares a team with the person who asked."), {}),
+    ("department", Message("The department"), Message("Everyone in the report's department."), {}),
+    ("organization", Message("Everyone"), Message("Everyone who can sign in."), {}),
 ]
 
 OUTPUT_FORMATS: list[Seed] = [
     (
         "pdf",
-        "PDF",
-        "For reading and printing: chart, table and definitions on pages.",
+        Message("PDF"),
+        Message("For reading and printing: chart, table and definitions on pages."),
         {"mimeType": "application/pdf", "extension": "pdf"},
     ),
     (
         "excel",
-        "Excel",
-        "For working on: typed cells, a chart, and a sheet that says what the numbers mean.",
+        Message("Excel"),
+        Message("For working on: typed cells, a chart, and a sheet that says what the numbers mean."),
         {"mimeType": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "extension": "xlsx"},
     ),
-    ("csv", "CSV", "For any other program: plain text, one row a line.", {"mimeType": "text/csv", "extension": "csv"}),
+    (
+        "csv",
+        Message("CSV"),
+        Message("For any other program: plain text, one row a line."),
+        {"mimeType": "text/csv", "extension": "csv"},
+    ),
     (
         "json",
-        "JSON",
-        "For machines: the rows with their types, units and provenance.",
+        Message("JSON"),
+        Message("For machines: the rows with their types, units and provenance."),
         {"mimeType": "application/json", "extension": "json"},
     ),
     (
         "parquet",
-        "Parquet",
-        "For data tools: typed columns, compressed, any number of rows.",
+        Message("Parquet"),
+        Message("For data tools: typed columns, compressed, any number of rows."),
         {"mimeType": "application/vnd.apache.parquet", "extension": "parquet"},
     ),
 ]
@@ -92,154 +138,200 @@ def _measure(form: str, applicable_to: list[str], *, requires_field: bool = Fals
 
 
 MEASURE_TYPES: list[Seed] = [
-    ("count", "Count", "Number of rows.", _measure("number", ALL_DATASETS)),
+    ("count", Message("Count"), Message("Number of rows."), _measure("number", ALL_DATASETS)),
     (
         "count-distinct",
-        "Distinct count",
-        "Number of different values of a field, empty ones left out.",
+        Message("Distinct count"),
+        Message("Number of different values of a field, empty ones left out."),
         _measure("number", ALL_DATASETS, requires_field=True),
     ),
-    ("sum", "Sum", "Sum of a field's values.", _measure("number", ALL_DATASETS, requires_field=True)),
+    ("sum", Message("Sum"), Message("Sum of a field's values."), _measure("number", ALL_DATASETS, requires_field=True)),
     (
         "average",
-        "Average",
-        "Arithmetic mean of a field's values, empty ones left out.",
+        Message("Average"),
+        Message("Arithmetic mean of a field's values, empty ones left out."),
         _measure("number", ALL_DATASETS, requires_field=True),
     ),
     (
         "median",
-        "Median",
-        "Middle value of a field, or the mean of the two middle ones.",
+        Message("Median"),
+        Message("Middle value of a field, or the mean of the two middle ones."),
         _measure("number", ALL_DATASETS, requires_field=True),
     ),
-    ("min", "Minimum", "Smallest value of a field.", _measure("number", ALL_DATASETS, requires_field=True)),
-    ("max", "Maximum", "Largest value of a field.", _measure("number", ALL_DATASETS, requires_field=True)),
+    (
+        "min",
+        Message("Minimum"),
+        Message("Smallest value of a field."),
+        _measure("number", ALL_DATASETS, requires_field=True),
+    ),
+    (
+        "max",
+        Message("Maximum"),
+        Message("Largest value of a field."),
+        _measure("number", ALL_DATASETS, requires_field=True),
+    ),
     (
         "std-dev",
-        "Standard deviation",
-        "Sample standard deviation (n - 1) of a field's values; empty below two values.",
+        Message("Standard deviation"),
+        Message("Sample standard deviation (n - 1) of a field's values; empty below two values."),
         _measure("number", ALL_DATASETS, requires_field=True),
     ),
     (
         "variance",
-        "Variance",
-        "Sample variance (n - 1) of a field's values; empty below two values.",
+        Message("Variance"),
+        Message("Sample variance (n - 1) of a field's values; empty below two values."),
         _measure("number", ALL_DATASETS, requires_field=True),
     ),
     (
         "completion-rate",
-        "Completion rate",
-        "Completed out of all, withdrawals included.",
+        Message("Completion rate"),
+        Message("Completed out of all, withdrawals included."),
         _measure("percent", ["enrollments", "scorm-attempts"]),
     ),
     (
         "pass-rate",
-        "Pass rate",
-        "Passed out of those with an outcome.",
+        Message("Pass rate"),
+        Message("Passed out of those with an outcome."),
         _measure("percent", ["enrollments", "assessments", "scorm-attempts"]),
     ),
     (
         "fail-rate",
-        "Fail rate",
-        "Failed out of those with an outcome; for enrollments out of all.",
+        Message("Fail rate"),
+        Message("Failed out of those with an outcome; for enrollments out of all."),
         _measure("percent", ["enrollments", "assessments", "scorm-attempts"]),
     ),
     (
         "engagement-rate",
-        "Engagement rate",
-        "Learners with activity in the period out of learners enrolled.",
+        Message("Engagement rate"),
+        Message("Learners with activity in the period out of learners enrolled."),
         _measure("percent", ["enrollments"]),
     ),
     (
         "retention-rate",
-        "Retention rate",
-        "Enrollments not withdrawn out of all.",
+        Message("Retention rate"),
+        Message("Enrollments not withdrawn out of all."),
         _measure("percent", ["enrollments"]),
     ),
-    ("dropout-rate", "Dropout rate", "Withdrawn out of all enrollments.", _measure("percent", ["enrollments"])),
+    (
+        "dropout-rate",
+        Message("Dropout rate"),
+        Message("Withdrawn out of all enrollments."),
+        _measure("percent", ["enrollments"]),
+    ),
     (
         "avg-time-to-complete",
-        "Average time to complete",
-        "Mean time from the start (or enrollment) to completion.",
+        Message("Average time to complete"),
+        Message("Mean time from the start (or enrollment) to completion."),
         _measure("duration", ["enrollments", "scorm-attempts"]),
     ),
     (
         "avg-study-time",
-        "Average study time",
-        "Recorded study time per active learner.",
+        Message("Average study time"),
+        Message("Recorded study time per active learner."),
         _measure("duration", ["activity", "scorm-attempts"]),
     ),
     (
         "avg-score",
-        "Average score",
-        "Mean of the scores, 0-100; those without a score are left out.",
+        Message("Average score"),
+        Message("Mean of the scores, 0-100; those without a score are left out."),
         _measure("number", SCORED),
     ),
-    ("event-count", "Events", "Number of learning events.", _measure("number", ["activity"])),
+    ("event-count", Message("Events"), Message("Number of learning events."), _measure("number", ["activity"])),
 ]
 
 DIMENSION_ENTITIES: list[Seed] = [
-    ("learner", "Learner", "The person who learns.", {}),
-    ("course", "Course", "What is taught.", {}),
-    ("class", "Class", "One presentation of a course.", {}),
-    ("program", "Program", "A set of courses that lead to an award.", {}),
-    ("department", "Department", "The part of the organisation.", {}),
-    ("instructor", "Instructor", "The person who teaches a class.", {}),
-    ("enrollment", "Enrollment", "One learner in one class.", {}),
-    ("activity", "Activity", "A content item that learners open.", {}),
-    ("assessment", "Assessment", "Something that is graded.", {}),
-    ("scorm-attempt", "SCORM attempt", "One attempt at a SCORM package.", {}),
+    ("learner", Message("Learner"), Message("The person who learns."), {}),
+    ("course", Message("Course"), Message("What is taught."), {}),
+    ("class", Message("Class"), Message("One presentation of a course."), {}),
+    ("program", Message("Program"), Message("A set of courses that lead to an award."), {}),
+    ("department", Message("Department"), Message("The part of the organisation."), {}),
+    ("instructor", Message("Instructor"), Message("The person who teaches a class."), {}),
+    ("enrollment", Message("Enrollment"), Message("One learner in one class."), {}),
+    ("activity", Message("Activity"), Message("A content item that learners open."), {}),
+    ("assessment", Message("Assessment"), Message("Something that is graded."), {}),
+    ("scorm-attempt", Message("SCORM attempt"), Message("One attempt at a SCORM package."), {}),
 ]
 
-_ACTIVITY_EVENTS: dict[str, str] = {
-    "enrollment": "created started completed withdrawn expired",
-    "content": "viewed started completed downloaded",
-    "assessment": "started submitted completed graded",
-    "module": "started completed",
-    "course": "started completed",
-    "scorm": "launched initialized completed passed failed suspended exited",
-    "video": "played paused seeked completed",
-    "session": "started ended",
+_ACTIVITY_EVENTS: dict[str, Message] = {
+    "enrollment-created": Message("Enrollment created"),
+    "enrollment-started": Message("Enrollment started"),
+    "enrollment-completed": Message("Enrollment completed"),
+    "enrollment-withdrawn": Message("Enrollment withdrawn"),
+    "enrollment-expired": Message("Enrollment expired"),
+    "content-viewed": Message("Content viewed"),
+    "content-started": Message("Content started"),
+    "content-completed": Message("Content completed"),
+    "content-downloaded": Message("Content downloaded"),
+    "assessment-started": Message("Assessment started"),
+    "assessment-submitted": Message("Assessment submitted"),
+    "assessment-completed": Message("Assessment completed"),
+    "assessment-graded": Message("Assessment graded"),
+    "module-started": Message("Module started"),
+    "module-completed": Message("Module completed"),
+    "course-started": Message("Course started"),
+    "course-completed": Message("Course completed"),
+    "scorm-launched": Message("SCORM launched"),
+    "scorm-initialized": Message("SCORM initialized"),
+    "scorm-completed": Message("SCORM completed"),
+    "scorm-passed": Message("SCORM passed"),
+    "scorm-failed": Message("SCORM failed"),
+    "scorm-suspended": Message("SCORM suspended"),
+    "scorm-exited": Message("SCORM exited"),
+    "video-played": Message("Video played"),
+    "video-paused": Message("Video paused"),
+    "video-seeked": Message("Video seeked"),
+    "video-completed": Message("Video completed"),
+    "session-started": Message("Session started"),
+    "session-ended": Message("Session ended"),
+    "login": Message("Login"),
+    "logout": Message("Logout"),
+    "achievement-earned": Message("Achievement earned"),
+    "certificate-issued": Message("Certificate issued"),
 }
 
 
-def _activity_events() -> list[Seed]:
-    keys = [f"{subject}-{verb}" for subject, verbs in _ACTIVITY_EVENTS.items() for verb in verbs.split()]
-    keys += ["login", "logout", "achievement-earned", "certificate-issued"]
-    seeds: list[Seed] = []
-    for key in keys:
-        label = key.replace("scorm", "SCORM").replace("-", " ")
-        metadata = {"xapiVerbs": XAPI_VERBS[key]} if key in XAPI_VERBS else {}
-        seeds.append((key, label[0].upper() + label[1:], "", metadata))
-    return seeds
+def _activity_event(key: str, label: str) -> Seed:
+    return key, label, "", {"xapiVerbs": XAPI_VERBS[key]} if key in XAPI_VERBS else {}
 
+
+ACTIVITY_EVENTS: list[Seed] = [_activity_event(key, label) for key, label in _ACTIVITY_EVENTS.items()]
 
 ROLES: list[Seed] = [
-    ("learner", "Learner", "Learns; does not sign in here.", {"permissions": []}),
+    ("learner", Message("Learner"), Message("Learns; does not sign in here."), {"permissions": []}),
     (
         "instructor",
-        "Instructor",
-        "Asks for reports about the classes they teach.",
+        Message("Instructor"),
+        Message("Asks for reports about the classes they teach."),
         {"permissions": ["request-reports"]},
     ),
-    ("staff", "Staff", "Asks for reports about their departments.", {"permissions": ["request-reports"]}),
+    (
+        "staff",
+        Message("Staff"),
+        Message("Asks for reports about their departments."),
+        {"permissions": ["request-reports"]},
+    ),
     (
         "department-admin",
-        "Department manager",
-        "Sees, stops and re-prioritises every report of their departments and those below.",
+        Message("Department manager"),
+        Message("Sees, stops and re-prioritises every report of their departments and those below."),
         {"permissions": ["request-reports", "manage-department", "use-high-priority"]},
     ),
     (
         "content-admin",
-        "Content administrator",
-        "Keeps courses and imports.",
+        Message("Content administrator"),
+        Message("Keeps courses and imports."),
         {"permissions": ["request-reports", "manage-content"]},
     ),
-    ("billing-admin", "Billing administrator", "Reads usage.", {"permissions": ["request-reports", "read-billing"]}),
+    (
+        "billing-admin",
+        Message("Billing administrator"),
+        Message("Reads usage."),
+        {"permissions": ["request-reports", "read-billing"]},
+    ),
     (
         "system-admin",
-        "System administrator",
-        "Sees and does everything.",
+        Message("System administrator"),
+        Message("Sees and does everything."),
         {
             "permissions": [
                 "request-reports",
@@ -262,6 +354,6 @@ SEEDS: dict[LookupCategory, list[Seed]] = {
     LookupCategory.OUTPUT_FORMAT: OUTPUT_FORMATS,
     LookupCategory.MEASURE_TYPE: MEASURE_TYPES,
     LookupCategory.DIMENSION_ENTITY: DIMENSION_ENTITIES,
-    LookupCategory.ACTIVITY_EVENT: _activity_events(),
+    LookupCategory.ACTIVITY_EVENT: ACTIVITY_EVENTS,
     LookupCategory.ROLE: ROLES,
 }

@@ -13,7 +13,15 @@ from webapp.documents import LookupCategory, LookupValue
 from webapp.documents.accounts import User
 from webapp.documents.lookup_value import CachedLookup, active_lookups, lookup_cache
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
+from webapp.messages import Message
 from webapp.services.lookup_seed import SEEDS
+
+#: (what people read, description) as seeded.
+_SEEDED = {
+    (category, key): (display_as, description)
+    for category, seeds in SEEDS.items()
+    for key, display_as, description, _ in seeds
+}
 
 
 def seed() -> int:
@@ -54,11 +62,25 @@ def every(category: LookupCategory) -> list[CachedLookup]:
 
 
 def label(category: LookupCategory, key: str | None) -> str:
-    """What people read for `key`; the key itself where nobody has named it. Inactive values keep their name."""
+    """What people read for `key`; the key itself where nobody has named it. Inactive values keep their name.
+
+    A Message, which pages translate, while it is the text that every installation starts with; what an administrator
+    has typed stays as it is typed, in every language.
+    """
     if not key:
         return ""
     value = lookup_cache.category(category).get(key)
-    return value.display_as if value else key
+    return _seeded(category, key, value.display_as) if value else key
+
+
+def description(category: LookupCategory, key: str | None) -> str:
+    """What the value means, in a sentence; a Message or not, as with `label`."""
+    value = lookup_cache.category(category).get(key or "")
+    return _seeded(category, value.key, value.description) if value else ""
+
+
+def _seeded(category: LookupCategory, key: str, text: str) -> str:
+    return next((seeded for seeded in _SEEDED.get((category, key), ()) if seeded == text), text)
 
 
 def permissions_of(user: User) -> frozenset[str]:
@@ -96,7 +118,8 @@ def add(
         raise InvalidRequestError({name: f"{name}: {problem}" for name, problem in error.to_dict().items()}) from error
     except NotUniqueError as error:
         raise ConflictError(
-            f"The list {category} already has a value “{key}”.", hint="Choose another key, or change that value."
+            Message("The list %(list)s already has a value “%(key)s”.", list=category, key=key),
+            hint=Message("Choose another key, or change that value."),
         ) from error
     finally:
         lookup_cache.forget()
@@ -114,7 +137,7 @@ def change(category: str, key: str, **changes: Any) -> LookupValue:
         raise TypeError(f"not changeable: {sorted(unknown)}")
     value = LookupValue.objects(category=category, key=key).first()
     if value is None:
-        raise NotFoundError(f"The list {category} has no value “{key}”.")
+        raise NotFoundError(Message("The list %(list)s has no value “%(key)s”.", list=category, key=key))
     for name, new in changes.items():
         setattr(value, name, new)
     try:

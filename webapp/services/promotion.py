@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 from webapp import clock
 from webapp.documents import JobStatus, ReportJob, User
 from webapp.errors import ReportdeskError
+from webapp.messages import Message
 from webapp.services import database_clock, job_lifecycle, report_questions, visibility
 from webapp.services.job_changes import Failure
 from webapp.services.job_lifecycle import SlotTakenError
@@ -82,12 +83,13 @@ def _complete(found: dict[str, Any]) -> dict[str, Any]:
         raise UnusableJobError(Failure(error.code, str(error))) from error
     except ValidationError as error:
         problems = "; ".join(f"{field}: {problem}" for field, problem in sorted(error.to_dict().items()))
-        raise UnusableJobError(Failure("invalid-request", f"The job is not valid: {problems or error}")) from error
+        text = Message("The job is not valid: %(problems)s", problems=problems or str(error))
+        raise UnusableJobError(Failure("invalid-request", text)) from error
     except Exception as error:
         # Whatever another program has written must not stop the queue; the log keeps the reason.
         log.exception("job cannot be read", extra={"job_id": str(found["_id"])})
         raise UnusableJobError(
-            Failure("unreadable-job", "The job document does not have the shape of a report job.")
+            Failure("unreadable-job", Message("The job document does not have the shape of a report job."))
         ) from error
 
 
@@ -98,7 +100,8 @@ def _adopted(found: dict[str, Any]) -> dict[str, Any]:
     job.validate()
     requester = User.objects(id=job.requested_by, is_active=True).first()
     if requester is None:
-        raise UnusableJobError(Failure("unknown-requester", f"No active account has the id {job.requested_by}."))
+        text = Message("No active account has the id %(id)s.", id=str(job.requested_by))
+        raise UnusableJobError(Failure("unknown-requester", text))
     scope = visibility.data_scope(requester)
     report_questions.to_query(job.report_type, job.parameters, scope)
     department_id = job.department_id or (requester.department_ids[0] if requester.department_ids else None)

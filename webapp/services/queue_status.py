@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from statistics import median
 from bson import ObjectId
 
 from webapp.documents import JobEvent, JobStatus, ReportJob
+from webapp.messages import Message
 from webapp.services import database_clock, job_facts, promotion, workers
 from webapp.services.job_facts import JobFacts
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
@@ -100,6 +101,22 @@ def explain(job: ReportJob) -> Waiting | None:
     return Waiting(why, ahead=ahead, starts_at=starts_at, ready_at=ready_at)
 
 
+def explain_asking(
+    requester_id: ObjectId, report_type: str, priority_rank: int, scheduled_for: datetime | None
+) -> Waiting | None:
+    """What `explain` would say of a report that was asked for at this moment."""
+    return explain(
+        ReportJob(
+            id=ObjectId(),
+            status=JobStatus.PENDING.value,
+            requested_by=requester_id,
+            report_type=report_type,
+            priority_rank=priority_rank,
+            scheduled_for=scheduled_for or database_clock.now(),
+        )
+    )
+
+
 def ready_at(job: ReportJob) -> datetime | None:
     """When a running job will probably be ready: from its own pace, or what such reports have taken."""
     if not job.state.is_running or job.started_at is None:
@@ -116,15 +133,22 @@ def ready_at(job: ReportJob) -> datetime | None:
 def typical_seconds(report_type: str | None = None) -> float | None:
     """The median run time of the last finished jobs of this type, or of all types; None if none has finished."""
     recent = _finished.get(None)
-    same = [seconds for kind, seconds in recent if kind == report_type]
-    measured = same or [seconds for _, seconds in recent]
+    measured = [seconds for of, seconds in recent if of == report_type] or [seconds for _, seconds in recent]
     return float(median(measured)) if measured else None
 
 
+def typical_seconds_by_type() -> dict[str, float]:
+    """The median run time of the last finished jobs of each report type that has any."""
+    by_type: defaultdict[str, list[float]] = defaultdict(list)
+    for of, seconds in _finished.get(None):
+        by_type[of].append(seconds)
+    return {of: float(median(measured)) for of, measured in by_type.items()}
+
+
 def _read_finished(_: None) -> list[tuple[str, float]]:
-    """Report type and run time of the last jobs that have finished."""
+    """Report type and run time of the last finished jobs."""
     finished = JobEvent.objects(status=JobStatus.READY.value).order_by("-at").limit(MEASURED)
-    return [(kind, seconds) for kind, seconds in finished.scalar("report_type", "run_seconds") if seconds is not None]
+    return [(of, seconds) for of, seconds in finished.scalar("report_type", "run_seconds") if seconds is not None]
 
 
 _finished = Remembered(_read_finished, seconds=60.0)
@@ -237,9 +261,12 @@ def _oldest_waiting(now: datetime) -> timedelta | None:
 
 def _alarm(oldest: timedelta | None, known: Sequence[WorkerState]) -> Alarm | None:
     if not any(worker.is_alive for worker in known):
-        return Alarm("no-worker", "No worker is running, so no report is made. Start one with `reportdesk worker`.")
+        return Alarm(
+            "no-worker", Message("No worker is running, so no report is made. Start one with `reportdesk worker`.")
+        )
     limit = timedelta(seconds=get_settings().queue_alarm_seconds)
     if oldest is not None and oldest > limit:
-        minutes = oldest.total_seconds() / 60
-        return Alarm("oldest-too-old", f"A report has waited for {minutes:,.0f} minutes. Start more workers.")
+        minutes = round(oldest.total_seconds() / 60)
+        text = Message("A report has waited for %(minutes)s minutes. Start more workers.", minutes=minutes)
+        return Alarm("oldest-too-old", text)
     return None

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,17 +35,20 @@ from webapp.documents import (
 from webapp.documents.lookup_value import active_lookups, lookup_cache
 from webapp.documents.report_job import WITH_FILE
 from webapp.engine import compiler, runner, validation
+from webapp.engine.backends import Limits
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.catalogue.report_types import REPORT_TYPES
-from webapp.engine.declarations import Dataset, ReportType
-from webapp.engine.errors import QueryError
+from webapp.engine.declarations import Dataset, ReportType, Unit
+from webapp.engine.errors import QueryError, QuestionTooSlowError
+from webapp.engine.gaps import gaps
 from webapp.engine.query import CustomMeasure, DateRange, Filter, Query, Scope, Sort
 from webapp.engine.result import Result
-from webapp.engine.runner import QuestionTooSlowError
 from webapp.engine.validation import field_of, split_measure
 from webapp.errors import InvalidRequestError
+from webapp.messages import Message
+from webapp.renderers.chart_data import ChartData, chart_data
 from webapp.services import lookups, queue_status
 from webapp.services.visibility import DataScope
 from webapp.settings import get_settings
@@ -58,6 +61,27 @@ FILES_MEASURED = 50
 #: More chosen values than this are told by their number.
 VALUES_TOLD = 8
 
+#: What the states of enrollments, results, attempts and certificates are called.
+STATUS_WORDS: dict[str, str] = {
+    "not-started": Message("Not started"),
+    "in-progress": Message("In progress"),
+    "completed": Message("Completed"),
+    "not-completed": Message("Not completed"),
+    "incomplete": Message("Incomplete"),
+    "failed": Message("Did not pass"),
+    "passed": Message("Passed"),
+    "withdrawn": Message("Withdrawn"),
+    "submitted": Message("Submitted"),
+    "graded": Message("Graded"),
+    "exempt": Message("Exempt"),
+    "not-submitted": Message("Not submitted"),
+    "not-attempted": Message("Not attempted"),
+    "valid": Message("Valid"),
+    "expiring": Message("Expiring"),
+    "expired": Message("Expired"),
+    "revoked": Message("Revoked"),
+}
+
 STATUSES: dict[str, tuple[str, ...]] = {
     "enrollments": Enrollment.STATUSES,
     "assessments": AssessmentResult.STATUSES,
@@ -66,10 +90,20 @@ STATUSES: dict[str, tuple[str, ...]] = {
 }
 
 OPERATOR_WORDS = {
-    "eq": "is", "ne": "is not", "gt": "is over", "gte": "is at least", "lt": "is under", "lte": "is at most",
-    "in": "is one of", "not-in": "is none of", "between": "is between", "contains": "contains",
-    "starts-with": "starts with", "is-null": "is empty", "is-not-null": "is not empty",
-}  # fmt: skip
+    "eq": Message("is"),
+    "ne": Message("is not"),
+    "gt": Message("is over"),
+    "gte": Message("is at least"),
+    "lt": Message("is under"),
+    "lte": Message("is at most"),
+    "in": Message("is one of"),
+    "not-in": Message("is none of"),
+    "between": Message("is between"),
+    "contains": Message("contains"),
+    "starts-with": Message("starts with"),
+    "is-null": Message("is empty"),
+    "is-not-null": Message("is not empty"),
+}
 
 
 @dataclass(frozen=True)
@@ -84,23 +118,28 @@ class _Chosen:
 
 
 _CHOSEN = (
-    _Chosen("department_ids", "department-tree", "Departments", Department),
-    _Chosen("course_ids", "course", "Courses", Course),
-    _Chosen("class_ids", "class", "Classes", Class, "code"),
-    _Chosen("learner_ids", "learner", "Learners", User),
-    _Chosen("content_ids", "content", "Contents", Content),
-    _Chosen("event_types", "event-type", "Events"),
-    _Chosen("statuses", "status", "Statuses"),
+    _Chosen("department_ids", "department-tree", Message("Departments"), Department),
+    _Chosen("course_ids", "course", Message("Courses"), Course),
+    _Chosen("class_ids", "class", Message("Classes"), Class, "code"),
+    _Chosen("learner_ids", "learner", Message("Learners"), User),
+    _Chosen("content_ids", "content", Message("Contents"), Content),
+    _Chosen("event_types", "event-type", Message("Events")),
+    _Chosen("statuses", "status", Message("Statuses")),
 )
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of an answer, from the extract as it is. `refreshed_at` None: nothing was extracted yet."""
+    """The first rows of an answer, from the extract as it is. `refreshed_at` None: nothing was extracted yet.
+
+    `gaps`: how many of the matching records name no class, no learner, no event type (`engine.gaps`).
+    """
 
     result: Result
     rows: list[dict[str, Any]]
     refreshed_at: datetime | None
+    chart: ChartData | None = None
+    gaps: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,8 +162,12 @@ def report_type_of(key: str) -> ReportType:
     if value is None or base not in REPORT_TYPES:
         raise InvalidRequestError(
             {
-                "report_type": f"The report type “{key[:60]}” does not say what it counts: its lookup value needs the "
-                f"metadata “basedOn” with one of {', '.join(REPORT_TYPES)}."
+                "report_type": Message(
+                    "The report type “%(key)s” does not say what it counts: its lookup value needs the metadata "
+                    "“basedOn” with one of %(possible)s.",
+                    key=key[:60],
+                    possible=list(REPORT_TYPES),
+                )
             }
         )
     declared = REPORT_TYPES[base]
@@ -177,14 +220,16 @@ def to_query(report_type: str, parameters: Parameters, scope: DataScope, *, mome
     filters = _filters(dataset, parameters, errors)
     given = parameters.date_range
     if given is not None and given.start_date and given.end_date and given.end_date < given.start_date:
-        errors["parameters.date_range"] = (
-            f"The end date {given.end_date:%Y-%m-%d} is before the start date {given.start_date:%Y-%m-%d}."
+        errors["parameters.date_range"] = Message(
+            "The end date %(end)s is before the start date %(start)s.",
+            end=given.end_date.date(),
+            start=given.start_date.date(),
         )
     details = parameters.detail or (declared.detail_first and not parameters.group_by and not parameters.measures)
     if parameters.detail and not declared.detail:
-        errors["parameters.detail"] = f"{declared.label} has no detail rows."
+        errors["parameters.detail"] = Message("%(report)s has no detail rows.", report=declared.label)
     if parameters.detail and parameters.group_by:
-        errors["parameters.detail"] = "Detail rows are not grouped: take the grouping or the detail away."
+        errors["parameters.detail"] = Message("Detail rows are not grouped: take the grouping or the detail away.")
     query = Query(
         report_type=declared.key if declared.key in REPORT_TYPES else _base_key(declared),
         dataset=dataset.key,
@@ -206,7 +251,9 @@ def to_query(report_type: str, parameters: Parameters, scope: DataScope, *, mome
     try:
         query = replace(query, date_range=_date_range(parameters, ZoneInfo(time_zone)))
     except (KeyError, ValueError, OSError):
-        errors["parameters.time_zone"] = f"“{time_zone[:60]}” is not a time zone, such as Europe/Madrid."
+        errors["parameters.time_zone"] = Message(
+            "“%(zone)s” is not a time zone, such as Europe/Madrid.", zone=time_zone[:60]
+        )
         query = replace(query, time_zone="UTC")
     try:
         validation.check(query)
@@ -271,7 +318,12 @@ def _filters(dataset: Dataset, parameters: Parameters, errors: dict[str, str]) -
             continue
         name = f"parameters.filters.{chosen.name}"
         if chosen.dimension not in dataset.dimensions:
-            errors[name] = f"{dataset.label} cannot be filtered by {chosen.label.lower()}."
+            errors[name] = Message(
+                "%(rows)s cannot be filtered by “%(field)s”. Possible: %(possible)s.",
+                rows=dataset.label,
+                field=chosen.label,
+                possible=[each.label for each in _CHOSEN if each.dimension in dataset.dimensions],
+            )
             continue
         _check_values(dataset, chosen, values, name, errors)
         found.append(Filter(chosen.dimension, "in", tuple(str(value) for value in values)))
@@ -290,8 +342,6 @@ def _check_values(dataset: Dataset, chosen: _Chosen, values: Sequence[Any], name
     if chosen.document is not None:
         known = set(chosen.document.objects(id__in=values).scalar("id"))
         missing = [str(value) for value in values if value not in known]
-        singular = chosen.label.lower().removesuffix("s").removesuffix("e" if chosen.label == "Classes" else "")
-        what = f"There is no {singular}"
     else:
         allowed: Iterable[str] = (
             lookup_cache.category(LookupCategory.ACTIVITY_EVENT)
@@ -299,10 +349,18 @@ def _check_values(dataset: Dataset, chosen: _Chosen, values: Sequence[Any], name
             else STATUSES.get(dataset.key, ())
         )
         missing = [str(value) for value in values if value not in allowed]
-        what = f"{dataset.label} have no {'event' if chosen.name == 'event_types' else 'status'}"
     if missing:
-        more = f" (and {len(missing) - 3} more)" if len(missing) > 3 else ""
-        errors[name] = f"{what} {', '.join(text[:60] for text in missing[:3])}{more}."
+        errors[name] = Message(
+            "%(field)s: there is no %(values)s.",
+            field=chosen.label,
+            values=_some([each[:60] for each in missing], 3, len(missing)),
+        )
+
+
+def _some(values: Sequence[str], most: int, count: int) -> Message:
+    """The first `most` of `values`, and how many more of the `count` there are."""
+    shown = _listed(values[:most])
+    return shown if count <= most else Message("%(shown)s and %(count)s more", shown=shown, count=count - most)
 
 
 def tables_for(query: Query) -> tuple[str, ...]:
@@ -325,31 +383,36 @@ def describe(report_type: str, parameters: Parameters) -> list[tuple[str, str]]:
     dataset = DATASETS[declared.dataset]
     details = parameters.detail or (declared.detail_first and not parameters.group_by and not parameters.measures)
     time_zone = parameters.time_zone or get_settings().time_zone
-    told = [("Rows", dataset.label), ("Period", _period_in_words(parameters, time_zone))]
+    told: list[tuple[str, str]] = [
+        (Message("Rows"), dataset.label),
+        (Message("Period"), _period_in_words(parameters, time_zone)),
+    ]
     if parameters.date_field and parameters.date_field in dataset.dates:
-        told.append(("Date", _sentence(parameters.date_field)))
+        told.append((Message("Date"), dataset.fields[parameters.date_field].label))
     told += _filters_in_words(dataset, parameters)
     if details:
-        told.append(("Shown", "every row by itself"))
+        told.append((Message("Shown"), Message("every row by itself")))
     else:
         dimensions = parameters.group_by or list(declared.group_by)
-        told.append(("Grouped by", ", ".join(_label(key) for key in dimensions) or "nothing: one row for everything"))
+        nothing = Message("nothing: one row for everything")
+        told.append((Message("Grouped by"), _listed(_label(key) for key in dimensions) or nothing))
         slicers = parameters.slicers or ([] if parameters.group_by else list(declared.slicers))
         if slicers:
-            told.append(("Columns", ", ".join(_label(key) for key in slicers)))
+            told.append((Message("Columns"), _listed(_label(key) for key in slicers)))
         measures = parameters.measures or list(declared.measures)
-        told.append(("Measures", ", ".join(measure_label(dataset, text) for text in measures)))
+        told.append((Message("Measures"), _listed(measure_label(dataset, text) for text in measures)))
     if parameters.sort:
-        told.append(("Sorted by", ", ".join(_sort_in_words(dataset, text) for text in parameters.sort)))
+        told.append((Message("Sorted by"), _listed(_sort_in_words(dataset, text) for text in parameters.sort)))
     if parameters.top:
-        told.append(("Top", f"the first {parameters.top:,} groups, the others as one"))
+        told.append((Message("Top"), Message("the first %(top)s groups, the others as one", top=parameters.top)))
     if parameters.limit:
-        told.append(("Limit", f"at most {parameters.limit:,} rows"))
+        told.append((Message("Limit"), Message("at most %(limit)s rows", limit=parameters.limit)))
     if parameters.subtotals:
-        told.append(("Subtotals", "yes"))
-    told.append(("Inactive records", "included" if parameters.include_inactive else "left out"))
+        told.append((Message("Subtotals"), Message("yes")))
+    included = Message("included") if parameters.include_inactive else Message("left out")
+    told.append((Message("Inactive records"), included))
     if parameters.as_of_job_id:
-        told.append(("Data", f"as report {parameters.as_of_job_id} saw it"))
+        told.append((Message("Data"), Message("as report %(id)s saw it", id=str(parameters.as_of_job_id))))
     return told
 
 
@@ -361,7 +424,11 @@ def measure_label(dataset: Dataset, text: str) -> str:
         return label
     known = field_of(dataset, field)
     about = known.label if known is not None else _label(field)
-    return f"{label} of {about[:1].lower()}{about[1:]}"
+    return Message("%(measure)s of %(field_)s", measure=label, field=about)
+
+
+def _listed(texts: Iterable[str]) -> Message:
+    return Message.joined(texts, ", ")
 
 
 def _label(key: str) -> str:
@@ -375,23 +442,24 @@ def _sentence(key: str) -> str:
 
 def _sort_in_words(dataset: Dataset, text: str) -> str:
     key = text.removeprefix("-")
-    label = _label(key) if key in DIMENSIONS or key in dataset.fields else measure_label(dataset, key)
-    return f"{label}, {'highest first' if text.startswith('-') else 'lowest first'}"
+    label = dataset.fields[key].label if key in dataset.fields else None
+    label = label or (_label(key) if key in DIMENSIONS else measure_label(dataset, key))
+    if text.startswith("-"):
+        return Message("%(column)s, highest first", column=label)
+    return Message("%(column)s, lowest first", column=label)
 
 
 def _period_in_words(parameters: Parameters, time_zone: str) -> str:
     given = parameters.date_range
     start = given.start_date.date() if given and given.start_date else None
     end = given.end_date.date() if given and given.end_date else None
-    if start is None and end is None:
-        return f"all time (days of {time_zone})"
     if start and end:
-        return f"{_day(start)} to {_day(end)}, both included (days of {time_zone})"
-    return f"{'from ' + _day(start) if start else 'up to ' + _day(end or date.max)} (days of {time_zone})"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
+        return Message("%(start)s to %(end)s, both included (days of %(zone)s)", start=start, end=end, zone=time_zone)
+    if start:
+        return Message("from %(start)s (days of %(zone)s)", start=start, zone=time_zone)
+    if end:
+        return Message("up to %(end)s (days of %(zone)s)", end=end, zone=time_zone)
+    return Message("all time (days of %(zone)s)", zone=time_zone)
 
 
 def _filters_in_words(dataset: Dataset, parameters: Parameters) -> list[tuple[str, str]]:
@@ -408,19 +476,17 @@ def _filters_in_words(dataset: Dataset, parameters: Parameters) -> list[tuple[st
         elif chosen.name == "event_types":
             named = [lookups.label(LookupCategory.ACTIVITY_EVENT, value) for value in values]
         else:
-            named = list(values)
-        shown = ", ".join(named[:VALUES_TOLD])
-        told.append(
-            (chosen.label, shown + (f" and {len(values) - VALUES_TOLD} more" if len(values) > VALUES_TOLD else ""))
-        )
+            named = [STATUS_WORDS.get(value, value) for value in values]
+        told.append((chosen.label, _some(named, VALUES_TOLD, len(values))))
     for condition in given.conditions or ():
-        field = field_of(dataset, condition.field)
-        label = field.label if field is not None else _label(condition.field)
+        about = field_of(dataset, condition.field)
+        label = about.label if about is not None else _label(condition.field)
         value = condition.value if isinstance(condition.value, list) else [condition.value]
-        said = ", ".join(str(each) for each in value if each is not None)
-        told.append(
-            ("Only where", f"{label} {OPERATOR_WORDS.get(condition.operator, condition.operator)} {said}".strip())
-        )
+        operator = OPERATOR_WORDS.get(condition.operator, condition.operator)
+        # Of an instant, people mean the day.
+        is_instant = about is not None and about.unit is Unit.INSTANT
+        said = ", ".join(str(each)[:10] if is_instant else str(each) for each in value if each is not None)
+        told.append((Message("Only where"), Message.joined([label, operator, said])))
     return told
 
 
@@ -446,16 +512,12 @@ def preview(report_type: str, parameters: Parameters, scope: DataScope) -> Previ
     folder = get_settings().scratch_folder
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="preview-", dir=folder) as scratch:
-        result = runner.run(
-            query,
-            snapshot.files,
-            Path(scratch) / "rows.parquet",
-            memory_limit_mb=PREVIEW_MEMORY_MB,
-            threads=2,
-            seconds=PREVIEW_SECONDS,
-        )
+        limits = Limits(memory_mb=PREVIEW_MEMORY_MB, threads=2, seconds=PREVIEW_SECONDS)
+        result = runner.run(query, snapshot.files, Path(scratch) / "rows.parquet", limits=limits)
         rows = first_rows(result.rows_path, PREVIEW_ROWS)
-    return Preview(result, rows, snapshot.refreshed_at)
+        chart = chart_data(result)
+        lacking = gaps(query, snapshot.files, Path(scratch) / "spill", limits)
+    return Preview(result, rows, snapshot.refreshed_at, chart, lacking)
 
 
 def first_rows(path: Path, limit: int) -> list[dict[str, Any]]:

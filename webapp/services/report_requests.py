@@ -22,6 +22,7 @@ from webapp.documents import Department, LookupCategory, Output, Parameters, Rep
 from webapp.documents.lookup_value import active_lookups
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH, RUNNING, WAITING
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError, ReportdeskError
+from webapp.messages import Message
 from webapp.services import database_clock, job_events, job_lifecycle, lookups, promotion, report_questions, visibility
 from webapp.settings import get_settings
 
@@ -40,13 +41,15 @@ class AlreadyAskedError(ConflictError):
     """The same person has asked the same thing, and it waits, runs, or is ready and fresh. `job` is that one."""
 
     code = "already-asked"
-    hint = "Open that one, or ask again anyway."
+    hint = Message("Open that one, or ask again anyway.")
 
     def __init__(self, job: ReportJob, *, now: datetime) -> None:
         minutes = max(int((now - job.created_at).total_seconds() // 60), 0)
-        ago = "just now" if minutes == 0 else f"{minutes} minute{'s' if minutes != 1 else ''} ago"
-        label = lookups.label(LookupCategory.REPORT_STATUS, job.status).lower()
-        super().__init__(f"You asked for this {ago}: “{job.name}” is {label}.")
+        ago = Message.counted("%(num)s minute ago", "%(num)s minutes ago", minutes) if minutes else Message("just now")
+        label = lookups.label(LookupCategory.REPORT_STATUS, job.status)
+        super().__init__(
+            Message("You asked for this %(ago)s: “%(name)s” is %(status_)s.", ago=ago, name=job.name, status=label)
+        )
         self.job = job
 
 
@@ -167,7 +170,7 @@ def update(
     if name is not None:
         changes["name"] = _clean_name(name, errors)
         if not changes["name"]:
-            errors.setdefault("name", "A report needs a name.")
+            errors.setdefault("name", Message("A report needs a name."))
     if description is not None:
         changes["description"] = _clean_description(description, errors)
     if errors:
@@ -203,7 +206,9 @@ def retry(actor: User, job_id: str | ObjectId) -> ReportJob:
     job = _editable(actor, job_id)
     requester = User.objects(id=job.requested_by, is_active=True).first()
     if requester is None:
-        raise ConflictError("The person who asked for this report has left.", hint="Duplicate it to make it your own.")
+        raise ConflictError(
+            Message("The person who asked for this report has left."), hint=Message("Duplicate it to make it your own.")
+        )
     scope = visibility.data_scope(requester)
     job_lifecycle.retry(
         job.id,
@@ -229,7 +234,9 @@ def reprioritise(actor: User, job_id: str | ObjectId, priority: str) -> ReportJo
     waiting = {"_id": job.id, "status": {"$in": [state.value for state in WAITING]}}
     change = {"$set": {"priority": priority, "priorityRank": rank, "updatedAt": clock.utcnow()}}
     if not ReportJob._get_collection().update_one(waiting, change, hint="_id_").matched_count:
-        raise ConflictError(f"“{job.name}” does not wait any more, so its priority no longer matters.")
+        raise ConflictError(
+            Message("“%(name)s” does not wait any more, so its priority no longer matters.", name=job.name)
+        )
     return _fresh(job)
 
 
@@ -248,13 +255,22 @@ def request_of(job: ReportJob) -> ReportRequest:
     )
 
 
-def duplicate(actor: User, job_id: str | ObjectId) -> ReportJob:
-    """Ask for the same again, as the actor, with the rows the actor may read; private until they share it."""
+def duplicate(actor: User, job_id: str | ObjectId, *, submission_id: str | None = None) -> ReportJob:
+    """Ask for the same again, as the actor, with the rows the actor may read; private until they share it.
+
+    The same `submission_id` again makes no second job.
+    """
     job = visibility.visible_job(actor, job_id)
     request = request_of(job)
     usable = usable_priorities(actor)
     return create(
-        actor, replace(request, priority=request.priority if request.priority in usable else "normal"), insist=True
+        actor,
+        replace(
+            request,
+            priority=request.priority if request.priority in usable else "normal",
+            submission_id=submission_id or None,
+        ),
+        insist=True,
     )
 
 
@@ -262,7 +278,9 @@ def sibling(actor: User, job_id: str | ObjectId, format: str) -> ReportJob:
     """“Also as Excel”: the same question in another format, answered from the data that the first one saw."""
     job = visibility.visible_job(actor, job_id)
     if not job.state.has_file:
-        raise ConflictError(f"“{job.name}” is not ready, so there is nothing to make another format of.")
+        raise ConflictError(
+            Message("“%(name)s” is not ready, so there is nothing to make another format of.", name=job.name)
+        )
     request = request_of(job)
     parameters = request.parameters
     parameters.as_of_job_id = job.id
@@ -276,7 +294,9 @@ def delete(actor: User, job_id: str | ObjectId) -> None:
     """Delete a report that is not running, and its file. Raises ConflictError for a running one."""
     job = _editable(actor, job_id)
     if job.state.is_running:
-        raise ConflictError(f"“{job.name}” is being made.", hint="Cancel it first, then delete it.")
+        raise ConflictError(
+            Message("“%(name)s” is being made.", name=job.name), hint=Message("Cancel it first, then delete it.")
+        )
     job_events.copy([job.id])
     job_lifecycle.remove(job.id)
     job_events.record_deletion(job, by=actor.id)
@@ -301,8 +321,10 @@ def _checked(actor: User, request: ReportRequest, now: datetime) -> ReportJob:
     _check_lookup(errors, "format", LookupCategory.OUTPUT_FORMAT, request.format)
     _check_lookup(errors, "visibility", LookupCategory.REPORT_VISIBILITY, request.visibility)
     if "format" not in errors and request.format not in renderers.FORMATS:
-        errors["format"] = (
-            f"No file can be made in the format “{request.format}”. Possible: {', '.join(renderers.FORMATS)}."
+        errors["format"] = Message(
+            "No file can be made in the format “%(format)s”. Possible: %(possible)s.",
+            format=request.format,
+            possible=list(renderers.FORMATS),
         )
     filename = _clean_filename(request.filename, request.format, errors)
     _check_priority(actor, request.priority, errors)
@@ -353,15 +375,19 @@ def _checked(actor: User, request: ReportRequest, now: datetime) -> ReportJob:
 def _clean_name(name: str, errors: dict[str, str]) -> str:
     name = " ".join(_CONTROL.sub("", name).split())
     if len(name) > NAME_LENGTH:
-        errors["name"] = f"The name has {len(name):,} characters; at most {NAME_LENGTH} are possible."
+        errors["name"] = Message(
+            "The name has %(count)s characters; at most %(most)s are possible.", count=len(name), most=NAME_LENGTH
+        )
     return name
 
 
 def _clean_description(description: str | None, errors: dict[str, str]) -> str | None:
     text = _CONTROL.sub("", description or "").strip()
     if len(text) > DESCRIPTION_LENGTH:
-        errors["description"] = (
-            f"The description has {len(text):,} characters; at most {DESCRIPTION_LENGTH:,} are possible."
+        errors["description"] = Message(
+            "The description has %(count)s characters; at most %(most)s are possible.",
+            count=len(text),
+            most=DESCRIPTION_LENGTH,
         )
     return text or None
 
@@ -376,23 +402,32 @@ def _clean_filename(filename: str | None, format: str, errors: dict[str, str]) -
     if not name:
         return None
     if len(name) > FILENAME_LENGTH:
-        errors["filename"] = f"The file name has {len(name):,} characters; at most {FILENAME_LENGTH} are possible."
+        errors["filename"] = Message(
+            "The file name has %(count)s characters; at most %(most)s are possible.",
+            count=len(name),
+            most=FILENAME_LENGTH,
+        )
     elif _NOT_IN_A_FILENAME.search(name) or name.strip(". ") == "" or name.startswith("."):
-        errors["filename"] = f"“{name}” is not a file name: use letters, digits, spaces, dashes and dots."
+        errors["filename"] = Message(
+            "“%(name)s” is not a file name: use letters, digits, spaces, dashes and dots.", name=name
+        )
     return name
 
 
 def _check_lookup(errors: dict[str, str], name: str, category: LookupCategory, key: str | None) -> None:
     allowed = active_lookups(category)
     if key not in allowed:
-        label = name.replace("_", " ")
-        errors[name] = f"The {label} “{str(key)[:100]}” does not exist. Possible: {', '.join(allowed) or 'none'}."
+        errors[name] = Message(
+            "“%(value)s” does not exist here. Possible: %(possible)s.", value=str(key)[:100], possible=list(allowed)
+        )
 
 
 def _check_priority(actor: User, priority: str, errors: dict[str, str]) -> None:
     _check_lookup(errors, "priority", LookupCategory.REPORT_PRIORITY, priority)
     if "priority" not in errors and priority not in (usable := usable_priorities(actor)):
-        errors["priority"] = f"You may not give the priority “{priority}”. Possible: {', '.join(usable)}."
+        errors["priority"] = Message(
+            "You may not give the priority “%(priority)s”. Possible: %(possible)s.", priority=priority, possible=usable
+        )
 
 
 def _department(actor: User, department_id: ObjectId | None, errors: dict[str, str]) -> ObjectId | None:
@@ -401,13 +436,13 @@ def _department(actor: User, department_id: ObjectId | None, errors: dict[str, s
         return actor.department_ids[0] if actor.department_ids else None
     department = Department.objects(id=department_id).first()
     if department is None:
-        errors["department_id"] = f"There is no department {department_id}."
+        errors["department_id"] = Message("There is no department %(id)s.", id=str(department_id))
     elif (
         department_id not in actor.department_ids
         and not visibility.is_administrator(actor)
         and department_id not in visibility.managed_department_ids(actor)
     ):
-        errors["department_id"] = f"You do not belong to the department {department.name}."
+        errors["department_id"] = Message("You do not belong to the department %(name)s.", name=department.name)
     return department_id
 
 
@@ -417,7 +452,7 @@ def _due(scheduled_for: datetime | None, now: datetime, errors: dict[str, str]) 
     if scheduled_for.tzinfo is None:
         raise ValueError("scheduled_for must be aware")
     if scheduled_for - now > FURTHEST_AHEAD:
-        errors["scheduled_for"] = f"{scheduled_for:%Y-%m-%d} is more than a year ahead."
+        errors["scheduled_for"] = Message("%(day)s is more than a year ahead.", day=scheduled_for.date())
     return max(scheduled_for, now)
 
 
@@ -435,7 +470,7 @@ def _told(error: ValidationError) -> dict[str, str]:
 def _editable(actor: User, job_id: str | ObjectId) -> ReportJob:
     job = visibility.visible_job(actor, job_id)
     if not visibility.may_edit(actor, job):
-        raise ForbiddenError(f"Only the person who asked for “{job.name}” may change it.")
+        raise ForbiddenError(Message("Only the person who asked for “%(name)s” may change it.", name=job.name))
     return job
 
 
@@ -443,7 +478,9 @@ def _manageable(actor: User, job_id: str | ObjectId) -> ReportJob:
     job = visibility.visible_job(actor, job_id)
     if not visibility.may_manage(actor, job):
         raise ForbiddenError(
-            f"Only the person who asked for “{job.name}”, or a manager of its department, may do this."
+            Message(
+                "Only the person who asked for “%(name)s”, or a manager of its department, may do this.", name=job.name
+            )
         )
     return job
 

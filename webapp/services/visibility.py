@@ -17,6 +17,7 @@ from mongoengine import Q, QuerySet
 
 from webapp.documents import Class, Department, ReportJob, Team, User
 from webapp.errors import ForbiddenError, NotFoundError
+from webapp.messages import Message
 from webapp.services import organisation
 from webapp.services.lookups import permissions_of
 from webapp.services.organisation import with_departments_below
@@ -30,7 +31,7 @@ class JobNotFoundError(NotFoundError):
     """No such job, or not for this person: the two are told alike."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"There is no report job {job_id[:24]}.")
+        super().__init__(Message("There is no report job %(id)s.", id=job_id[:24]))
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def is_administrator(actor: User) -> bool:
 def require_permission(actor: User, permission: str) -> None:
     """Raises ForbiddenError when no role of `actor` allows `permission`."""
     if permission not in permissions_of(actor):
-        raise ForbiddenError(f"Your account may not do this: it lacks the permission “{permission}”.")
+        raise ForbiddenError(
+            Message("Your account may not do this: it lacks the permission “%(permission)s”.", permission=permission)
+        )
 
 
 def managed_department_ids(actor: User) -> frozenset[ObjectId]:
@@ -188,17 +191,17 @@ def may_edit(actor: User, job: ReportJob) -> bool:
 def audience(requester: User, visibility: str, department_id: ObjectId | None) -> tuple[int, str]:
     """How many people besides the managers would see such a job, and who they are in words ("Registry")."""
     if visibility == "organization":
-        return len(organisation.staff()), "everyone who can sign in"
+        return len(organisation.staff()), Message("everyone who can sign in")
     if visibility == "department" and department_id is not None:
         department = organisation.departments().get(department_id)
         people = sum(department_id in each.department_ids for each in organisation.staff())
-        return people, department.name if department else "the department"
+        return people, department.name if department else Message("the department")
     if visibility == "team":
         teams = [team for team in Team.objects(id__in=requester.team_ids) if team.is_active]
         shared = {team.id for team in teams}
         people = sum(not shared.isdisjoint(each.team_ids) for each in organisation.staff()) if teams else 1
-        return people, ", ".join(team.name for team in teams) or "no team yet, so only you"
-    return 1, "only you"
+        return people, ", ".join(team.name for team in teams) or Message("no team yet, so only you")
+    return 1, Message("only you")
 
 
 def scope_in_words(scope: DataScope) -> str:

@@ -9,6 +9,7 @@ from bson import ObjectId
 
 from webapp.documents import User, WorkerRecord
 from webapp.errors import NotFoundError
+from webapp.messages import Message
 from webapp.services import database_clock, visibility
 from webapp.settings import get_settings
 
@@ -68,7 +69,10 @@ def _wish(actor: User, worker_id: str, **wish: bool) -> None:
     # The terminal shows the first eight characters of an id, and takes them.
     matches = list(WorkerRecord.objects(id__startswith=worker_id, stopped_at=None)) if len(worker_id) >= 4 else []
     if len(matches) != 1:
-        raise NotFoundError(f"There is no running worker {worker_id[:40]}.", hint="See `reportdesk workers list`.")
+        raise NotFoundError(
+            Message("There is no running worker %(id)s.", id=worker_id[:40]),
+            hint=Message("See `reportdesk workers list`."),
+        )
     WorkerRecord.objects(id=matches[0].id).update_one(**{f"set__{name}": value for name, value in wish.items()})
 
 

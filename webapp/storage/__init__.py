@@ -23,6 +23,7 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from webapp.errors import ReportdeskError
+from webapp.messages import Message
 
 CHUNK = 1 << 20
 #: Larger files go up in parts of this size, and a cut connection costs one part, not the file.
@@ -34,13 +35,13 @@ class StorageError(ReportdeskError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "storage-unavailable"
-    hint = "Try again in a few minutes."
+    hint = Message("Try again in a few minutes.")
     is_permanent = False
 
 
 class StorageFullError(StorageError):
     code = "storage-full"
-    hint = "Tell an administrator: the storage has no space left."
+    hint = Message("Tell an administrator: the storage has no space left.")
 
 
 class FileGoneError(StorageError):
@@ -48,7 +49,7 @@ class FileGoneError(StorageError):
 
     status = HTTPStatus.GONE
     code = "file-gone"
-    hint = "Make the report again."
+    hint = Message("Make the report again.")
     is_permanent = True
 
 
@@ -161,7 +162,7 @@ def open_storage(url: str) -> Storage:
     try:
         return _open(url, os.getpid())
     except (OSError, ValueError, BaseError) as error:
-        raise StorageError(f"The storage cannot be opened ({type(error).__name__}).") from error
+        raise StorageError(Message("The storage cannot be opened (%(kind)s).", kind=type(error).__name__)) from error
 
 
 def _remove_empty_folders(root: Path, folder: Path) -> None:
@@ -179,12 +180,14 @@ def _in_words(key: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotFoundError) as error:
-        raise FileGoneError(f"The file {key.rpartition('/')[2]} is not in the storage.") from error
+        raise FileGoneError(Message("The file %(name)s is not in the storage.", name=key.rpartition("/")[2])) from error
     except (OSError, BaseError) as error:
         text = str(error)
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in text or "122" in text:
-            raise StorageFullError("The storage has no space left for the file.") from error
-        raise StorageError(f"The storage does not answer as it should ({type(error).__name__}).") from error
+            raise StorageFullError(Message("The storage has no space left for the file.")) from error
+        raise StorageError(
+            Message("The storage does not answer as it should (%(kind)s).", kind=type(error).__name__)
+        ) from error
 
 
 __all__ = ["FileGoneError", "Storage", "StorageError", "StorageFullError", "StoredObject", "open_storage"]

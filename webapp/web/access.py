@@ -125,10 +125,8 @@ def sign_in_first() -> ResponseReturnValue:
         return response
     if request.method in {"GET", "HEAD"}:
         return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
-    resume = current_app.extensions["reportdesk-resume"].get(request.endpoint)
-    if resume is not None:
-        return resume()
-    return redirect(url_for("auth.sign_in", next=local_path(request.referrer) or url_for("home.index")))
+    with_form: ResponseReturnValue | None = current_app.extensions["reportdesk-resume"]()
+    return with_form or redirect(url_for("auth.sign_in", next=local_path(request.referrer) or url_for("home.index")))
 
 
 def local_path(address: str | None) -> str | None:

@@ -14,7 +14,10 @@ from pymongo.errors import ConnectionFailure, ServerSelectionTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from webapp.errors import ReportdeskError
+from webapp.web.access import actor_or_none
+from webapp.web.auth import resume
 from webapp.web.fragments import is_htmx
+from webapp.web.languages import in_readers_language
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,9 @@ def _deliberate(error: ReportdeskError) -> ResponseReturnValue:
 
 
 def _form_expired(error: CSRFError) -> ResponseReturnValue:
+    """Mostly someone who has signed in anew in another window: their form comes back, to be sent by their own hand."""
+    if actor_or_none() is not None and request.headers.get("Origin") and resume.may_keep() and not is_htmx():
+        return make_response(resume.show_again(resume.this_request()), HTTPStatus.BAD_REQUEST)
     return show(
         HTTPStatus.BAD_REQUEST,
         _("This form was opened in a session that has ended, so nothing was changed."),
@@ -98,6 +104,7 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
 def show(status: HTTPStatus, message: str, hint: str, *, error_id: str | None = None) -> Response:
     """The error as a page, as a fragment for htmx, or as JSON where JSON was asked for."""
     error_id = error_id or secrets.token_hex(4)
+    message, hint = in_readers_language(message), in_readers_language(hint)
     context = {"status": status, "message": message, "hint": hint, "error_id": error_id}
     if request.path.startswith("/api/"):
         body = jsonify(error={"status": int(status), "message": message, "hint": hint, "id": error_id})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,16 +24,25 @@ from markupsafe import Markup
 
 from webapp import clock
 from webapp.documents import JobStatus, LookupCategory, ReportJob
-from webapp.services import lookups
+from webapp.engine.result import ROW_TYPE
+from webapp.messages import Message
+from webapp.services import lookups, report_questions
 from webapp.settings import Settings
+from webapp.web.languages import in_readers_language
 
 BOUND = 1_000
+_ROW_TYPES: dict[str, str] = {
+    "group": Message("Group"),
+    "subtotal": Message("Subtotal"),
+    "other": Message("All others"),
+}
 
 
 def register(app: Flask, settings: Settings) -> None:
     """Make the formats known to every template."""
     app.jinja_env.filters.update(
         instant=instant,
+        calendar_day=lambda day: format_date(day, "d MMM y"),
         since=since,
         day=day,
         number=number,
@@ -55,6 +66,7 @@ def register(app: Flask, settings: Settings) -> None:
         current_zone=lambda: str(get_timezone()),
         job_url=lambda job: url_for("jobs.show", job_id=job.id),
         expected_end=expected_end,
+        new_token=lambda: secrets.token_urlsafe(12),
         has_endpoint=lambda endpoint: endpoint in app.view_functions,
     )
 
@@ -68,18 +80,20 @@ def instant(moment: datetime | None, form: str = "short") -> Markup:
     if moment is None:
         return Markup("–")
     moment = _aware(moment)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        moment.isoformat(), format_datetime(moment, "full"), instant_text(moment, form)
+    )
+
+
+def instant_text(moment: datetime, form: str = "short") -> str:
+    """The moment in the person's zone, as short as it can be told: the hour alone where it is today."""
+    moment = _aware(moment)
     local, now = to_user_timezone(moment), to_user_timezone(clock.utcnow())
     if form == "long":
-        text = format_datetime(moment, "long")
-    elif local.date() == now.date():
-        text = format_datetime(moment, "HH:mm" if form == "short" else "medium")
-    elif local.year == now.year:
-        text = format_datetime(moment, "d MMM, HH:mm")
-    else:
-        text = format_datetime(moment, "d MMM y")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        moment.isoformat(), format_datetime(moment, "full"), text
-    )
+        return format_datetime(moment, "long")
+    if local.date() == now.date():
+        return format_datetime(moment, "HH:mm" if form == "short" else "HH:mm:ss")
+    return format_datetime(moment, "d MMM, HH:mm" if local.year == now.year else "d MMM y")
 
 
 def since(moment: datetime | None) -> Markup:
@@ -166,7 +180,15 @@ def value(cell: Any, column: dict[str, Any]) -> str:
         if unit in {"seconds", "duration"}:
             return duration(cell)
         return number(cell) if isinstance(cell, int) or float(cell).is_integer() else number(cell, 2)
-    return str(cell)
+    return _word(cell, column.get("key", ""))
+
+
+def _word(cell: Any, key: str) -> str:
+    """A cell that is one of our own words rather than a name of the organisation's."""
+    words: Mapping[str, str] = _ROW_TYPES if key == ROW_TYPE else report_questions.STATUS_WORDS
+    if key in ("status", "completion-status", ROW_TYPE):
+        return str(in_readers_language(words.get(str(cell).replace(" ", "-"), cell)))
+    return label(LookupCategory.ACTIVITY_EVENT, cell) if key == "event-type" else str(cell)
 
 
 def initials(name: str) -> str:
@@ -176,15 +198,13 @@ def initials(name: str) -> str:
 
 
 def label(category: str, key: str | None) -> str:
-    """What people read for a lookup value, in their language where it is one of the seeded ones."""
-    text = lookups.label(LookupCategory(category), key)
-    return gettext(text) if text else ""
+    """What people read for a lookup value, in their language while it is the one every installation starts with."""
+    return str(in_readers_language(lookups.label(LookupCategory(category), key)))
 
 
-def describe(category: str, key: str) -> str:
-    """The description of a lookup value, in the person's language where it is one of the seeded ones."""
-    found = {each.key: each for each in lookups.every(LookupCategory(category))}.get(key)
-    return gettext(found.description) if found and found.description else ""
+def describe(category: str, key: str | None) -> str:
+    """The description of a lookup value; its language as in `label`."""
+    return str(in_readers_language(lookups.description(LookupCategory(category), key)))
 
 
 def status_color(status: str) -> str:

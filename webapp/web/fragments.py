@@ -9,6 +9,8 @@ from flask import Response, flash, make_response, redirect, render_template, req
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
+from webapp.web.languages import in_readers_language
+
 
 def is_htmx() -> bool:
     """Does htmx ask for a part of a page?"""
@@ -40,7 +42,7 @@ def fragment(template: str, *, tag: str | None = None, status: int = 200, **cont
 
 def redirect_after(to: str, message: str, category: str = "success") -> ResponseReturnValue:
     """After an action: say what happened, on the page it leads to. htmx is told to load that page."""
-    flash(message, category)
+    flash(in_readers_language(message), category)
     if is_htmx():
         response = Response(status=204)
         response.headers["HX-Redirect"] = to

@@ -1,4 +1,4 @@
-"""Which language and time zone a page speaks.
+"""Which language and time zone a page speaks, and what a Message is in it.
 
 `translations/<locale>/LC_MESSAGES/messages.po` is what people edit; it is compiled into `<home>/cache` when a process
 starts and finds no compiled form of exactly this text.
@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import date
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import Flask, request
-from flask_babel import Babel
+from flask_babel import Babel, format_date, format_decimal, get_domain
 
+from webapp.messages import Language, Message
 from webapp.settings import Settings
 from webapp.web.access import actor_or_none
 
@@ -44,6 +47,33 @@ def register(app: Flask, settings: Settings) -> None:
 
     Babel(app, locale_selector=locale, timezone_selector=time_zone)
     app.jinja_env.globals["languages"] = LANGUAGES
+    # Whatever a template shows: a Message is said in the reader's language.
+    app.jinja_env.finalize = in_readers_language
+    app.jinja_env.filters["translated"] = in_readers_language
+
+
+class _ReadersLanguage:
+    """The language of this request."""
+
+    def text(self, english: str) -> str:
+        return str(get_domain().get_translations().ugettext(english))
+
+    def counted(self, one: str, many: str, count: int) -> str:
+        return str(get_domain().get_translations().ungettext(one, many, count))
+
+    def number(self, value: float) -> str:
+        return format_decimal(value)
+
+    def day(self, value: date) -> str:
+        return format_date(value, "long")
+
+
+_READERS: Language = _ReadersLanguage()
+
+
+def in_readers_language(text: Any) -> Any:
+    """A Message as a text in the reader's language; anything else as it is."""
+    return text.said_in(_READERS) if isinstance(text, Message) else text
 
 
 def compile_catalogues(source: Path, cache: Path) -> Path:

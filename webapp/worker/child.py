@@ -18,6 +18,7 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from webapp import messages
 from webapp.documents import JobStatus, ReportJob, connect
 from webapp.errors import ReportdeskError
 from webapp.services.job_changes import Failure
@@ -103,22 +104,26 @@ def _run(assignment: Assignment, run_job: RunJob, to_worker: Connection) -> Mess
         raise
     except ReportdeskError as error:
         log.info("job failed", extra={"job_id": str(assignment.job_id), "code": error.code})
-        message = f"{error} {error.hint}".strip()
-        return Failed(Failure(error.code, message, _stack()), is_permanent=error.is_permanent)
+        return Failed(Failure(error.code, error.with_hint, _stack()), is_permanent=error.is_permanent)
     except MemoryError:
         return Failed(memory_failure(get_settings().job_memory_limit_mb), is_permanent=True)
     except Exception as error:
         # A fault of ours or of a server: it may pass, so the job is tried again; the stack is for administrators.
         log.exception("job failed unexpectedly", extra={"job_id": str(assignment.job_id)})
-        message = f"Something went wrong while the report was made ({type(error).__name__})."
+        message = messages.Message(
+            "Something went wrong while the report was made (%(kind)s).", kind=type(error).__name__
+        )
         return Failed(Failure("internal-error", message, _stack()), is_permanent=False)
 
 
 def memory_failure(limit_mb: int) -> Failure:
     return Failure(
         "memory-limit",
-        f"The report needed more than the {limit_mb:,} MB of memory that one report may use. "
-        "Ask for fewer groups, a shorter period or fewer classes.",
+        messages.Message(
+            "The report needed more than the %(limit)s MB of memory that one report may use. Ask for fewer groups, a "
+            "shorter period or fewer classes.",
+            limit=limit_mb,
+        ),
     )
 
 

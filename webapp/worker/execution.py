@@ -22,7 +22,9 @@ from webapp import clock, extract, renderers, storage
 from webapp.documents import JobStatus, LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.engine import runner
+from webapp.engine.backends import Limits
 from webapp.errors import ReportdeskError
+from webapp.messages import Message
 from webapp.renderers import page_result
 from webapp.renderers.about import About
 from webapp.renderers.filenames import content_disposition
@@ -48,7 +50,7 @@ class PinnedDataGoneError(ReportdeskError):
     """The data that another report saw cannot be read again."""
 
     code = "pinned-data-gone"
-    hint = "Ask for the report anew: it is then made from today's data."
+    hint = Message("Ask for the report anew: it is then made from today's data.")
 
 
 def execute(context: Context) -> Outcome:
@@ -59,7 +61,7 @@ def execute(context: Context) -> Outcome:
     query = report_questions.to_query(job.report_type, job.parameters, scope)
     tables = report_questions.tables_for(query)
 
-    context.progress("Reading new data", 1)
+    context.progress(Message("Reading new data"), 1)
     if job.parameters.as_of_job_id is not None:
         snapshot = extract.snapshot(tables, _versions_of(job.parameters.as_of_job_id))
     else:
@@ -68,7 +70,7 @@ def execute(context: Context) -> Outcome:
     # “Now” of the question is the moment of its data, so that the same data give the same answer at any time.
     query = dataclasses.replace(query, moment=_moment_of(job.parameters.as_of_job_id) or snapshot.as_of)
 
-    context.progress("Working out the numbers", EXTRACTED)
+    context.progress(Message("Working out the numbers"), EXTRACTED)
     rows_path = scratch / "rows.parquet"
     settings = get_settings()
     result = runner.run(
@@ -76,14 +78,14 @@ def execute(context: Context) -> Outcome:
         snapshot.files,
         rows_path,
         # The engine spills to disk beyond this; the rest is for the interpreter and the file.
-        memory_limit_mb=max(settings.job_memory_limit_mb // 2, 128),
-        on_progress=_scaled(context, "Working out the numbers", EXTRACTED, ANSWERED),
+        limits=Limits(memory_mb=max(settings.job_memory_limit_mb // 2, 128)),
+        on_progress=_scaled(context, Message("Working out the numbers"), EXTRACTED, ANSWERED),
     )
     options = dict(job.output.options or {})
     renderers.check_fits(job.output.format, result.row_count, options)
 
     context.enter(JobStatus.RENDERING)
-    context.progress("Writing the file", ANSWERED, 0, result.row_count)
+    context.progress(Message("Writing the file"), ANSWERED, 0, result.row_count)
     provenance = _provenance(job, query, result, snapshot)
     rendered = renderers.render(
         job.output.format,
@@ -92,16 +94,16 @@ def execute(context: Context) -> Outcome:
         scratch / "file",
         filename_stem=job.output.filename or _usual_name(job, query.time_zone),
         options=options,
-        on_progress=_scaled(context, "Writing the file", ANSWERED, RENDERED),
+        on_progress=_scaled(context, Message("Writing the file"), ANSWERED, RENDERED),
     )
     page = scratch / "page.json"
     page_result.write(result, renderers.chart_svg.draw(result), page)
     provenance |= {"rowsWritten": rendered.rows_written, "notes": [*result.notes, *rendered.notes]}
 
     context.enter(JobStatus.UPLOADING)
-    context.progress("Storing the file", RENDERED, rendered.rows_written, rendered.rows_written)
+    context.progress(Message("Storing the file"), RENDERED, rendered.rows_written, rendered.rows_written)
     stored = _publish(context, rendered.path, rendered.filename, rendered.mime_type, page)
-    context.progress("Storing the file", STORED, rendered.rows_written, rendered.rows_written)
+    context.progress(Message("Storing the file"), STORED, rendered.rows_written, rendered.rows_written)
     return Outcome(
         storage={**stored, "mimeType": rendered.mime_type},
         provenance=provenance,
@@ -150,7 +152,7 @@ def _verified(files: storage.Storage, source: Path, key: str) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     if files.stat(key).size != source.stat().st_size or files.sha256(key) != digest.hexdigest():
-        raise StoredFileDamagedError("The storage did not keep the file as it was written.")
+        raise StoredFileDamagedError(Message("The storage did not keep the file as it was written."))
     return digest.hexdigest()
 
 
@@ -158,7 +160,7 @@ def _versions_of(job_id: ObjectId) -> dict[str, int]:
     earlier = ReportJob.objects(id=job_id).first()
     versions = (earlier.provenance or {}).get("versions") if earlier else None
     if not versions:
-        raise PinnedDataGoneError("The report whose data was to be used again is gone, or has none.")
+        raise PinnedDataGoneError(Message("The report whose data was to be used again is gone, or has none."))
     return {str(table): int(number) for table, number in versions.items()}
 
 
@@ -226,6 +228,6 @@ def _extracting(context: Context, tables: Sequence[str]) -> Callable[[str, int, 
 
     def tell(table: str, done: int, total: int) -> None:
         begin = 1 + width * order.index(table)
-        _scaled(context, "Reading new data", begin, begin + width)(done, total)
+        _scaled(context, Message("Reading new data"), begin, begin + width)(done, total)
 
     return tell

@@ -22,6 +22,7 @@ from bson.errors import BSONError
 from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
 from webapp.documents import ReportJob, WorkerRecord
+from webapp.messages import Message
 from webapp.services import database_clock, job_events, job_lifecycle
 from webapp.services.job_changes import Failure
 from webapp.services.job_lifecycle import Hold, UnsureClaimError
@@ -219,7 +220,9 @@ class Worker:
         if isinstance(running.result, Failed) or running.ending is Ending.LOST:
             running.end(Ending.LOST)
             return
-        failure = Failure("result-not-written", "The report was made, but the database did not accept its record.")
+        failure = Failure(
+            "result-not-written", Message("The report was made, but the database did not accept its record.")
+        )
         running.child.messages.ended = Failed(failure, is_permanent=False)
 
     def _settle(self, running: RunningJob) -> None:
@@ -288,7 +291,7 @@ class Worker:
             cap=settings.retry_cap_seconds,
             jitter=random.uniform(-1, 1),  # noqa: S311 - spreads load, guards nothing
         )
-        told = reaper.crash_failure(crashes, is_last=delay is None, how=failure.message.rstrip("."))
+        told = reaper.crash_failure(crashes, is_last=delay is None, how=failure.message)
         return "crashed", job_lifecycle.crashed_held(hold, told, delay=delay)
 
     def _unsettled(self) -> list[RunningJob]:

@@ -7,6 +7,7 @@ import random
 
 from bson import ObjectId
 
+from webapp.messages import Message
 from webapp.services import job_lifecycle
 from webapp.services.job_changes import Failure
 from webapp.settings import Settings
@@ -39,12 +40,18 @@ def reap(settings: Settings) -> list[ObjectId]:
     return taken
 
 
-def crash_failure(crashes: int, *, is_last: bool, how: str = "its worker stopped answering") -> Failure:
+def crash_failure(crashes: int, *, is_last: bool, how: str = Message("its worker stopped answering")) -> Failure:
     """What to tell after the `crashes`-th crash."""
     if is_last:
         return Failure(
             POISON_CODE,
-            f"Making the report ended abruptly {crashes} time{'s' if crashes != 1 else ''} ({how}), so it is not tried "
-            "again. Try a smaller report, or ask an administrator to look at the worker's log.",
+            Message.counted(
+                "Making the report ended abruptly %(num)s time (%(how)s), so it is not tried again. Try a smaller "
+                "report, or ask an administrator to look at the worker's log.",
+                "Making the report ended abruptly %(num)s times (%(how)s), so it is not tried again. Try a smaller "
+                "report, or ask an administrator to look at the worker's log.",
+                crashes,
+                how=how,
+            ),
         )
-    return Failure(POISON_CODE, f"Making the report ended abruptly ({how}). It is tried again.")
+    return Failure(POISON_CODE, Message("Making the report ended abruptly (%(how)s). It is tried again.", how=how))

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from webapp.messages import Message
 from webapp.services.job_changes import Failure
 from webapp.services.job_lifecycle import Hold
 from webapp.settings import Settings
@@ -89,11 +90,15 @@ class RunningJob:
             minutes = settings.job_time_limit_seconds / 60
             return Failure(
                 "time-limit",
-                f"The report took longer than the {minutes:,.0f} minutes that one report may take. "
-                "Ask for a shorter period or fewer groups.",
+                Message(
+                    "The report took longer than the %(minutes)s minutes that one report may take. Ask for a shorter "
+                    "period or fewer groups.",
+                    minutes=round(minutes),
+                ),
             )
         if self.ending is Ending.MEMORY_LIMIT:
             return memory_failure(settings.job_memory_limit_mb)
         code = self.child.exit_code
         how = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
-        return Failure("worker-crashed", f"The process that made the report ended without a result ({how}).")
+        text = Message("its process ended without a result: %(how)s", how=how)
+        return Failure("worker-crashed", text)

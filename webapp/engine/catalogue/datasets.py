@@ -11,6 +11,7 @@ from webapp.engine.catalogue import measures
 from webapp.engine.catalogue.dimensions import TIME_BUCKETS
 from webapp.engine.catalogue.measures import seconds_between
 from webapp.engine.declarations import Dataset, Field, Measure, Table, Unit, Value
+from webapp.messages import Message
 
 EXPIRING_WITHIN = timedelta(days=90)
 
@@ -30,10 +31,10 @@ def _by_key(found: tuple[Measure, ...]) -> dict[str, Measure]:
     return {measure.key: measure for measure in found}
 
 
-SCORE = _field("score", "Score", Unit.SCORE)
-PASSED = _field("passed", "Passed", Unit.FLAG)
-DURATION = _field("duration", "Recorded time", Unit.SECONDS)
-ATTEMPT = _field("attempt", "Attempt", Unit.COUNT)
+SCORE = _field("score", Message("Score"), Unit.SCORE)
+PASSED = _field("passed", Message("Passed"), Unit.FLAG)
+DURATION = _field("duration", Message("Recorded time"), Unit.SECONDS)
+ATTEMPT = _field("attempt", Message("Attempt"), Unit.COUNT)
 
 
 def _dates(**dates: str) -> dict[str, str]:
@@ -42,7 +43,7 @@ def _dates(**dates: str) -> dict[str, str]:
 
 ENROLLMENTS = Dataset(
     key="enrollments",
-    label="Enrollments",
+    label=Message("Enrollments"),
     table="enrollments",
     dates=_dates(
         enrolled_at="enrolled_at", started_at="started_at", completed_at="completed_at", withdrawn_at="withdrawn_at"
@@ -59,16 +60,16 @@ ENROLLMENTS = Dataset(
     fields=_fields(
         SCORE,
         PASSED,
-        _field("enrolled-at", "Enrolled", Unit.INSTANT),
-        _field("started-at", "Started", Unit.INSTANT),
-        _field("completed-at", "Completed", Unit.INSTANT),
-        _field("withdrawn-at", "Withdrawn", Unit.INSTANT),
+        _field("enrolled-at", Message("Enrolled"), Unit.INSTANT),
+        _field("started-at", Message("Started"), Unit.INSTANT),
+        _field("completed-at", Message("Completed"), Unit.INSTANT),
+        _field("withdrawn-at", Message("Withdrawn"), Unit.INSTANT),
         Field(
             "time-to-complete",
-            "Time to complete",
+            Message("Time to complete"),
             Unit.SECONDS,
             lambda table: seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
-            "From the start (from enrolling, where no start is known) to completion.",
+            Message("From the start (from enrolling, where no start is known) to completion."),
         ),
     ),
     measures=_by_key(measures.ENROLLMENT_MEASURES),
@@ -76,12 +77,16 @@ ENROLLMENTS = Dataset(
 
 ACTIVITY = Dataset(
     key="activity",
-    label="Activity",
+    label=Message("Activity"),
     table="learningevents",
     dates=_dates(timestamp="timestamp"),
     dimensions=(*_CLASS_DIMENSIONS, "learner", "content", "activity", "content-type", "event-type", *TIME_BUCKETS),
     fields=_fields(
-        SCORE, PASSED, DURATION, _field("timestamp", "Time", Unit.INSTANT), _field("verb", "Verb", Unit.TEXT)
+        SCORE,
+        PASSED,
+        DURATION,
+        _field("timestamp", Message("Time"), Unit.INSTANT),
+        _field("verb", Message("Verb"), Unit.TEXT),
     ),
     measures=_by_key(measures.ACTIVITY_MEASURES),
     has_data=True,
@@ -89,7 +94,7 @@ ACTIVITY = Dataset(
 
 ASSESSMENTS = Dataset(
     key="assessments",
-    label="Assessment results",
+    label=Message("Assessment results"),
     table="assessmentresults",
     dates=_dates(submitted_at="submitted_at", graded_at="graded_at"),
     dimensions=(
@@ -102,15 +107,15 @@ ASSESSMENTS = Dataset(
         PASSED,
         DURATION,
         ATTEMPT,
-        _field("submitted-at", "Submitted", Unit.INSTANT),
-        _field("graded-at", "Graded", Unit.INSTANT),
+        _field("submitted-at", Message("Submitted"), Unit.INSTANT),
+        _field("graded-at", Message("Graded"), Unit.INSTANT),
     ),
     measures=_by_key(measures.ASSESSMENT_MEASURES),
 )
 
 SCORM_ATTEMPTS = Dataset(
     key="scorm-attempts",
-    label="SCORM attempts",
+    label=Message("SCORM attempts"),
     table="scormattempts",
     dates=_dates(started_at="started_at", completed_at="completed_at"),
     dimensions=(
@@ -123,8 +128,8 @@ SCORM_ATTEMPTS = Dataset(
         PASSED,
         DURATION,
         ATTEMPT,
-        _field("started-at", "Started", Unit.INSTANT),
-        _field("completed-at", "Completed", Unit.INSTANT),
+        _field("started-at", Message("Started"), Unit.INSTANT),
+        _field("completed-at", Message("Completed"), Unit.INSTANT),
     ),
     measures=_by_key(measures.SCORM_MEASURES),
 )
@@ -147,15 +152,15 @@ def _prepare_certificates(tables: dict[str, Table]) -> Table:
 
 CERTIFICATES = Dataset(
     key="certificates",
-    label="Certificates",
+    label=Message("Certificates"),
     table="certificates",
     dates=_dates(issued_at="issued_at", expires_at="expires_at", revoked_at="revoked_at"),
     dimensions=(*_CLASS_DIMENSIONS, "learner", "certificate", "status", *TIME_BUCKETS),
     fields=_fields(
-        _field("name", "Certificate", Unit.TEXT),
-        _field("issued-at", "Issued", Unit.INSTANT),
-        _field("expires-at", "Expires", Unit.INSTANT),
-        _field("revoked-at", "Revoked", Unit.INSTANT),
+        _field("name", Message("Certificate"), Unit.TEXT),
+        _field("issued-at", Message("Issued"), Unit.INSTANT),
+        _field("expires-at", Message("Expires"), Unit.INSTANT),
+        _field("revoked-at", Message("Revoked"), Unit.INSTANT),
     ),
     measures=_by_key(measures.CERTIFICATE_MEASURES),
     prepare=_prepare_certificates,
@@ -185,18 +190,18 @@ def _prepare_classes(tables: dict[str, Table]) -> Table:
 
 CLASSES = Dataset(
     key="classes",
-    label="Classes",
+    label=Message("Classes"),
     table="classes",
     dates=_dates(starts_at="starts_at", ends_at="ends_at"),
     dimensions=(*_CLASS_DIMENSIONS, *TIME_BUCKETS),
     fields=_fields(
-        _field("enrollments", "Enrollments", Unit.COUNT),
-        _field("learners", "Learners", Unit.COUNT, definition="Different learners of one class."),
-        _field("completed", "Completed", Unit.COUNT),
-        _field("withdrawn", "Withdrawn", Unit.COUNT),
-        _field("learner", "Learners", Unit.TEXT, "learner_id"),
-        _field("starts-at", "Starts", Unit.INSTANT),
-        _field("ends-at", "Ends", Unit.INSTANT),
+        _field("enrollments", Message("Enrollments"), Unit.COUNT),
+        _field("learners", Message("Learners"), Unit.COUNT, definition=Message("Different learners of one class.")),
+        _field("completed", Message("Completed"), Unit.COUNT),
+        _field("withdrawn", Message("Withdrawn"), Unit.COUNT),
+        _field("learner", Message("Learners"), Unit.TEXT, "learner_id"),
+        _field("starts-at", Message("Starts"), Unit.INSTANT),
+        _field("ends-at", Message("Ends"), Unit.INSTANT),
     ),
     measures=_by_key(measures.CLASS_MEASURES),
     needs=("enrollments",),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ibis
 
 from webapp.engine.declarations import Dimension, Entity, Table, Value
+from webapp.messages import Message
 
 
 def _code_or_name(entity: Table) -> Value:
@@ -28,7 +29,7 @@ ENTITIES: dict[str, Entity] = {
     "course": Entity("courses", _name),
     "class": Entity("classes", _code_or_name),
     "content": Entity("contents", _name),
-    "learner": Entity("users", _name, lambda user: user.external_id, "Learner number"),
+    "learner": Entity("users", _name, lambda user: user.external_id, Message("Learner number")),
     "instructor": Entity("users", _name),
 }
 
@@ -56,34 +57,59 @@ def _own(table: Table) -> Value:
 
 
 _DIMENSIONS = [
-    Dimension("department", "Department", entity="department", column="department_id"),
+    Dimension("department", Message("Department"), entity="department", column="department_id"),
     Dimension(
-        "department-tree", "Department and above", entity="department", column="department_id", many="department-tree"
+        "department-tree",
+        Message("Department and above"),
+        entity="department",
+        column="department_id",
+        many="department-tree",
     ),
-    Dimension("program", "Program", entity="program", column="program_id"),
-    Dimension("course", "Course", entity="course", column="course_id"),
-    Dimension("class", "Class", entity="class", column="class_id"),
-    Dimension("learner", "Learner", entity="learner", column="learner_id"),
-    Dimension("content", "Content", entity="content", column="content_id"),
-    Dimension("activity", "Activity", entity="content", column="content_id"),
-    Dimension("assessment", "Assessment", entity="content", column="content_id"),
-    Dimension("content-type", "Content type", entity="content", column="content_id", attribute="content_type"),
-    Dimension("term", "Term", entity="class", column="class_id", attribute="term"),
-    Dimension("instructor", "Instructor", entity="instructor", column="class_id", many="instructor"),
-    Dimension("enrollment", "Enrollment", value=_own),
-    Dimension("scorm-attempt", "SCORM attempt", value=_own),
-    Dimension("certificate", "Certificate", value=lambda table: ibis.coalesce(_filled(table.name), _own(table))),
-    Dimension("event-type", "Event", value=lambda table: table.event_type),
-    Dimension("status", "Status", value=lambda table: table.status),
-    Dimension("completion-status", "Completion", value=_completion_status),
-    Dimension("grade-range", "Grade range", value=lambda table: grade_range(table.score)),
-    Dimension("hour", "Hour", time="hour"),
-    Dimension("day", "Day", time="day"),
-    Dimension("week", "Week", time="week"),
-    Dimension("month", "Month", time="month"),
-    Dimension("quarter", "Quarter", time="quarter"),
-    Dimension("year", "Year", time="year"),
+    Dimension("program", Message("Program"), entity="program", column="program_id"),
+    Dimension("course", Message("Course"), entity="course", column="course_id"),
+    Dimension("class", Message("Class"), entity="class", column="class_id"),
+    Dimension("learner", Message("Learner"), entity="learner", column="learner_id"),
+    Dimension("content", Message("Content"), entity="content", column="content_id"),
+    Dimension("activity", Message("Activity"), entity="content", column="content_id"),
+    Dimension("assessment", Message("Assessment"), entity="content", column="content_id"),
+    Dimension("content-type", Message("Content type"), entity="content", column="content_id", attribute="content_type"),
+    Dimension("term", Message("Term"), entity="class", column="class_id", attribute="term"),
+    Dimension("instructor", Message("Instructor"), entity="instructor", column="class_id", many="instructor"),
+    Dimension("enrollment", Message("Enrollment"), value=_own),
+    Dimension("scorm-attempt", Message("SCORM attempt"), value=_own),
+    Dimension(
+        "certificate", Message("Certificate"), value=lambda table: ibis.coalesce(_filled(table.name), _own(table))
+    ),
+    Dimension("event-type", Message("Event"), value=lambda table: table.event_type),
+    Dimension("status", Message("Status"), value=lambda table: table.status),
+    Dimension("completion-status", Message("Completion"), value=_completion_status),
+    Dimension("grade-range", Message("Grade range"), value=lambda table: grade_range(table.score)),
+    Dimension("hour", Message("Hour"), time="hour"),
+    Dimension("day", Message("Day"), time="day"),
+    Dimension("week", Message("Week"), time="week"),
+    Dimension("month", Message("Month"), time="month"),
+    Dimension("quarter", Message("Quarter"), time="quarter"),
+    Dimension("year", Message("Year"), time="year"),
 ]
 
 DIMENSIONS: dict[str, Dimension] = {dimension.key: dimension for dimension in _DIMENSIONS}
 TIME_BUCKETS = tuple(dimension.key for dimension in _DIMENSIONS if dimension.time)
+
+#: What does not say itself: how a row finds its group.
+DEFINITIONS: dict[str, Message] = {
+    "department-tree": Message("A row counts for its department and for every one above it."),
+    "instructor": Message("A class of two instructors counts for each of them."),
+    "term": Message("The term of the row's class."),
+    "program": Message("The program that the enrollment belongs to."),
+    "content-type": Message("The kind of the content: a page, a video, a SCORM package, an assessment."),
+    "completion-status": Message("Completed, not completed (failed, withdrawn, expired), in progress, not started."),
+    "grade-range": Message("Ten points each; 89.5 belongs to 80–89; empty without a score."),
+    "status": Message("Where the row stands now, in its own words."),
+    "certificate": Message("The certificate by its name."),
+    "hour": Message("Hours of the report's time zone."),
+    "day": Message("Days of the report's time zone."),
+    "week": Message("ISO weeks: they begin on Monday, and week 1 holds the first Thursday of the year."),
+    "month": Message("Calendar months of the report's time zone."),
+    "quarter": Message("Calendar quarters of the report's time zone."),
+    "year": Message("Calendar years of the report's time zone."),
+}

@@ -8,20 +8,12 @@ from typing import Any
 import ibis
 
 from webapp.engine.declarations import Measure, Table, Unit, Value
-
-
-@ibis.udf.agg.builtin(name="favg")
-def _exact_mean(value: float) -> float:  # type: ignore[empty-body]
-    """Mean with a compensated sum: the same to the last digits in whatever order the threads add."""
-
-
-@ibis.udf.agg.builtin(name="fsum")
-def _exact_sum(value: float) -> float:  # type: ignore[empty-body]
-    """Compensated sum."""
+from webapp.engine.functions import exact_mean, exact_sum
+from webapp.messages import Message
 
 
 def mean(value: Value) -> Value:
-    return _exact_mean(value.cast("float64"))
+    return exact_mean(value.cast("float64"))
 
 
 def share(part: Value, whole: Value) -> Value:
@@ -39,61 +31,95 @@ def _everything(table: Table) -> Value:
 
 
 def _study_time(table: Table, _: Any) -> Value:
-    return _exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
+    return exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
 
 
-COUNT = Measure("count", "Count", Unit.COUNT, "Number of rows.", lambda table, _: table.count(), zero_if_empty=True)
+def _added(counts: Value) -> Value:
+    return counts.sum().cast("int64")
+
+
+COUNT = Measure(
+    "count",
+    Message("Count"),
+    Unit.COUNT,
+    Message("Number of rows."),
+    lambda table, _: table.count(),
+    zero_if_empty=True,
+    rolls_up=_added,
+)
 COUNT_DISTINCT = Measure(
     "count-distinct",
-    "Distinct",
+    Message("Distinct count"),
     Unit.COUNT,
-    "Number of different values, empty ones left out.",
+    Message("Number of different values, empty ones left out."),
     lambda _, value: value.nunique(),
     requires_field=True,
     zero_if_empty=True,
 )
 SUM = Measure(
-    "sum", "Sum", None, "Sum of the values; empty without any.", lambda _, value: _exact_sum(value), requires_field=True
+    "sum",
+    Message("Sum"),
+    None,
+    Message("Sum of the values; empty without any."),
+    lambda _, value: exact_sum(value),
+    requires_field=True,
+    rolls_up=exact_sum,
 )
 AVERAGE = Measure(
     "average",
-    "Average",
+    Message("Average"),
     None,
-    "Arithmetic mean of the values, empty ones left out.",
+    Message("Arithmetic mean of the values, empty ones left out."),
     lambda _, value: mean(value),
     requires_field=True,
 )
 MEDIAN = Measure(
     "median",
-    "Median",
+    Message("Median"),
     None,
-    "The middle value, or the mean of the two middle ones; empty ones left out.",
+    Message("The middle value, or the mean of the two middle ones; empty ones left out."),
     lambda _, value: value.median(),
     requires_field=True,
 )
-MINIMUM = Measure("min", "Minimum", None, "The smallest value.", lambda _, value: value.min(), requires_field=True)
-MAXIMUM = Measure("max", "Maximum", None, "The largest value.", lambda _, value: value.max(), requires_field=True)
+MINIMUM = Measure(
+    "min",
+    Message("Minimum"),
+    None,
+    Message("The smallest value."),
+    lambda _, value: value.min(),
+    requires_field=True,
+    rolls_up=lambda smallest: smallest.min(),
+)
+MAXIMUM = Measure(
+    "max",
+    Message("Maximum"),
+    None,
+    Message("The largest value."),
+    lambda _, value: value.max(),
+    requires_field=True,
+    rolls_up=lambda largest: largest.max(),
+)
 STD_DEV = Measure(
     "std-dev",
-    "Standard deviation",
+    Message("Standard deviation"),
     None,
-    "Sample standard deviation (n − 1); empty below two values.",
+    Message("Sample standard deviation (n − 1); empty below two values."),
     lambda _, value: value.std(how="sample"),
     requires_field=True,
 )
 VARIANCE = Measure(
     "variance",
-    "Variance",
+    Message("Variance"),
     Unit.NUMBER,
-    "Sample variance (n − 1), in squared units; empty below two values.",
+    Message("Sample variance (n − 1), in squared units; empty below two values."),
     lambda _, value: value.var(how="sample"),
     requires_field=True,
 )
 AVG_SCORE = Measure(
     "avg-score",
-    "Average score",
+    Message("Average score"),
     Unit.SCORE,
-    "Mean of the scores, 0–100; rows without a score are left out.",
+    Message("Mean of the scores, 0–100; rows without a score are left out."),
     lambda table, _: mean(table.score),
 )
 
@@ -130,45 +156,47 @@ ENROLLMENT_MEASURES = (
     AVG_SCORE,
     Measure(
         "completion-rate",
-        "Completion rate",
+        Message("Completion rate"),
         Unit.RATIO,
-        "Completed / all enrollments, withdrawals included.",
+        Message("Completed / all enrollments, withdrawals included."),
         lambda table, _: share(_is("completed")(table), _everything(table)),
     ),
     Measure(
         "pass-rate",
-        "Pass rate",
+        Message("Pass rate"),
         Unit.RATIO,
-        "Completed / enrollments that ended completed or failed; empty while none has.",
+        Message("Completed / enrollments that ended completed or failed; empty while none has."),
         lambda table, _: share(_is("completed")(table), _outcome(table)),
     ),
     Measure(
         "fail-rate",
-        "Fail rate",
+        Message("Fail rate"),
         Unit.RATIO,
-        "Failed / all enrollments, withdrawals included.",
+        Message("Failed / all enrollments, withdrawals included."),
         lambda table, _: share(_is("failed")(table), _everything(table)),
     ),
     Measure(
         "dropout-rate",
-        "Dropout rate",
+        Message("Dropout rate"),
         Unit.RATIO,
-        "Withdrawn / all enrollments.",
+        Message("Withdrawn / all enrollments."),
         lambda table, _: share(_is("withdrawn")(table), _everything(table)),
     ),
     Measure(
         "retention-rate",
-        "Retention rate",
+        Message("Retention rate"),
         Unit.RATIO,
-        "Enrollments not withdrawn / all enrollments.",
+        Message("Enrollments not withdrawn / all enrollments."),
         lambda table, _: share(~_is("withdrawn")(table), _everything(table)),
     ),
     Measure(
         "engagement-rate",
-        "Engagement rate",
+        Message("Engagement rate"),
         Unit.RATIO,
-        "Learners with at least one event other than enrolling, in the class they enrolled in and within the report's "
-        "dates / learners enrolled.",
+        Message(
+            "Learners with at least one event other than enrolling, in the class they enrolled in and within the "
+            "report's dates / learners enrolled."
+        ),
         lambda table, _: (
             table.learner_id.nunique(where=table.is_engaged).cast("float64")
             / table.learner_id.nunique().nullif(0).cast("float64")
@@ -178,9 +206,12 @@ ENROLLMENT_MEASURES = (
     ),
     Measure(
         "avg-time-to-complete",
-        "Average time to complete",
+        Message("Average time to complete"),
         Unit.SECONDS,
-        "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments completed.",
+        Message(
+            "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments "
+            "completed."
+        ),
         lambda table, _: mean(
             _is("completed")(table).ifelse(
                 seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
@@ -193,12 +224,12 @@ ENROLLMENT_MEASURES = (
 ACTIVITY_MEASURES = (
     *GENERAL,
     AVG_SCORE,
-    replace(COUNT, key="event-count", label="Events", definition="Number of learning events."),
+    replace(COUNT, key="event-count", label=Message("Events"), definition=Message("Number of learning events.")),
     Measure(
         "avg-study-time",
-        "Average study time",
+        Message("Average study time"),
         Unit.SECONDS,
-        "Recorded time / learners with recorded time.",
+        Message("Recorded time / learners with recorded time."),
         _study_time,
     ),
 )
@@ -213,16 +244,16 @@ ASSESSMENT_MEASURES = (
     AVG_SCORE,
     Measure(
         "pass-rate",
-        "Pass rate",
+        Message("Pass rate"),
         Unit.RATIO,
-        "Passed / results judged passed or failed; empty where none was judged.",
+        Message("Passed / results judged passed or failed; empty where none was judged."),
         lambda table, _: share(table.passed.fill_null(False), _judged(table)),
     ),
     Measure(
         "fail-rate",
-        "Fail rate",
+        Message("Fail rate"),
         Unit.RATIO,
-        "Failed / results judged passed or failed; empty where none was judged.",
+        Message("Failed / results judged passed or failed; empty where none was judged."),
         lambda table, _: share(~table.passed.fill_null(True), _judged(table)),
     ),
 )
@@ -241,37 +272,37 @@ SCORM_MEASURES = (
     AVG_SCORE,
     Measure(
         "completion-rate",
-        "Completion rate",
+        Message("Completion rate"),
         Unit.RATIO,
-        "Attempts completed or passed / all attempts.",
+        Message("Attempts completed or passed / all attempts."),
         lambda table, _: share(table.status.isin(["completed", "passed"]).fill_null(False), _everything(table)),
     ),
     Measure(
         "pass-rate",
-        "Pass rate",
+        Message("Pass rate"),
         Unit.RATIO,
-        "Passed / attempts judged passed or failed; empty where none was judged.",
+        Message("Passed / attempts judged passed or failed; empty where none was judged."),
         lambda table, _: share(_scorm_passed(table), _scorm_verdict(table)),
     ),
     Measure(
         "fail-rate",
-        "Fail rate",
+        Message("Fail rate"),
         Unit.RATIO,
-        "Failed / attempts judged passed or failed; empty where none was judged.",
+        Message("Failed / attempts judged passed or failed; empty where none was judged."),
         lambda table, _: share(~_scorm_passed(table), _scorm_verdict(table)),
     ),
     Measure(
         "avg-time-to-complete",
-        "Average time to complete",
+        Message("Average time to complete"),
         Unit.SECONDS,
-        "Mean time from the start to the completion of an attempt.",
+        Message("Mean time from the start to the completion of an attempt."),
         lambda table, _: mean(seconds_between(table.started_at, table.completed_at)),
     ),
     Measure(
         "avg-study-time",
-        "Average study time",
+        Message("Average study time"),
         Unit.SECONDS,
-        "Recorded time / learners with recorded time.",
+        Message("Recorded time / learners with recorded time."),
         _study_time,
     ),
 )
@@ -279,6 +310,8 @@ SCORM_MEASURES = (
 CERTIFICATE_MEASURES = (COUNT, COUNT_DISTINCT, MINIMUM, MAXIMUM)
 
 CLASS_MEASURES = (
-    replace(COUNT, definition="Number of classes.", compute=lambda table, _: table.is_first.ifelse(1, 0).sum()),
+    replace(
+        COUNT, definition=Message("Number of classes."), compute=lambda table, _: table.is_first.ifelse(1, 0).sum()
+    ),
     *(measure for measure in GENERAL if measure is not COUNT),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import available_timezones
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, PasswordField, SelectField
@@ -34,9 +35,12 @@ class PreferencesForm(FlaskForm):
 
     def __init__(self, *args: object, default_zone: str, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        self.locale.choices = [("", str(_l("As the browser asks"))), *LANGUAGES.items()]
+        self.locale.choices = [("", gettext("As the browser asks")), *LANGUAGES.items()]
         zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
-        self.time_zone.choices = [("", f"{_l('As this installation')}: {default_zone}"), *((z, z) for z in zones)]
+        self.time_zone.choices = [
+            ("", gettext("As this installation: %(zone)s", zone=default_zone)),
+            *((z, z) for z in zones),
+        ]
 
 
 class PasswordForm(FlaskForm):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import logout_user
@@ -19,6 +19,7 @@ from webapp.web.auth.forms import PasswordForm, PreferencesForm, SignInForm
 from webapp.web.auth.throttle import Throttle
 from webapp.web.formatting import duration
 from webapp.web.fragments import redirect_after
+from webapp.web.languages import in_readers_language
 
 auth = Blueprint("auth", __name__)
 throttle = Throttle()
@@ -26,9 +27,9 @@ throttle = Throttle()
 
 @auth.record_once
 def _prepare(state: object) -> None:
-    """Views that can show a form again register here, by endpoint (see `access.sign_in_first`)."""
+    """What `access.sign_in_first` does with a form; and the pages that show theirs again, by address."""
     app = state.app  # type: ignore[attr-defined]
-    app.extensions.setdefault("reportdesk-resume", {})
+    app.extensions["reportdesk-resume"] = _sign_in_with_form
     app.extensions.setdefault("reportdesk-resumed", {})
 
 
@@ -65,18 +66,19 @@ def _again(form: SignInForm, failure: str | None, status: HTTPStatus, retry_afte
 
 def _onward(form: SignInForm) -> ResponseReturnValue:
     """To the form that was being filled in, else to the page that was wanted."""
-    to = local_path(form.next.data) or url_for("home.index")
-    typed = resume.unpack(form.resume.data) if form.resume.data else None
-    show_again = current_app.extensions["reportdesk-resumed"].get(to.partition("?")[0])
-    if typed is not None and show_again is not None:
-        return show_again(typed)
-    return redirect(to, code=303)
+    resumed = resume.unpack(form.resume.data) if form.resume.data else None
+    if resumed is not None:
+        return resume.show_again(resumed)
+    return redirect(local_path(form.next.data) or url_for("home.index"), code=303)
 
 
-def sign_in_with_form(to: str) -> ResponseReturnValue:
-    """The sign-in page for a form sent after its session had ended; what was typed goes along."""
+def _sign_in_with_form() -> ResponseReturnValue | None:
+    """The sign-in page for a form sent after its session had ended; what was typed goes along. None for a form that
+    is not carried."""
+    if not resume.may_keep():
+        return None
     form = SignInForm(formdata=None)
-    form.next.data, form.resume.data = to, resume.pack()
+    form.resume.data = resume.pack(resume.this_request())
     return render_template("auth/sign_in.html", form=form, failure=None), HTTPStatus.UNAUTHORIZED
 
 
@@ -132,6 +134,6 @@ def _change_password(form: PasswordForm) -> bool:
     try:
         accounts.set_password(actor, form.new.data or "")
     except InvalidRequestError as error:
-        form.new.errors = list(error.fields.values())
+        form.new.errors = [in_readers_language(text) for text in error.fields.values()]
         return False
     return True

@@ -7,7 +7,7 @@ from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.documents import User
-from webapp.services import job_lists, organisation, visibility
+from webapp.services import department_load, job_lists, organisation, visibility
 from webapp.services.job_lists import JobList
 from webapp.services.organisation import DepartmentFacts
 from webapp.web.access import current_actor, permission_required
@@ -27,6 +27,7 @@ def index() -> ResponseReturnValue:
         bulk_address=url_for("department.bulk"),
         departments=_tree(current_actor()),
         requesters=job_lists.requesters(current_actor(), JobList.DEPARTMENT),
+        load=department_load.load_by_person(current_actor()),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -33,20 +33,24 @@ from wtforms import (
 from wtforms.validators import Length, Optional, ValidationError
 
 from webapp.documents import DateRange, LookupCategory, Parameters, ReportFilters, User
-from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
-from webapp.engine.catalogue.dimensions import DIMENSIONS
+from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH, Condition
+from webapp.engine.catalogue.dimensions import DEFINITIONS, DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.validation import MAX_DIMENSIONS, MAX_SLICERS, fields_for
 from webapp.errors import InvalidRequestError
 from webapp.services import filter_choices, lookups, report_questions, report_requests, visibility
 from webapp.services.report_requests import ReportRequest
 from webapp.services.visibility import DataScope
+from webapp.web.formatting import describe, label
+from webapp.web.jobs import conditions
+from webapp.web.jobs.conditions import ConditionRow
+from webapp.web.jobs.periods import period_choices, period_days
+from webapp.web.languages import in_readers_language as said
 
-PERIODS = ("all", "last-7-days", "last-30-days", "last-90-days", "this-year", "last-year", "academic-year", "custom")
-#: An academic year begins with this month; a registrar can always give the days.
-ACADEMIC_YEAR_BEGINS = 9
 CHOSEN = ("department", "course", "class", "learner", "content")
 EXTRA_MEASURES = 2
+#: Of so many courses or classes a list is still read; of more, one searches.
+MOST_LISTED = 200
 #: Which field of the form shows what the service says about which part of the request.
 FIELD_OF = {
     "parameters.group_by": "group",
@@ -66,6 +70,7 @@ FIELD_OF = {
     "parameters.filters.content_ids": "content",
     "parameters.filters.event_types": "event",
     "parameters.filters.statuses": "status",
+    "parameters.filters": "where",
     "department_id": "filed_under",
     "scheduled_for": "scheduled",
     "report_type": "type",
@@ -118,6 +123,7 @@ class AskForm(FlaskForm):
     content = SelectMultipleField(_l("Contents"), [_are_ids], validate_choice=False)
     event = SelectMultipleField(_l("Events"), validate_choice=False)
     status = SelectMultipleField(_l("Statuses"), validate_choice=False)
+    where = SelectMultipleField(_l("Only where"), validate_choice=False)
     group = SelectMultipleField(_l("Group by"), validate_choice=False)
     slicer = SelectMultipleField(_l("Columns"), validate_choice=False)
     measure = SelectMultipleField(_l("Measures"), validate_choice=False)
@@ -144,6 +150,10 @@ class AskForm(FlaskForm):
     extra: list[tuple[str, str]]
     has_detail: bool
     offered_filters: list[str]
+    searched: set[str]
+    condition_rows: list[ConditionRow]
+    condition_fields: list[tuple[str, str]]
+    conditions: list[Condition]
 
     @classmethod
     def build(cls, actor: User, report_type: str, source: MultiDict[str, str] | None) -> AskForm:
@@ -174,30 +184,32 @@ class AskForm(FlaskForm):
 
     def _offer(self, actor: User, declared: Any, dataset: Any, source: MultiDict[str, str]) -> None:
         scope = visibility.data_scope(actor)
-        self.period.choices = [(key, period_label(key)) for key in PERIODS]
-        self.date_field.choices = [(key if n else "", _sentence(key)) for n, key in enumerate(dataset.dates)]
-        here = str(get_timezone() or "UTC")
+        self.period.choices = period_choices(datetime.now(self.zone).date())
+        self.date_field.choices = [
+            (key if n else "", said(dataset.fields[key].label)) for n, key in enumerate(dataset.dates)
+        ]
+        here = _here()
         self.time_zone.choices = [("", here), ("UTC", "UTC"), *((zone, zone) for zone in zone_names())]
-        dimensions = [(key, gettext(DIMENSIONS[key].label)) for key in dataset.dimensions]
+        dimensions = [(key, said(DIMENSIONS[key].label)) for key in dataset.dimensions]
         self.group.choices = self.slicer.choices = dimensions
         self.offered_filters = [name for name in CHOSEN if name in dataset.dimensions]
-        for name in CHOSEN:
+        self.searched = {"learner", "content"}
+        for name in self.offered_filters:
             self._offer_chosen(name, scope)
+        self._offer_conditions(dataset, source)
         self.event.choices = (
-            [(each.key, gettext(each.display_as)) for each in lookups.active(LookupCategory.ACTIVITY_EVENT)]
-            if "event-type" in dataset.dimensions
-            else []
+            _lookup_choices(LookupCategory.ACTIVITY_EVENT) if "event-type" in dataset.dimensions else []
         )
-        self.status.choices = [(key, _sentence(key)) for key in report_questions.STATUSES.get(dataset.key, ())]
+        self.status.choices = [
+            (key, said(report_questions.STATUS_WORDS[key])) for key in report_questions.STATUSES.get(dataset.key, ())
+        ]
         self._offer_measures(dataset, declared, source)
         columns = [*dict.fromkeys([*self.group.data, *self.measure.data])]
         sorts = [("", gettext("The groups' own order"))]
         for key in columns:
-            label = (
-                gettext(DIMENSIONS[key].label) if key in DIMENSIONS else report_questions.measure_label(dataset, key)
-            )
-            sorts += [(key, gettext("%(column)s, lowest first", column=label))]
-            sorts += [(f"-{key}", gettext("%(column)s, highest first", column=label))]
+            column = said(DIMENSIONS[key].label if key in DIMENSIONS else report_questions.measure_label(dataset, key))
+            sorts += [(key, gettext("%(column)s, lowest first", column=column))]
+            sorts += [(f"-{key}", gettext("%(column)s, highest first", column=column))]
         self.sort.choices = sorts
         if self.sort.data and self.sort.data not in dict(sorts):
             self.sort.data = ""  # the column it sorted by was taken away
@@ -215,23 +227,44 @@ class AskForm(FlaskForm):
         field = self._fields["class_" if name == "class" else name]
         ids = [ObjectId(each) for each in field.data if ObjectId.is_valid(each)]
         offered = filter_choices.every(name, scope) if name in ("department", "course", "class") else []
+        if len(offered) > MOST_LISTED:
+            offered = []
+            self.searched.add(name)
         known = {choice.id: choice for choice in [*filter_choices.named(name, ids), *offered]} if ids or offered else {}
         field.choices = [
             (str(choice.id), f"{choice.name} ({choice.note})" if choice.note else choice.name)
             for choice in known.values()
         ]
 
+    @property
+    def group_definitions(self) -> list[tuple[str, str]]:
+        """What the chosen groups mean, where their name does not say it: (group, definition)."""
+        return [
+            (said(DIMENSIONS[key].label), said(DEFINITIONS[key]))
+            for key in [*self.group.data, *self.slicer.data]
+            if key in DEFINITIONS
+        ]
+
+    def _offer_conditions(self, dataset: Any, source: MultiDict[str, str]) -> None:
+        self.condition_rows = conditions.typed(source)
+        self.condition_fields = conditions.fields(dataset, report_questions.data_fields() if dataset.has_data else [])
+        # An address may name a field that the list does not offer: it is kept, and judged like the others.
+        known = dict(self.condition_fields)
+        more = dict.fromkeys(row.field for row in self.condition_rows if row.field and row.field not in known)
+        self.condition_fields += [(key, key[:60]) for key in more]
+        self.conditions, self._condition_problems = conditions.read(self.condition_rows, dataset, self.zone)
+
     def _offer_measures(self, dataset: Any, declared: Any, source: MultiDict[str, str]) -> None:
         keys = report_questions.measures_for(dataset)
         plain = [key for key in keys if key not in AGGREGATES or not AGGREGATES[key].requires_field]
         self.aggregates = [
-            (key, gettext(lookups.label(LookupCategory.MEASURE_TYPE, key)))
+            (key, label(LookupCategory.MEASURE_TYPE, key))
             for key in keys
             if key in AGGREGATES and AGGREGATES[key].requires_field
         ]
         names = dict.fromkeys([*dataset.fields, *fields_for(dataset, "count-distinct")])
         self.aggregate_fields = [
-            (key, dataset.fields[key].label if key in dataset.fields else DIMENSIONS[key].label) for key in names
+            (key, said(dataset.fields[key].label if key in dataset.fields else DIMENSIONS[key].label)) for key in names
         ]
         if dataset.has_data:
             self.aggregate_fields += [(key, key) for key in report_questions.data_fields()]
@@ -241,27 +274,40 @@ class AskForm(FlaskForm):
         added = [f"{aggregate}:{field}" for aggregate, field in self.extra if aggregate and field]
         chosen = [text for text in [*self.measure.data, *added] if text]
         offered = dict.fromkeys([*plain, *declared.measures, *chosen])
-        active = {value.key: value for value in lookups.active(LookupCategory.MEASURE_TYPE)}
         self.measures = [
-            MeasureChoice(text, report_questions.measure_label(dataset, text), self._definition(dataset, text, active))
+            MeasureChoice(text, said(report_questions.measure_label(dataset, text)), self._definition(dataset, text))
             for text in offered
         ]
         self.measure.choices = [(each.key, each.label) for each in self.measures]
         self.measure.data = list(dict.fromkeys(chosen))
 
     @staticmethod
-    def _definition(dataset: Any, text: str, active: dict[str, Any]) -> str:
+    def _definition(dataset: Any, text: str) -> str:
         key = text.partition(":")[0]
         if key in dataset.measures:
-            return gettext(dataset.measures[key].definition)
-        return active[key].description if key in active else ""
+            return str(said(dataset.measures[key].definition))
+        return describe(LookupCategory.MEASURE_TYPE, key)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """As WTForms; the rows of conditions are judged too."""
+        valid = bool(super().validate(extra_validators))
+        self.where.errors = [*self.where.errors, *self._condition_problems]
+        return valid and not self._condition_problems
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose days are meant: the one chosen, else the person's."""
+        try:
+            return ZoneInfo(self.time_zone.data or _here())
+        except (KeyError, ValueError, OSError):
+            return ZoneInfo("UTC")  # `validate` says what is wrong with it
 
     # --- what was typed, as a request ---------------------------------------------------------------------------------
 
     def to_request(self) -> ReportRequest:
         """What was asked. Call it after `validate`."""
-        zone = self.time_zone.data or str(get_timezone() or "UTC")
-        days = self.days(ZoneInfo(zone))
+        zone = self.time_zone.data or _here()
+        days = self.days()
         scheduled = self.scheduled.data
         return ReportRequest(
             report_type=self.type.data or "",
@@ -277,6 +323,7 @@ class AskForm(FlaskForm):
                     content_ids=_ids(self.content.data),
                     event_types=self.event.data,
                     statuses=self.status.data,
+                    conditions=self.conditions,
                 ),
                 group_by=[] if self.detail.data else self.group.data,
                 slicers=[] if self.detail.data else self.slicer.data,
@@ -290,7 +337,7 @@ class AskForm(FlaskForm):
                 as_of_job_id=ObjectId(self.as_of.data) if ObjectId.is_valid(self.as_of.data or "") else None,
             ),
             format=self.format.data or "",
-            name=self.name.data or "",
+            name=(self.name.data or "").strip() or label(LookupCategory.REPORT_TYPE, self.type.data),
             description=self.description.data,
             filename=self.filename.data,
             priority=self.priority.data or "normal",
@@ -301,9 +348,9 @@ class AskForm(FlaskForm):
             submission_id=(self.submission.data or "")[:100],
         )
 
-    def days(self, zone: ZoneInfo) -> tuple[date | None, date | None]:
+    def days(self) -> tuple[date | None, date | None]:
         """The period as days, both included; None where it is open."""
-        today = datetime.now(zone).date()
+        today = datetime.now(self.zone).date()
         return period_days(self.period.data or "all", today, (self.start.data, self.end.data))
 
     def add_errors(self, error: InvalidRequestError) -> list[str]:
@@ -314,7 +361,7 @@ class AskForm(FlaskForm):
             if field is None or field.type == "HiddenField":
                 others.append(text)
             else:
-                field.errors = [*field.errors, text]
+                field.errors = [*field.errors, said(text)]
         return others
 
 
@@ -324,43 +371,12 @@ def zone_names() -> tuple[str, ...]:
     return tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")))
 
 
-def period_days(period: str, today: date, custom: tuple[date | None, date | None]) -> tuple[date | None, date | None]:
-    """The days that a named period means today."""
-    match period:
-        case "last-7-days" | "last-30-days" | "last-90-days":
-            return today - timedelta(days=int(period.split("-")[1]) - 1), today
-        case "this-year":
-            return date(today.year, 1, 1), today
-        case "last-year":
-            return date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)
-        case "academic-year":
-            year = today.year if today.month >= ACADEMIC_YEAR_BEGINS else today.year - 1
-            return date(year, ACADEMIC_YEAR_BEGINS, 1), today
-        case "custom":
-            return custom
-    return None, None
-
-
-def period_label(key: str) -> str:
-    return {
-        "all": gettext("All time"),
-        "last-7-days": gettext("Last 7 days"),
-        "last-30-days": gettext("Last 30 days"),
-        "last-90-days": gettext("Last 90 days"),
-        "this-year": gettext("This year"),
-        "last-year": gettext("Last year"),
-        "academic-year": gettext("This academic year"),
-        "custom": gettext("From … to …"),
-    }[key]
+def _here() -> str:
+    return str(get_timezone() or "UTC")
 
 
 def _lookup_choices(category: LookupCategory) -> list[tuple[str, str]]:
-    return [(each.key, gettext(each.display_as)) for each in lookups.active(category)]
-
-
-def _sentence(key: str) -> str:
-    text = gettext(key.replace("-", " "))
-    return text[:1].upper() + text[1:]
+    return [(each.key, label(category, each.key)) for each in lookups.active(category)]
 
 
 def _ids(values: list[str]) -> list[ObjectId]:
@@ -371,4 +387,4 @@ def _midnight(day: date | None) -> datetime | None:
     return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
 
 
-__all__ = ["EXTRA_MEASURES", "MAX_DIMENSIONS", "MAX_SLICERS", "AskForm", "period_days", "period_label"]
+__all__ = ["EXTRA_MEASURES", "MAX_DIMENSIONS", "MAX_SLICERS", "AskForm"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from webapp.documents import ReportJob
+from webapp.web.jobs import conditions
 
 
 def of_job(job: ReportJob) -> dict[str, Any]:
@@ -48,4 +49,13 @@ def of_job(job: ReportJob) -> dict[str, Any]:
             "event": list(filters.event_types),
             "status": list(filters.statuses),
         }
-    return {name: value for name, value in state.items() if value not in (None, "", [])}
+    state = {name: value for name, value in state.items() if value not in (None, "", [])}
+    rows = [conditions.shown(each) for each in filters.conditions or ()] if filters is not None else []
+    if rows:
+        # Three columns side by side: an empty cell keeps its place.
+        state |= {
+            "where": [row.field for row in rows],
+            "compare": [row.operator for row in rows],
+            "value": [row.value for row in rows],
+        }
+    return state

@@ -10,17 +10,16 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from webapp import clock, renderers
 from webapp.documents import LookupCategory, ReportJob
+from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
 from webapp.services import filter_choices, lookups, queue_status, report_questions, report_requests, visibility
 from webapp.services.report_requests import AlreadyAskedError
 from webapp.web.access import current_actor, permission_required
-from webapp.web.auth.views import sign_in_with_form
+from webapp.web.formatting import describe
 from webapp.web.fragments import fragment, redirect_after
+from webapp.web.jobs import conditions, periods, pre_flight
 from webapp.web.jobs.ask_form import AskForm
-
-PREVIEW_ROWS = 15
 
 
 def register(blueprint: Blueprint) -> None:
@@ -35,7 +34,6 @@ def register(blueprint: Blueprint) -> None:
 def _register_resume(state: Any) -> None:
     """A form that was sent after its session had ended is shown again, filled in, after signing in."""
     app = state.app
-    app.extensions.setdefault("reportdesk-resume", {})["jobs.create"] = lambda: sign_in_with_form("/reports/new")
     app.extensions.setdefault("reportdesk-resumed", {})["/reports/new"] = _show_again
 
 
@@ -44,7 +42,12 @@ def new() -> ResponseReturnValue:
     """Choose what to know; then the form for that."""
     report_type = request.args.get("type")
     if not report_type:
-        return render_template("jobs/choose.html", types=lookups.active(LookupCategory.REPORT_TYPE))
+        return render_template(
+            "jobs/choose.html",
+            types=lookups.active(LookupCategory.REPORT_TYPE),
+            usual=queue_status.typical_seconds_by_type(),
+            samples=REPORT_TYPES,
+        )
     if report_type not in {each.key for each in lookups.active(LookupCategory.REPORT_TYPE)}:
         raise NotFoundError(_("There is no report type “%(key)s”.", key=report_type[:60]))
     filter_choices.read_ahead(visibility.data_scope(current_actor()))
@@ -74,7 +77,7 @@ def create() -> ResponseReturnValue:
 def form_part() -> ResponseReturnValue:
     """The part of the form that depends on what is chosen in it."""
     form = AskForm.build(current_actor(), request.form.get("type", ""), request.form)
-    return fragment("jobs/_ask_question.html", form=form, type_description=_described(form))
+    return fragment("jobs/_ask_question.html", form=form, operators=conditions.operators())
 
 
 @permission_required(visibility.REQUEST_REPORTS)
@@ -82,7 +85,7 @@ def preview() -> ResponseReturnValue:
     """First rows and what asking would give, from the extract as it is; nothing is queued."""
     actor = current_actor()
     form = AskForm.build(actor, request.form.get("type", ""), request.form)
-    context: dict[str, Any] = {"form": form, "found": None, "problems": [], "estimate": None, "limit_text": None}
+    context: dict[str, Any] = {"form": form, "found": None, "problems": []}
     if not form.validate():
         context["problems"] = [text for errors in form.errors.values() for text in errors]
         return fragment("jobs/_preview.html", **context)
@@ -92,21 +95,10 @@ def preview() -> ResponseReturnValue:
     except InvalidRequestError as error:
         context["problems"] = list(error.fields.values())
     except ReportdeskError as error:
-        context["problems"] = [f"{error} {error.hint}"]
+        context["problems"] = [error.with_hint]
     else:
-        columns = [vars(column) for column in found.result.columns]
-        context |= {
-            "found": found,
-            "columns": columns,
-            "rows": found.rows[:PREVIEW_ROWS],
-            "estimate": report_questions.estimate(asked.report_type, found.result.row_count),
-            "limit_text": renderers.limits_in_words(asked.format, found.result.row_count),
-            "age": clock.utcnow() - found.refreshed_at if found.refreshed_at else None,
-            "alarm": queue_status.alarm(),
-            "audience": visibility.audience(
-                actor, asked.visibility, asked.department_id or (actor.department_ids or [None])[0]
-            ),
-        }
+        context |= pre_flight.context(actor, asked, found)
+        context["period"] = periods.in_words(*form.days(), form.zone.key)
     return fragment("jobs/_preview.html", **context)
 
 
@@ -128,12 +120,12 @@ def _page(form: AskForm, *, others: list[str] | None = None, same: ReportJob | N
         same_text=same_text,
         types=lookups.active(LookupCategory.REPORT_TYPE),
         type_description=_described(form),
+        operators=conditions.operators(),
     )
 
 
 def _described(form: AskForm) -> str:
-    found = {each.key: each for each in lookups.every(LookupCategory.REPORT_TYPE)}.get(form.type.data or "")
-    return found.description if found else ""
+    return describe("report-type", form.type.data)
 
 
 def _show_again(typed: MultiDict[str, str]) -> ResponseReturnValue:

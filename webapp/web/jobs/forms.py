@@ -9,6 +9,7 @@ from wtforms.validators import InputRequired, Length
 
 from webapp.documents.report_job import DESCRIPTION_LENGTH, NAME_LENGTH
 from webapp.errors import InvalidRequestError
+from webapp.web.languages import in_readers_language
 
 
 class EditForm(FlaskForm):
@@ -31,4 +32,4 @@ class EditForm(FlaskForm):
         """Put what the service found wrong under the fields it names; the rest over the first one."""
         for name, text in error.fields.items():
             field = self._fields.get(name, self.name)
-            field.errors = [*field.errors, text]
+            field.errors = [*field.errors, in_readers_language(text)]

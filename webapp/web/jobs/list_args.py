@@ -55,6 +55,11 @@ def address(**changes: str | list[str] | int | None) -> str:
     return f"{request.path}?{urlencode(pairs)}" if pairs else request.path
 
 
+def without(name: str, value: str) -> str:
+    """This page's address without one value of one filter."""
+    return address(**{name: [each for each in request.args.getlist(name) if each != value]})
+
+
 def page_address(number: int) -> str:
     """Another page of the same list."""
     return address(page=number)

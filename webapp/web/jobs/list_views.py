@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from bson import ObjectId
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from werkzeug.datastructures import MultiDict
 
+from webapp.documents import ReportJob, User
 from webapp.errors import ReportdeskError
 from webapp.services import job_lists, report_requests
+from webapp.services.job_facts import JobFacts
 from webapp.services.job_lists import BULK_BOUND, JobList
 from webapp.web.access import current_actor, local_path
+from webapp.web.formatting import number
 from webapp.web.fragments import fragment, is_htmx, redirect_after, tag_of, unchanged
 from webapp.web.jobs import list_args
+from webapp.web.languages import in_readers_language
 
-BULK_ACTIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "cancel": report_requests.cancel,
-    "retry": report_requests.retry,
-    "delete": report_requests.delete,
+#: What can be done to many at once: (actor, id, the form that was sent).
+BULK_ACTIONS: dict[str, Callable[[User, ObjectId, MultiDict[str, str]], object]] = {
+    "cancel": lambda actor, job_id, form: report_requests.cancel(actor, job_id, reason=form.get("reason")),
+    "priority": lambda actor, job_id, form: report_requests.reprioritise(actor, job_id, form.get("priority", "")),
+    "retry": lambda actor, job_id, _form: report_requests.retry(actor, job_id),
+    "delete": lambda actor, job_id, _form: report_requests.delete(actor, job_id),
 }
 
 
@@ -28,7 +36,15 @@ def show_list(which: JobList, template: str, **context: Any) -> ResponseReturnVa
     """The list as a page, or only the list when htmx filters it."""
     query = list_args.read()
     found = job_lists.page(current_actor(), which, query)
-    context |= {"page": found, "query": query, "which": which, "args": list_args, "bulk_bound": BULK_BOUND}
+    context |= {
+        "page": found,
+        "query": query,
+        "which": which,
+        "args": list_args,
+        "tag": rows_tag(found.jobs),
+        "pickable": which is not JobList.SHARED,
+        "priorities": report_requests.usable_priorities(current_actor()),
+    }
     if is_htmx():
         return fragment("jobs/_list.html", **context)
     return render_template(template, **context)
@@ -37,7 +53,7 @@ def show_list(which: JobList, template: str, **context: Any) -> ResponseReturnVa
 def poll_rows() -> ResponseReturnValue:
     """The rows that a list shows, when one of them has changed; else 304."""
     seen = job_lists.glances(current_actor(), job_lists.ids_of(request.args.get("ids", "").split(",")))
-    tag = tag_of(*(fact for job in seen for fact in (job.id, job.updated_at)))
+    tag = rows_tag(seen)
     if (nothing_new := unchanged(tag)) is not None:
         return nothing_new
     jobs = job_lists.rows(current_actor(), [job.id for job in seen])
@@ -47,8 +63,13 @@ def poll_rows() -> ResponseReturnValue:
     return fragment("jobs/_rows.html", tag=tag, jobs=jobs, names=names, which=which, pickable="pick" in request.args)
 
 
+def rows_tag(jobs: Iterable[ReportJob | JobFacts]) -> str:
+    """Changes when one of the rows does."""
+    return tag_of(*(fact for job in jobs for fact in (job.id, job.updated_at)))
+
+
 def bulk(which: JobList) -> ResponseReturnValue:
-    """Cancel, retry or delete the chosen reports, or all that match the filters; say what was done and what not."""
+    """Cancel, move, retry or delete what is chosen, or all that match the filters; say what was done and what not."""
     actor = current_actor()
     action = BULK_ACTIONS.get(request.form.get("action", ""))
     back = local_path(request.form.get("back")) or local_path(request.referrer) or "/"
@@ -61,16 +82,20 @@ def bulk(which: JobList) -> ResponseReturnValue:
     done, refused = 0, []
     for job_id in job_ids:
         try:
-            action(actor, job_id)
+            action(actor, job_id, request.form)
             done += 1
         except ReportdeskError as error:
-            refused.append(str(error))
-    return redirect_after(back, _told(request.form["action"], done, refused), "success" if done else "error")
+            refused.append(in_readers_language(str(error)))
+    told = _told(request.form["action"], done, refused)
+    if len(job_ids) == BULK_BOUND:
+        told += " " + _("These were the newest %(count)s; do it once more for the rest.", count=number(BULK_BOUND))
+    return redirect_after(back, told, "success" if done else "error")
 
 
 def _told(action: str, done: int, refused: list[str]) -> str:
     words = {
         "cancel": ngettext("%(num)d report was cancelled.", "%(num)d reports were cancelled.", done),
+        "priority": ngettext("%(num)d report was moved.", "%(num)d reports were moved.", done),
         "retry": ngettext("%(num)d report starts again.", "%(num)d reports start again.", done),
         "delete": ngettext("%(num)d report was deleted.", "%(num)d reports were deleted.", done),
     }[action]

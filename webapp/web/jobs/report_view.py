@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flask_babel import format_datetime, gettext, ngettext
+from flask_babel import gettext, ngettext
 
 from webapp.documents import LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
@@ -22,6 +22,7 @@ from webapp.services import (
 )
 from webapp.services.job_facts import JobFacts
 from webapp.services.queue_status import Waiting, Why
+from webapp.web.formatting import instant_text
 from webapp.web.jobs.forms import EditForm
 
 #: A table of more rows makes a page slow to read and to sort; the file has them all.
@@ -37,7 +38,7 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
     page, problem = _page_result(actor, job)
     return {
         "job": job,
-        "waiting": _waiting_words(queue_status.explain(job)) if job.state.is_waiting else None,
+        "waiting": waiting_words(queue_status.explain(job)) if job.state.is_waiting else None,
         "ready_at": queue_status.ready_at(job) if job.state.is_running else None,
         "timeline": job_events.timeline(job),
         "question": _question(job),
@@ -77,7 +78,7 @@ def _page_result(actor: User, job: ReportJob) -> tuple[dict[str, Any] | None, st
     try:
         return downloads.page_of(actor, job), ""
     except ReportdeskError as error:
-        return None, f"{error} {error.hint}".strip()
+        return None, error.with_hint
 
 
 def _question(job: ReportJob) -> list[tuple[str, str]]:
@@ -93,7 +94,7 @@ def _other_formats(job: ReportJob) -> list[str]:
     return [key for key in active_lookups(LookupCategory.OUTPUT_FORMAT) if key != job.output.format]
 
 
-def _waiting_words(waiting: Waiting | None) -> str:
+def waiting_words(waiting: Waiting | None) -> str:
     """Why it waits, in one or two sentences."""
     if waiting is None:
         return ""
@@ -121,4 +122,4 @@ def _waiting_words(waiting: Waiting | None) -> str:
 
 
 def _moment(moment: Any) -> str:
-    return format_datetime(moment, "short") if moment else ""
+    return instant_text(moment) if moment else ""

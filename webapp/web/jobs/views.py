@@ -36,7 +36,7 @@ def index() -> ResponseReturnValue:
 @jobs.get("/shared")
 def shared() -> ResponseReturnValue:
     """What others let me see."""
-    return list_views.show_list(JobList.SHARED, "jobs/shared.html", bulk_address=url_for("jobs.bulk", which="shared"))
+    return list_views.show_list(JobList.SHARED, "jobs/shared.html", bulk_address="")
 
 
 @jobs.get("/rows")
@@ -48,7 +48,7 @@ def rows() -> ResponseReturnValue:
 @jobs.post("/bulk")
 def bulk() -> ResponseReturnValue:
     """Act on many reports at once."""
-    return list_views.bulk(JobList.SHARED if request.args.get("which") == "shared" else JobList.OWN)
+    return list_views.bulk(JobList.OWN)
 
 
 # --- one report -------------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def retry(job_id: str) -> ResponseReturnValue:
 @jobs.post("/<job_id>/duplicate")
 def duplicate(job_id: str) -> ResponseReturnValue:
     """Ask for the same again."""
-    job = report_requests.duplicate(current_actor(), job_id)
+    job = report_requests.duplicate(current_actor(), job_id, submission_id=request.form.get("submission", "")[:100])
     return _back_to(job, _("The same report is asked for again. This is the new one."))
 
 

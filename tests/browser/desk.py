@@ -1,0 +1,139 @@
+"""A real desk of its own: gunicorn, a worker, the demo organisation in small, and one report in every state."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+from playwright.sync_api import Browser, BrowserContext, Page
+from pymongo import MongoClient
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+REGISTRAR, MANAGER, ADMIN = "registrar@demo.example", "manager@demo.example", "admin@demo.example"
+#: Somebody who has asked for nothing.
+NEWCOMER = "content@demo.example"
+PASSWORD = "northgate-demo"
+BUILD = """
+from webapp.documents import connect
+from webapp.services import database_setup, demo
+from webapp.settings import get_settings
+from webapp import extract
+from webapp.engine.catalogue.tables import TABLES
+settings = get_settings()
+connect(settings.mongodb_uri, settings.mongodb_database)
+database_setup.prepare()
+demo.build(scale=0.02)
+extract.refresh(TABLES)
+"""
+#: The states that a report's page can show, and what the document says in each beside its status.
+STATES: dict[str, dict[str, Any]] = {
+    "waiting": {"status": "pending"},
+    "running": {
+        "status": "processing",
+        "progress": {
+            "currentStep": "Working out the numbers", "percentage": 42.0, "recordsProcessed": 1210, "totalRecords": 2880,
+        },
+    },
+    "failed": {
+        "status": "failed",
+        "error": {"code": "worker-crashed", "message": "The worker crashed three times.", "stack": "Traceback: …"},
+    },
+    "cancelled": {"status": "cancelled", "cancelReason": "The numbers are not in yet."},
+    "expired": {"status": "expired"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Desk:
+    address: str
+    database: Any  # pymongo's
+
+
+@contextmanager
+def open_desk(mongo: str, name: str, home: Path) -> Iterator[Desk]:
+    """A desk in the database `name`, which is dropped at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("REPORTDESK_")} | {
+        "REPORTDESK_HOME": str(home),
+        "REPORTDESK_MONGODB_URI": mongo,
+        "REPORTDESK_MONGODB_DATABASE": name,
+    }
+    subprocess.run([sys.executable, "-c", BUILD], env=environment, check=True, timeout=240)
+    commands = (["web", "--port", str(port), "--processes", "1"], ["worker", "--log-level", "ERROR"])
+    processes = [
+        subprocess.Popen([sys.executable, "-m", "webapp.cli", *command], env=environment, start_new_session=True)
+        for command in commands
+    ]
+    client: MongoClient[Any] = MongoClient(mongo)
+    try:
+        _wait(f"http://127.0.0.1:{port}/readyz")
+        yield Desk(f"http://127.0.0.1:{port}", client[name])
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        for process in processes:
+            process.wait(40)
+        client.drop_database(name)
+        client.close()
+
+
+def sign_in(window: BrowserContext, email: str) -> Page:
+    """A page of `window`, signed in."""
+    page = window.new_page()
+    page.goto("/sign-in")
+    page.fill("#email", email)
+    page.fill("#password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url("**/")
+    return page
+
+
+def reports_in_every_state(desk: Desk, browser: Browser) -> dict[str, str]:
+    """The address of a manager's report in each state. One is really made; the others are what it would look like."""
+    window = browser.new_context(base_url=desk.address)
+    page = sign_in(window, MANAGER)
+    page.goto("/reports/new?type=enrollment-summary&name=Enrollments+by+class&group=class&measure=count&format=excel")
+    page.click("text=Ask for the report")
+    page.wait_for_selector("#download", timeout=240_000)
+    made = ObjectId(page.url.rsplit("/", 1)[1])
+    window.close()
+    document = desk.database.reportjobs.find_one({"_id": made})
+    found = {"ready": f"/reports/{made}"}
+    now = datetime.now(UTC)
+    for state, facts in STATES.items():
+        copy = {key: value for key, value in document.items() if key not in ("slot", "completedAt", "lease", "history")}
+        # Not due for days, and leased for hours: no worker touches any of them.
+        held = {"workerId": "nobody", "fence": 1, "until": now + timedelta(hours=6)} if state == "running" else {}
+        copy |= {"_id": ObjectId(), "name": f"Enrollments, {state}", "scheduledFor": now + timedelta(days=3)} | facts
+        copy |= {"lease": held} if held else {}
+        desk.database.reportjobs.insert_one(copy)
+        found[state] = f"/reports/{copy['_id']}"
+    return found
+
+
+def _wait(address: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()  # noqa: S310 - our own
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+        else:
+            return
+    raise TimeoutError(address)

@@ -1,0 +1,169 @@
+"""Every page and state of it, by name: what axe looks at, and what `make screenshots` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page
+
+from tests.browser.desk import MANAGER, PASSWORD
+
+QUESTION = "/reports/new?type=completion-rates&group=course&group=status&measure=count&measure=completion-rate"
+
+SIGNED_OUT = {"sign-in": "/sign-in", "signed-out-page": "/reports/"}
+PAGES = {
+    "home": "/",
+    "my-reports": "/reports/",
+    "my-reports-filtered": "/reports/?state=ready&type=enrollment-summary&format=excel&since=2026-01-01",
+    "no-match": "/reports/?q=nothing+like+it",
+    "shared": "/reports/shared",
+    "department": "/department/",
+    "choose": "/reports/new",
+    "new-report": QUESTION,
+    "new-report-activity": "/reports/new?type=learner-activity&period=custom&start=2026-01-01&end=2026-06-30",
+    "new-report-detail": "/reports/new?type=transcript",
+    "account": "/account",
+    "not-found": "/nowhere",
+}
+NEW_PAGES = {"home-new": "/", "my-reports-new": "/reports/", "shared-new": "/reports/shared"}
+ADMIN_PAGES = {"queue": "/admin/"}
+
+
+def _sign_in_wrong(page: Page, _: dict[str, str]) -> None:
+    page.context.clear_cookies()
+    page.goto("/sign-in")
+    page.fill("#email", "nobody@demo.example")
+    page.fill("#password", "wrong")
+    page.click("button[type=submit]")
+    page.wait_for_selector("#failure")
+
+
+def settled(page: Page) -> None:
+    """Wait for what a page asks for after it has come: the preview of a question."""
+    if page.locator("#preview").count():
+        page.wait_for_selector("#preview #preflight-heading")
+
+
+def _account_menu(page: Page, _: dict[str, str]) -> None:
+    page.goto("/")
+    page.click("summary.person")
+
+
+def _pages_menu(page: Page, _: dict[str, str]) -> None:
+    """On a narrow page only; on a wide one the pages stand side by side."""
+    page.goto("/")
+    page.evaluate("document.querySelector('details.mobile-nav').open = true")
+
+
+def _chosen(page: Page, _: dict[str, str]) -> None:
+    page.goto("/reports/")
+    page.check("#job-rows input >> nth=0")
+    page.click(".bulkbar summary >> nth=0")
+
+
+def _department_priority(page: Page, _: dict[str, str]) -> None:
+    page.goto("/department/")
+    page.check("#job-rows input >> nth=0")
+    page.click(".bulkbar summary >> nth=1")
+
+
+def _everything_open(page: Page, _: dict[str, str]) -> None:
+    page.goto(QUESTION)
+    page.wait_for_selector("#preview .facts")
+    page.evaluate("document.querySelectorAll('#ask details').forEach((each) => { each.open = true; })")
+    page.select_option("select[name=where] >> nth=0", "score")
+    page.select_option("select[name=compare] >> nth=0", "gte")
+    page.fill("input[name=value] >> nth=0", "60")
+    page.focus("#measure-1")  # its definition shows
+
+
+def _learners_open(page: Page, _: dict[str, str]) -> None:
+    page.goto(QUESTION)
+    page.wait_for_selector("#preview .facts")
+    page.click("#learner-ts-control")
+    page.keyboard.type("an")
+    page.wait_for_selector(".ts-dropdown .option")
+
+
+def _wrong_question(page: Page, _: dict[str, str]) -> None:
+    page.goto(f"{QUESTION}&period=custom&start=2026-02-01&end=2026-01-01&top=5000")
+    page.wait_for_selector("#preview li")
+    page.click("text=Ask for the report")
+    page.wait_for_selector(".invalid-feedback")
+
+
+def _asked_before(page: Page, states: dict[str, str]) -> None:
+    page.goto(f"{states['ready']}/change")
+    page.click("text=Ask for the report")
+    page.wait_for_selector("[name=insist]")
+
+
+def _other_formats(page: Page, states: dict[str, str]) -> None:
+    page.goto(states["ready"])
+    page.click("#formats summary")
+
+
+def _ask_again(page: Page, states: dict[str, str]) -> None:
+    page.goto(states["ready"])
+    page.click("text=Ask again")
+
+
+def _delete(page: Page, states: dict[str, str]) -> None:
+    page.goto(states["ready"])
+    page.click("summary:has-text('Name and description')")
+    page.click("summary:has-text('Delete')")
+
+
+def _cancel(page: Page, states: dict[str, str]) -> None:
+    page.goto(states["running"])
+    page.click("#cancel summary")
+
+
+def _nameless(page: Page, states: dict[str, str]) -> None:
+    page.goto(states["ready"])
+    page.click("summary:has-text('Name and description')")
+    page.fill("#name", "")
+    page.click("#edit button")
+    page.wait_for_selector("#edit .invalid-feedback")
+
+
+def _password(page: Page, _: dict[str, str]) -> None:
+    page.goto("/account")
+    page.click("text=Change password")
+    page.wait_for_selector(".invalid-feedback")
+
+
+def _session_ended(page: Page, states: dict[str, str]) -> None:
+    page.goto(states["ready"])
+    page.context.clear_cookies()
+    page.click("form[action$=share] button")
+    page.wait_for_selector(".sign-in .alert-info")
+
+
+def _send_again(page: Page, _: dict[str, str]) -> None:
+    page.fill("#email", MANAGER)
+    page.fill("#password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_selector("text=Send it now?")
+
+
+#: Menus, errors and what opens; each shows itself on a manager's page. The last one signs out.
+OPENED: dict[str, Callable[[Page, dict[str, str]], None]] = {
+    "account-menu": _account_menu,
+    "pages-menu": _pages_menu,
+    "my-reports-chosen": _chosen,
+    "department-priority": _department_priority,
+    "new-report-open": _everything_open,
+    "new-report-learners": _learners_open,
+    "new-report-wrong": _wrong_question,
+    "new-report-asked-before": _asked_before,
+    "report-formats": _other_formats,
+    "report-ask-again": _ask_again,
+    "report-delete": _delete,
+    "report-cancel": _cancel,
+    "report-nameless": _nameless,
+    "account-wrong": _password,
+    "session-ended": _session_ended,
+    "send-again": _send_again,
+    "sign-in-wrong": _sign_in_wrong,
+}

@@ -1,0 +1,147 @@
+"""What the form offers and reads: periods with their exact days, conditions, what asking would give."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask import Flask
+
+from tests.factories import People, make_job
+from tests.web.conftest import Client
+from tests.web.test_pages import ask
+from webapp import extract
+from webapp.documents import Class, Enrollment, ReportJob
+from webapp.engine.catalogue.datasets import DATASETS
+from webapp.web.jobs import conditions
+from webapp.web.jobs.conditions import ConditionRow
+from webapp.web.jobs.periods import period_choices, period_days
+
+TODAY = date(2026, 11, 24)
+MADRID = ZoneInfo("Europe/Madrid")
+
+
+def make_class(term: str, start: datetime, end: datetime) -> None:
+    Class(name=term, term=term, starts_at=start, ends_at=end).save()
+
+
+def test_a_named_period_tells_its_exact_days(app: Flask, people: People) -> None:
+    # The college's midnights: an hour before those of UTC in winter, two in summer.
+    for _ in range(2):
+        make_class("2026 spring", datetime(2026, 1, 31, 23, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC))
+    make_class("2026 spring", datetime(2026, 2, 9, 23, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC))
+    make_class("2026 autumn", datetime(2026, 8, 31, 22, tzinfo=UTC), datetime(2027, 1, 31, 23, tzinfo=UTC))
+    with app.test_request_context("/"):
+        offered = dict(period_choices(TODAY))
+        assert offered["last-30-days"] == "Last 30 days: 26 Oct – 24 Nov 2026"
+        assert offered["academic-year"] == "This academic year: 1 Sep – 24 Nov 2026"
+        assert offered["last-term"] == "Last term (2026 spring): 1 Feb – 30 Jun 2026"
+        assert offered["this-term"] == "This term (2026 autumn): 1 Sep – 24 Nov 2026"
+        assert period_days("last-term", TODAY, (None, None)) == (date(2026, 2, 1), date(2026, 6, 30))
+
+
+def test_a_term_that_no_class_names_is_not_offered(app: Flask, people: People) -> None:
+    with app.test_request_context("/"):
+        assert "last-term" not in dict(period_choices(TODAY))
+
+
+@pytest.mark.parametrize(
+    ("row", "operator", "value"),
+    [
+        (ConditionRow("score", "gte", "60"), "gte", 60),
+        (ConditionRow("score", "between", "10; 20.5"), "between", [10, 20.5]),
+        (ConditionRow("score", "is-null", ""), "is-null", None),
+        (ConditionRow("passed", "eq", "yes"), "eq", True),
+        (ConditionRow("term", "in", "2026 spring; 2025 spring"), "in", ["2026 spring", "2025 spring"]),
+        (ConditionRow("completed-at", "gte", "2026-03-01"), "gte", "2026-03-01T00:00:00+01:00"),
+        (ConditionRow("completed-at", "lte", "2026-03-01"), "lte", "2026-03-01T23:59:59.999999+01:00"),
+    ],
+)
+def test_a_condition_is_read_and_shown_as_it_was_typed(
+    app: Flask, row: ConditionRow, operator: str, value: object
+) -> None:
+    with app.test_request_context("/"):
+        found, problems = conditions.read([row], DATASETS["enrollments"], MADRID)
+        assert problems == []
+        assert (found[0].operator, found[0].value) == (operator, value)
+        assert conditions.shown(found[0]) == row
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ConditionRow("score", "gte", "many"),
+        ConditionRow("score", "gte", "9" * 400),
+        ConditionRow("score", "gte", "nan"),
+        ConditionRow("score", "between", "1"),
+        ConditionRow("score", "eq", ""),
+        ConditionRow("passed", "eq", "perhaps"),
+        ConditionRow("completed-at", "gte", "2026-02-30"),
+        ConditionRow("completed-at", "contains", "2026-02-03"),
+        ConditionRow("", "eq", "a value of nothing"),
+        ConditionRow("term", "in", "x;" * 500),
+    ],
+)
+def test_a_condition_that_makes_no_sense_says_so(people: People, as_person: Client, row: ConditionRow) -> None:
+    typed = {"where": [row.field], "compare": [row.operator], "value": [row.value]}
+    answer = as_person(people.owner).post("/reports/new", data=ask(**typed))
+    assert answer.status_code == 422
+    assert 'id="where-error"' in answer.text
+    assert ReportJob.objects.count() == 0
+
+
+def test_a_condition_goes_into_the_question_and_comes_back_to_the_form(people: People, as_person: Client) -> None:
+    client = as_person(people.owner)
+    made = client.post(
+        "/reports/new",
+        data=ask(where=["passed", "score", ""], compare=["is-null", "gte", "eq"], value=["", "60", ""]),
+    )
+    assert made.status_code == 303
+    told = client.get(made.location).text
+    assert "Passed is empty" in told
+    assert "Score is at least 60" in told
+    again = client.get(f"{made.location}/change", follow_redirects=True).text
+    assert again.count('<option value="score" selected>Score</option>') == 1
+    assert 'value="60"' in again
+
+
+def test_the_preview_says_what_one_gets_and_what_the_records_lack(people: People, as_person: Client) -> None:
+    dated = datetime(2026, 3, 1, tzinfo=UTC)
+    for number in range(3):
+        Enrollment(
+            learner_id=people.owner.id, department_id=people.department.id, enrolled_at=dated, score=number
+        ).save()
+    extract.refresh(("enrollments", "classes", "courses", "departments", "users", "programs", "contents"))
+    client = as_person(people.owner)
+    said = client.post("/reports/new/preview", data=ask(group=["department"], visibility="department")).text
+    assert "3 records name no class" in said
+    assert "History (3 people)" in said  # the owner, a colleague, a neighbour
+    assert "No worker is running" in said
+    assert '<svg class="sketch"' in said
+    narrowed = ask(group=["department"], where=["score"], compare=["gte"], value=["2"])
+    assert "1 record names no class" in client.post("/reports/new/preview", data=narrowed).text
+    nothing = ask(group=["department"], where=["score"], compare=["gte"], value=["99"])
+    assert "Nothing matches" in client.post("/reports/new/preview", data=nothing).text
+
+
+def test_many_are_cancelled_with_a_reason_and_moved_at_once(people: People, as_person: Client) -> None:
+    jobs = [make_job(people.owner.id, department_id=people.department.id, name=f"Many {n}") for n in range(3)]
+    client = as_person(people.manager)
+    page = client.get("/department/").text
+    assert "Olivia Owner" in page[page.index("Unfinished reports by person") :]
+    chosen = [str(job.id) for job in jobs[:2]]
+    client.post("/department/bulk", data={"action": "priority", "priority": "high", "id": chosen})
+    assert [job.reload().priority for job in jobs] == ["high", "high", "normal"]
+    client.post("/department/bulk", data={"action": "cancel", "reason": "Twice", "all_matching": "1", "q": "Many"})
+    assert {(job.reload().status, job.cancel_reason) for job in jobs} == {("cancelled", "Twice")}
+    refused = client.post("/department/bulk", data={"action": "priority", "priority": "high", "id": chosen})
+    assert refused.status_code == 303
+
+
+def test_a_filter_that_is_on_is_a_chip_that_takes_it_away(people: People, as_person: Client) -> None:
+    make_job(people.owner.id)
+    page = as_person(people.owner).get("/reports/?q=class&type=enrollment-summary&since=2026-01-01").text
+    chips = page[page.index("Filters that are on") :]
+    assert 'href="/reports/?q=class&amp;since=2026-01-01"' in chips
+    assert "from 1 Jan 2026" in chips

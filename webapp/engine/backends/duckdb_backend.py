@@ -1,0 +1,62 @@
+"""DuckDB, in this process: the engine of one machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from webapp.engine.backends.base import Backend, Limits
+from webapp.engine.declarations import Table
+from webapp.engine.errors import QuestionTooSlowError
+
+
+class DuckDbBackend(Backend):
+    """`scratch` is where it spills what does not fit its memory."""
+
+    def __init__(self, scratch: Path, limits: Limits) -> None:
+        options: dict[str, Any] = {"temp_directory": str(scratch)}
+        if limits.memory_mb is not None:
+            options["memory_limit"] = f"{limits.memory_mb}MB"
+        if limits.threads is not None:
+            options["threads"] = limits.threads
+        self._connection = ibis.duckdb.connect(**options)
+        self._seconds = limits.seconds or 0.0
+        self._timer = threading.Timer(self._seconds, self._connection.con.interrupt)
+        if limits.seconds is not None:
+            self._timer.start()
+
+    def files(self, name: str, paths: Sequence[str]) -> Table:
+        return self._connection.read_parquet(list(paths), table_name=name, union_by_name=True)
+
+    def rows(self, name: str, rows: Sequence[dict[str, Any]], schema: Any) -> Table:
+        return ibis.memtable(list(rows), schema=schema)
+
+    def keep(self, name: str, table: Table) -> Table:
+        with self._in_time():
+            return self._connection.create_table(name, table, temp=True)
+
+    def fetch(self, table: Table) -> pa.Table:
+        with self._in_time():
+            return self._connection.to_pyarrow(table)
+
+    def write(self, table: Table, path: Path) -> None:
+        with self._in_time():
+            self._connection.to_parquet(table, path)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        self._connection.disconnect()
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise QuestionTooSlowError(self._seconds) from error
