@@ -55,7 +55,6 @@ def register(app: Flask, settings: Settings) -> None:
         current_zone=lambda: str(get_timezone()),
         job_url=lambda job: url_for("jobs.show", job_id=job.id),
         expected_end=expected_end,
-        has_endpoint=lambda endpoint: endpoint in app.view_functions,
     )
 
 
