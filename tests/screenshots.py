@@ -27,6 +27,24 @@ PAGES = {
     "not-found": "/nowhere",
 }
 
+ADMIN_PAGES = {
+    "queue": "/admin/",
+    "lookups": "/admin/lookups/",
+    "roles": "/admin/lookups/role/",
+    "add-measure": "/admin/lookups/measure-type/add",
+    "people": "/admin/people/",
+    "learners": "/admin/people/?role=learner",
+    "departments": "/admin/departments/",
+    "imports": "/admin/imports/",
+    "storage": "/admin/storage/",
+    "audit": "/admin/audit/",
+}
+#: Where a page's address has an id in it: the page before, and what to click there.
+ADMIN_THINGS = {
+    "person": ("/admin/people/?q=okafor", "td.main a.name"),
+    "one-department": ("/admin/departments/", "td.main a.name"),
+}
+
 
 def main() -> None:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -65,8 +83,13 @@ def _shoot(page: Page, suffix: str) -> None:
     page.fill("#email", "admin@demo.example")
     page.fill("#password", DEMO_PASSWORD)
     page.click("button[type=submit]")
-    page.goto("/admin/")
-    shot("queue")
+    for name, path in ADMIN_PAGES.items():
+        page.goto(path)
+        shot(name)
+    for name, (path, link) in ADMIN_THINGS.items():
+        page.goto(path)
+        page.click(link)
+        shot(name)
     page.goto("/reports/shared")
     page.click("#job-rows a.name >> nth=0")
     shot("report")

@@ -117,7 +117,7 @@ def test_a_measure_is_added_and_counted_with(people: People, as_person: Client) 
         ({"field": "colour"}, "cannot be taken of"),
         ({"field": "data.clicks", "datasets": ["enrollments"]}, "cannot be taken of"),
         ({"datasets": []}, "applies to one or more"),
-        ({"datasets": ["galaxies"]}, "not valid"),
+        ({"datasets": ["galaxies"]}, "not a valid choice"),
         ({"format": "roman"}, "Not a valid choice"),
     ],
 )

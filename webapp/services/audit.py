@@ -22,7 +22,7 @@ PAGE_SIZE = 50
 #: Events of one instant that may straddle two pages.
 TIES = 100
 #: How far back to read at first, and then, while that gives less than a page.
-LOOKS = (timedelta(days=2), timedelta(days=28))
+LOOKS = (timedelta(days=2), timedelta(days=30))
 #: Kinds of what happens to a report: the state it came to, or that it was deleted.
 REPORTS, DELETED = "reports", "deleted"
 LONGEST_CHANGE = 200
