@@ -54,7 +54,7 @@ class AuditEntry:
     who: str | None = None
     worker_id: str | None = None
     job_id: ObjectId | None = None
-    why: str = ""
+    code: str = ""  # of a report's error
     changes: Mapping[str, list[str]] = field(default_factory=dict)
 
 
@@ -185,7 +185,7 @@ def _job_entry(event: dict[str, Any]) -> AuditEntry:
         user_id=event.get("userId"),
         worker_id=event.get("workerId"),
         job_id=event.get("jobId"),
-        why=event.get("code") or event.get("why") or "",
+        code=event.get("code") or "",
     )
 
 

@@ -20,6 +20,7 @@ from webapp.services import database_clock, imports, retention, uploads
 #: (share done, what it is at, how many of it)
 Progress = Callable[[float, str, int], None]
 MOST_REASONS = 50
+RIGHT_FILE = "Correct the file, or choose the right one, and send it again."
 
 
 def carry_out(chore: Chore, folder: Path, on_progress: Progress) -> dict[str, Any]:
@@ -33,10 +34,10 @@ def carry_out(chore: Chore, folder: Path, on_progress: Progress) -> dict[str, An
     try:
         summary = _import(ChoreKind(chore.kind), list(found), on_progress)
     except InvalidRequestError as error:
-        raise InvalidRequestError({"files": _in_names(str(error), found)}) from error
+        raise InvalidRequestError({"files": _in_names(str(error), found)}, hint=RIGHT_FILE) from error
     except (UnicodeDecodeError, zipfile.BadZipFile, csv.Error, zlib.error, EOFError, NotImplementedError) as error:
         text = f"{', '.join(found.values())} cannot be read: it is damaged or not in UTF-8 ({type(error).__name__})."
-        raise InvalidRequestError({"files": text}) from error
+        raise InvalidRequestError({"files": text}, hint=RIGHT_FILE) from error
     uploads.delete_files(chore)
     return _stored(summary, {path.name: name for path, name in found.items()})
 

@@ -1,12 +1,11 @@
 """What the sweep counts for the pages of administration: uses of lookup values, files, the extract's tables.
 
-Jobs are read in slices by `_id`, so that nobody waits for the database meanwhile.
+Jobs are read batch by batch, so that others are answered in between.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +16,7 @@ from webapp.documents.desk_figures import DESK
 from webapp.documents.lookup_value import lookup_cache
 from webapp.documents.report_job import WITH_FILE
 
-SLICE = 1_000
+BATCH = 1_000
 LEARNER = "learner"
 _FIELDS = {
     "reportType": 1, "status": 1, "priority": 1, "visibility": 1, "output.format": 1, "output.storage.sizeBytes": 1,
@@ -76,7 +75,8 @@ def _of_jobs() -> tuple[dict[str, Counter[str]], list[dict[str, Any]]]:
     files: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     with_file = {state.value for state in WITH_FILE}
-    for job in _jobs():
+    # In the order of `_id`, which no update changes under the cursor: every job once.
+    for job in ReportJob._get_collection().find({}, _FIELDS, batch_size=BATCH).hint([("_id", 1)]):
         output, parameters = job.get("output") or {}, job.get("parameters") or {}
         form = str(output.get("format"))
         uses[LookupCategory.REPORT_TYPE][str(job.get("reportType"))] += 1
@@ -96,18 +96,6 @@ def _of_jobs() -> tuple[dict[str, Counter[str]], list[dict[str, Any]]]:
     for category in LookupCategory:
         uses.setdefault(category, Counter())
     return uses, formats
-
-
-def _jobs() -> Iterator[dict[str, Any]]:
-    jobs = ReportJob._get_collection()
-    last: Any = None
-    while True:
-        after = {} if last is None else {"_id": {"$gt": last}}
-        found = list(jobs.find(after, _FIELDS).sort("_id", 1).limit(SLICE).hint([("_id", 1)]))
-        yield from found
-        if len(found) < SLICE:
-            return
-        last = found[-1]["_id"]
 
 
 def _of_people() -> Counter[str]:

@@ -139,14 +139,11 @@ def change(category: str, key: str, *, by: User | None = None, **changes: Any) -
         lookup_cache.forget()
     changed = {name: (before[name], new) for name, new in changes.items() if before[name] != new}
     if changed:
-        audit.record(by, AdminArea.LOOKUPS, _action(changed), f"{category} / {key}", changes=changed)
+        action = "changed"
+        if (switched := changed.pop("is_active", None)) is not None:
+            action = "activated" if switched[1] else "deactivated"
+        audit.record(by, AdminArea.LOOKUPS, action, f"{category} / {key}", changes=changed)
     return value
-
-
-def _action(changed: dict[str, tuple[Any, Any]]) -> str:
-    if "is_active" in changed:
-        return "activated" if changed["is_active"][1] else "deactivated"
-    return "changed"
 
 
 def reorder(category: str, keys: Iterable[str], *, by: User | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -17,7 +16,7 @@ from webapp.documents import Chore, connect
 from webapp.errors import ReportdeskError
 from webapp.services import chore_work, chores
 from webapp.settings import get_settings
-from webapp.worker import child, logs
+from webapp.worker import child
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,6 @@ def main(
 ) -> None:  # fmt: skip
     """Carry out the chore as long as `claim_id` holds it, and exit."""
     child.begin(environment, lifeline)
-    logs.to_stderr("INFO")
     code = NOT_WRITTEN
     try:
         connect(mongodb_uri, get_settings().mongodb_database)
@@ -41,7 +39,6 @@ def main(
     except PyMongoError as error:
         log.warning("chore cut off", extra={"chore_id": str(chore_id), "error": type(error).__name__})
     logging.shutdown()
-    sys.stderr.flush()
     # Libraries with threads of their own can hang at interpreter exit; all there is to say has been said.
     os._exit(code)
 
