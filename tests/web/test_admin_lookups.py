@@ -7,7 +7,16 @@ import pytest
 from tests.factories import People, make_job, make_user
 from tests.web.conftest import Client
 from webapp.documents import AdminEvent, LookupCategory, LookupValue, User
-from webapp.services import database_clock, imports, lookups, report_questions, report_requests, retention
+from webapp.services import (
+    database_clock,
+    imports,
+    lookup_rules,
+    lookups,
+    report_questions,
+    report_requests,
+    retention,
+)
+from webapp.web.admin import lookup_forms
 
 
 def key_order(category: str) -> list[str]:
@@ -171,3 +180,7 @@ def test_what_uses_each_value_is_what_the_last_sweep_counted(people: People, as_
     assert ">3</td>" in row
     row = client.get("/admin/lookups/role/").text.split('id="value-staff"')[1].split("</tr>")[0]
     assert ">4</td>" in row
+
+
+def test_every_permission_has_its_words() -> None:
+    assert set(lookup_forms.PERMISSION_WORDS) == set(lookup_rules.PERMISSIONS)

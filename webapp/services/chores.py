@@ -89,6 +89,9 @@ def names_of(chore: Chore) -> str:
 
 def claim(worker_id: str) -> Chore | None:
     """The oldest order, now this worker's; None when there is none, or another one runs."""
+    unfinished = [ChoreState.WAITING.value, ChoreState.RUNNING.value]
+    if Chore.objects(state__in=unfinished).only("id").first() is None:
+        return None  # almost always: one cheap read
     now = database_clock.now()
     _reap(now)
     waiting = Chore.objects(state=ChoreState.WAITING.value).order_by("asked_at").first()

@@ -13,8 +13,18 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Reg
 from webapp.documents import LookupCategory
 from webapp.engine.catalogue import AGGREGATES, DATASETS, REPORT_TYPES
 from webapp.services import lookup_rules
-from webapp.services.lookup_rules import FORMATS, HIGHEST_RANK, PERMISSIONS
+from webapp.services.lookup_rules import FORMATS, HIGHEST_RANK
 
+#: What roles allow, in words.
+PERMISSION_WORDS = {
+    "request-reports": _l("Ask for reports"),
+    "manage-department": _l("See and steer the reports of their departments and those below"),
+    "manage-content": _l("Import data"),
+    "read-billing": _l("Read usage"),
+    "use-high-priority": _l("Use the priority High"),
+    "use-critical-priority": _l("Use the priority Critical"),
+    "administer": _l("Administer the desk: see and do everything"),
+}
 MOST_RULES = 200
 RULES_LENGTH = 20_000
 
@@ -93,7 +103,7 @@ class PriorityForm(LookupForm):
     permission = SelectField(_l("Only with the permission"))
 
     def offer(self) -> None:
-        self.permission.choices = [("", _l("None: everyone may use it")), *((each, each) for each in PERMISSIONS)]
+        self.permission.choices = [("", _l("None: everyone may use it")), *PERMISSION_WORDS.items()]
 
     def fill(self, metadata: dict[str, Any]) -> None:
         self.rank.data, self.permission.data = metadata.get("rank"), metadata.get("permission") or ""
@@ -153,7 +163,7 @@ class RoleForm(LookupForm):
     permissions = SelectMultipleField(_l("Allows"))
 
     def offer(self) -> None:
-        self.permissions.choices = [(each, each) for each in PERMISSIONS]
+        self.permissions.choices = list(PERMISSION_WORDS.items())
 
     def fill(self, metadata: dict[str, Any]) -> None:
         self.permissions.data = list(metadata.get("permissions") or ())
