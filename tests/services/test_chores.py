@@ -132,17 +132,17 @@ def test_an_import_whose_child_is_killed_is_begun_again_and_adds_nothing_twice(
 ) -> None:
     path = tmp_path / "many.ndjson.gz"
     with gzip.open(path, "wt") as file:
-        file.writelines(json.dumps(statement(number)) + "\n" for number in range(30_000))
+        file.writelines(json.dumps(statement(number)) + "\n" for number in range(12_000))
     chore = uploads.receive(people.administrator, [Upload("many.ndjson.gz", path)])
     deadline = time.monotonic() + 60
-    while not (0 < LearningEvent.objects.count() < 30_000):
+    while not (0 < LearningEvent.objects.count() < 12_000):
         assert time.monotonic() < deadline, "the import never began, or ended before it could be killed"
     for child in psutil.Process(os.getpid()).children(recursive=True):
-        if str(chore.id)[:8] and _is_chore(child):
+        if _is_chore(child):
             child.kill()
     settle(chore, 120)
     assert (chore.state, chore.attempts) == (ChoreState.DONE, 2), chore.error
-    assert LearningEvent.objects.count() == 30_000
+    assert LearningEvent.objects.count() == 12_000
 
 
 def _is_chore(process: psutil.Process) -> bool:
@@ -165,7 +165,7 @@ def test_what_can_never_be_imported_fails_at_once_and_says_why(
 
 
 def test_a_zip_bomb_is_refused_unread(people: People, worker: ChoreThread, tmp_path: Path) -> None:
-    bomb = roster(tmp_path, {"users.csv": "sourcedId,role\n" + "0" * (100 << 20)})
+    bomb = roster(tmp_path, {"users.csv": "sourcedId,role\n" + "0" * (70 << 20)})
     assert bomb.stat().st_size < 1 << 20
     chore = settle(uploads.receive(people.administrator, [Upload("bomb.zip", bomb)]))
     assert chore.state == ChoreState.FAILED
@@ -176,7 +176,7 @@ def test_a_gzip_bomb_is_refused_soon(people: People, worker: ChoreThread, tmp_pa
     path = tmp_path / "bomb.gz"
     with gzip.open(path, "wb", compresslevel=9) as file:
         file.write(b'{"id": "')
-        for _ in range(300):
+        for _ in range(80):
             file.write(b" " * (1 << 20))
     assert path.stat().st_size < 1 << 20
     chore = settle(uploads.receive(people.administrator, [Upload("bomb.gz", path)]))

@@ -19,8 +19,8 @@ from webapp.documents import AdminArea, AdminEvent, JobEvent, JobStatus, ReportJ
 from webapp.settings import get_settings
 
 PAGE_SIZE = 50
-#: Events of one instant that may straddle two pages.
-TIES = 100
+#: A page, one more to know whether there is another, and those of one instant that the page before has shown already.
+READ_AT_ONCE = PAGE_SIZE + 1 + 100
 #: How far back to read at first, and then, while that gives less than a page.
 LOOKS = (timedelta(days=2), timedelta(days=30))
 #: Kinds of what happens to a report: the state it came to, or that it was deleted.
@@ -136,7 +136,7 @@ def _job_entries(query: AuditQuery, until: datetime | None) -> list[AuditEntry]:
         if query.since is not None and query.since >= begin:
             break
         found += _read(JobEvent, wanted, begin, end)
-        if len(found) > PAGE_SIZE:
+        if len(found) >= READ_AT_ONCE:
             return [_job_entry(event) for event in found]
         end = begin
     return [_job_entry(event) for event in (*found, *_read(JobEvent, wanted, query.since, end))]
@@ -172,7 +172,7 @@ def _read(
     """The last events that are wanted, of [since, until)."""
     period = {name: instant for name, instant in (("$gte", since), ("$lt", until)) if instant is not None}
     matching = {**wanted, **({"at": period} if period else {})}
-    return list(document._get_collection().find(matching).sort("at", -1).limit(PAGE_SIZE + TIES))
+    return list(document._get_collection().find(matching).sort("at", -1).limit(READ_AT_ONCE))
 
 
 def _job_entry(event: dict[str, Any]) -> AuditEntry:
