@@ -50,7 +50,8 @@ class User(Stamped):
         "indexes": [
             {"fields": ["email"], "unique": True, "sparse": True},
             {"fields": ["external_id"], "unique": True, "sparse": True},
-            ["roles", "department_ids"],
+            # Not together with `roles`: MongoDB has no index over two lists of one document.
+            "department_ids",
             "team_ids",
             ["roles", "name"],
             "updated_at",

@@ -24,6 +24,7 @@ from webapp.services.lookups import permissions_of
 
 ADMINISTER = "administer"
 MANAGE_DEPARTMENT = "manage-department"
+MANAGE_CONTENT = "manage-content"
 REQUEST_REPORTS = "request-reports"
 
 
