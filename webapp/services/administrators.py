@@ -9,6 +9,7 @@ from bson import ObjectId
 from webapp.documents import LookupCategory, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ConflictError
+from webapp.messages import Message
 
 ADMINISTER = "administer"
 
@@ -17,10 +18,10 @@ class LastAdministratorError(ConflictError):
     """The change would leave nobody who may administer the desk."""
 
     code = "last-administrator"
-    hint = "Give another active person a role that may administer first."
+    hint = Message("Give another active person a role that may administer first.")
 
     def __init__(self) -> None:
-        super().__init__("After this nobody could administer the desk any more, so nothing was changed.")
+        super().__init__(Message("After this nobody could administer the desk any more, so nothing was changed."))
 
 
 def roles_that_administer() -> list[str]:

@@ -18,6 +18,7 @@ from pymongo.errors import DuplicateKeyError
 from webapp.documents import AdminArea, Chore, ChoreKind, ChoreState, User
 from webapp.documents.chore import ONLY_ONE
 from webapp.errors import ConflictError, NotFoundError
+from webapp.messages import Message
 from webapp.services import audit, database_clock
 from webapp.settings import get_settings
 
@@ -59,7 +60,7 @@ def again(by: User, chore: Chore) -> None:
     failed = {"_id": chore.id, "state": ChoreState.FAILED.value}
     gone = {"error": "", "endedAt": "", "summary": "", "doing": "", "doneCount": ""}
     if not Chore._get_collection().update_one(failed, {"$set": start, "$unset": gone}).matched_count:
-        raise ConflictError("Only an order that has failed can be carried out again.")
+        raise ConflictError(Message("Only an order that has failed can be carried out again."))
     audit.record(by, AdminArea(chore.area), f"ordered {chore.kind}", names_of(chore), subject_id=chore.id)
 
 
@@ -70,7 +71,7 @@ def find(chore_id: str, area: AdminArea) -> Chore:
     except (InvalidId, TypeError):
         found = None
     if found is None:
-        raise NotFoundError(f"There is no order {chore_id[:24]}.")
+        raise NotFoundError(Message("There is no order %(id)s.", id=chore_id[:24]))
     return found
 
 

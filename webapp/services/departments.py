@@ -13,6 +13,7 @@ from mongoengine.errors import ValidationError
 
 from webapp.documents import AdminArea, Department, Team, User
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
+from webapp.messages import Message
 from webapp.services import audit
 from webapp.services.filter_choices import folded
 
@@ -69,12 +70,12 @@ def below(department_id: ObjectId, departments: Iterable[Department]) -> set[Obj
 
 def find(department_id: str) -> Department:
     """Raises NotFoundError."""
-    return _find(Department, department_id, "department")
+    return _find(Department, department_id, Message("department"))
 
 
 def find_team(team_id: str) -> Team:
     """Raises NotFoundError."""
-    return _find(Team, team_id, "team")
+    return _find(Team, team_id, Message("team"))
 
 
 def teams(department_id: ObjectId | None = None) -> list[Team]:
@@ -114,14 +115,19 @@ def set_active(department: Department, is_active: bool, *, by: User) -> None:
     if is_active:
         above = Department.objects(id=department.parent_id).first() if department.parent_id else None
         if above is not None and not above.is_active:
-            raise ConflictError(f"“{above.name}”, above it, is inactive.", hint="Activate that one first.")
+            raise ConflictError(
+                Message("“%(name)s”, above it, is inactive.", name=above.name), hint=Message("Activate that one first.")
+            )
     else:
         children = list(Department.objects(parent_id=department.id, is_active=True).scalar("name"))
         if children:
-            named = ", ".join(sorted(children)[:5])
             raise ConflictError(
-                f"“{department.name}” still has active departments below it: {named}.",
-                hint="Move or deactivate them first.",
+                Message(
+                    "“%(name)s” still has active departments below it: %(below)s.",
+                    name=department.name,
+                    below=sorted(children)[:5],
+                ),
+                hint=Message("Move or deactivate them first."),
             )
     _set_active(department, is_active, by, f"{department.code} {department.name}")
 
@@ -164,11 +170,11 @@ def _place(department: Department, code: str, parent_id: ObjectId | None) -> Non
     everything: Sequence[Department] = every()
     errors: dict[str, str] = {}
     if parent_id is not None and parent_id not in {each.id for each in everything}:
-        errors["parent"] = "There is no such department to put it under."
+        errors["parent"] = Message("There is no such department to put it under.")
     elif parent_id is not None and department.id and parent_id in below(department.id, everything):
-        errors["parent"] = "A department cannot be under itself or under one that is below it."
+        errors["parent"] = Message("A department cannot be under itself or under one that is below it.")
     if any(each.code.casefold() == code.casefold() and each.id != department.id for each in everything):
-        errors["code"] = f"Another department has the code “{code[:60]}” already."
+        errors["code"] = Message("Another department has the code “%(code)s” already.", code=code[:60])
     if errors:
         raise InvalidRequestError(errors)
     department.code, department.parent_id = code, parent_id
@@ -187,5 +193,5 @@ def _find(document: type[Found], wanted: str, what: str) -> Found:
     except (InvalidId, TypeError):
         found = None
     if found is None:
-        raise NotFoundError(f"There is no {what} {wanted[:24]}.")
+        raise NotFoundError(Message("There is no %(what)s %(id)s.", what=what, id=wanted[:24]))
     return found

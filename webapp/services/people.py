@@ -15,6 +15,7 @@ from mongoengine.errors import NotUniqueError, ValidationError
 from webapp.documents import AdminArea, LookupCategory, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
+from webapp.messages import Message
 from webapp.services import accounts, administrators, audit, filter_choices
 from webapp.services.administrators import LastAdministratorError
 from webapp.services.filter_choices import folded
@@ -95,7 +96,7 @@ def find(user_id: str) -> User:
     except (InvalidId, TypeError):
         user = None
     if user is None:
-        raise NotFoundError(f"There is no person {user_id[:24]}.")
+        raise NotFoundError(Message("There is no person %(id)s.", id=user_id[:24]))
     return user
 
 
@@ -156,7 +157,8 @@ def set_active(user: User, is_active: bool, *, by: User | None) -> User:
         return user
     if not is_active and by is not None and by.id == user.id:
         raise ConflictError(
-            "You cannot deactivate your own account.", hint="Ask another administrator to deactivate it."
+            Message("You cannot deactivate your own account."),
+            hint=Message("Ask another administrator to deactivate it."),
         )
     administered = _administers(user)
     if not is_active and administered:
@@ -172,7 +174,9 @@ def set_active(user: User, is_active: bool, *, by: User | None) -> User:
 def give_new_password(user: User, *, by: User | None) -> str:
     """A new password for the person, which is kept nowhere else; their sessions end. Raises InvalidRequestError."""
     if not user.email:
-        raise InvalidRequestError({"email": "An account needs an e-mail address to sign in with. Save one first."})
+        raise InvalidRequestError(
+            {"email": Message("An account needs an e-mail address to sign in with. Save one first.")}
+        )
     password = new_password()
     accounts.set_password(user, password)
     audit.record(by, AdminArea.PEOPLE, "new password", user.name, subject_id=user.id)
@@ -203,16 +207,16 @@ def _check(user: User, fields: dict[str, Any]) -> None:
     errors: dict[str, str] = {}
     email = fields.get("email", user.email)
     if email and not accounts.looks_like_an_address(email):
-        errors["email"] = f"“{email[:100]}” is not an e-mail address."
+        errors["email"] = Message("“%(email)s” is not an e-mail address.", email=email[:100])
     if not email and user.password_hash:
-        errors["email"] = "An account with a password needs an e-mail address to sign in with."
+        errors["email"] = Message("An account with a password needs an e-mail address to sign in with.")
     # A role that was switched off may stay; only new ones must be active.
     new_roles = [role for role in fields.get("roles", ()) if role not in user.roles]
     if problem := accounts.roles_problem(new_roles):
         errors["roles"] = problem
     zone = fields.get("time_zone")
     if zone and zone not in available_timezones():
-        errors["time_zone"] = f"“{zone[:60]}” is not a time zone. Use a name such as Europe/Madrid."
+        errors["time_zone"] = Message("“%(zone)s” is not a time zone, such as Europe/Madrid.", zone=zone[:60])
     if errors:
         raise InvalidRequestError(errors)
 
@@ -222,8 +226,8 @@ def _save(user: User) -> None:
         user.save()
     except NotUniqueError as error:
         raise ConflictError(
-            f"There is already an account with the address {user.email}.",
-            hint="Use another address, or change that account.",
+            Message("There is already an account with the address %(email)s.", email=user.email),
+            hint=Message("Use another address, or change that account."),
         ) from error
     except ValidationError as error:
         raise InvalidRequestError({name: f"{name}: {text}" for name, text in error.to_dict().items()}) from error

@@ -19,6 +19,7 @@ from bson import ObjectId
 from webapp import storage
 from webapp.documents import Chore, ChoreKind, ChoreState, User
 from webapp.errors import InvalidRequestError
+from webapp.messages import Message
 from webapp.services import chores
 from webapp.settings import get_settings
 
@@ -41,12 +42,14 @@ class Upload:
 def receive(by: User, uploads: Sequence[Upload]) -> Chore:
     """Keep the files, and order their import. Raises InvalidRequestError under `files`."""
     if not uploads:
-        raise InvalidRequestError({"files": "Choose a file first."})
+        raise InvalidRequestError({"files": Message("Choose a file first.")})
     if len(uploads) > MOST_FILES:
-        raise InvalidRequestError({"files": f"At most {MOST_FILES} files at once."})
+        raise InvalidRequestError({"files": Message("At most %(most)s files at once.", most=MOST_FILES)})
     kinds = {_kind(upload) for upload in uploads}
     if len(kinds) > 1 or (kinds == {ChoreKind.ONEROSTER} and len(uploads) > 1):
-        raise InvalidRequestError({"files": "Send one OneRoster zip file, or files of xAPI statements, not both."})
+        raise InvalidRequestError(
+            {"files": Message("Send one OneRoster zip file, or files of xAPI statements, not both.")}
+        )
     folder_id = ObjectId()
     files = storage.open_storage(get_settings().effective_storage_url)
     kept: list[dict[str, Any]] = []
@@ -121,7 +124,10 @@ def _kind(upload: Upload) -> ChoreKind:
         return ChoreKind.XAPI
     raise InvalidRequestError(
         {
-            "files": f"“{shown_name(upload.name)}” is neither a OneRoster zip file nor xAPI statements "
-            "(a JSON array, or one statement a line; .gz too)."
+            "files": Message(
+                "“%(name)s” is neither a OneRoster zip file nor xAPI statements (a JSON array, or one statement a "
+                "line; .gz too).",
+                name=shown_name(upload.name),
+            )
         }
     )

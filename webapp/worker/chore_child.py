@@ -59,8 +59,8 @@ def _carry_out(chore: Chore, folder: Path) -> int:
         summary = chore_work.carry_out(chore, folder, on_progress)
     except ReportdeskError as error:
         if not error.is_permanent:
-            return WRITTEN if chores.put_off(chore, f"{error} {error.hint}".strip()) else LOST
-        return WRITTEN if chores.fail(chore, f"{error} {error.hint}".strip()) else LOST
+            return WRITTEN if chores.put_off(chore, error.with_hint) else LOST
+        return WRITTEN if chores.fail(chore, error.with_hint) else LOST
     except PyMongoError:
         raise
     except Exception as error:

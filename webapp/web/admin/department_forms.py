@@ -11,6 +11,7 @@ from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
 from webapp.services.departments import Node
+from webapp.web.languages import in_readers_language
 
 
 class _NamedForm(FlaskForm):
@@ -23,7 +24,7 @@ class _NamedForm(FlaskForm):
         """Put what the service found wrong under the fields it names; the rest under the name."""
         for name, text in errors.items():
             field = self._fields.get(name, self.name)
-            field.errors = [*field.errors, text]
+            field.errors = [*field.errors, in_readers_language(text)]
 
 
 class DepartmentForm(_NamedForm):

@@ -75,7 +75,7 @@ def set_active(department_id: str) -> ResponseReturnValue:
     try:
         departments.set_active(found, is_active, by=current_actor())
     except ConflictError as error:
-        return redirect_after(here, f"{error} {error.hint}", "error")
+        return redirect_after(here, error.with_hint, "error")
     return redirect_after(here, _("The department is active again.") if is_active else _("It is inactive now."))
 
 

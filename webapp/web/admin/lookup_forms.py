@@ -14,6 +14,7 @@ from webapp.documents import LookupCategory
 from webapp.engine.catalogue import AGGREGATES, DATASETS, REPORT_TYPES
 from webapp.services import lookup_rules
 from webapp.services.lookup_rules import FORMATS, HIGHEST_RANK
+from webapp.web.languages import in_readers_language
 
 #: What roles allow, in words.
 PERMISSION_WORDS = {
@@ -69,11 +70,13 @@ class LookupForm(FlaskForm):
         """Put what the rules found wrong under the fields it names; the rest under the name."""
         for name, text in errors.items():
             field = self._fields.get(NAMES.get(name, name), self.display_as)
-            field.errors = [*field.errors, text]
+            field.errors = [*field.errors, in_readers_language(text)]
 
 
 class ReportTypeForm(LookupForm):
-    based_on = SelectField(_l("Counts like"), choices=[(key, declared.label) for key, declared in REPORT_TYPES.items()])
+    based_on = SelectField(
+        _l("Counts like"), choices=[(key, _l(declared.label)) for key, declared in REPORT_TYPES.items()]
+    )
 
     def fill(self, metadata: dict[str, Any]) -> None:
         self.based_on.data = metadata.get("basedOn")
@@ -121,8 +124,8 @@ class MeasureForm(LookupForm):
     format = RadioField(_l("Shown as"), default="number")
 
     def offer(self) -> None:
-        self.aggregate.choices = [(key, measure.label) for key, measure in AGGREGATES.items()]
-        self.datasets.choices = [(key, dataset.label) for key, dataset in DATASETS.items()]
+        self.aggregate.choices = [(key, _l(measure.label)) for key, measure in AGGREGATES.items()]
+        self.datasets.choices = [(key, _l(dataset.label)) for key, dataset in DATASETS.items()]
         self.format.choices = list(zip(FORMATS, (_l("Number"), _l("Percent"), _l("Duration")), strict=True))
 
     def fill(self, metadata: dict[str, Any]) -> None:

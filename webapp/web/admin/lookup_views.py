@@ -104,7 +104,7 @@ def set_active(category: str, key: str) -> ResponseReturnValue:
     try:
         lookups.change(chosen.value, key, by=current_actor(), is_active=is_active)
     except ConflictError as error:
-        return redirect_after(_row(chosen, key), f"{error} {error.hint}", "error")
+        return redirect_after(_row(chosen, key), error.with_hint, "error")
     return redirect_after(_row(chosen, key), _("It is active again.") if is_active else _("It is inactive now."))
 
 
@@ -122,7 +122,7 @@ def _saved(form: LookupForm, category: LookupCategory, found: CachedLookup | Non
     except InvalidRequestError as error:
         form.add_errors(error.fields)
     except ConflictError as error:
-        form.add_errors({"key" if found is None else "permissions": f"{error} {error.hint}"})
+        form.add_errors({"key" if found is None else "permissions": error.with_hint})
     else:
         return True
     return False

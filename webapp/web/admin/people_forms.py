@@ -16,7 +16,7 @@ from webapp.documents import LookupCategory, Team, User
 from webapp.services import lookups
 from webapp.services.departments import Node
 from webapp.web.formatting import label
-from webapp.web.languages import LANGUAGES
+from webapp.web.languages import LANGUAGES, in_readers_language
 
 
 class PersonForm(FlaskForm):
@@ -86,4 +86,4 @@ class PersonForm(FlaskForm):
         names = {"department_ids": "departments", "team_ids": "teams"}
         for name, text in errors.items():
             field = self._fields.get(names.get(name, name), self.name)
-            field.errors = [*field.errors, text]
+            field.errors = [*field.errors, in_readers_language(text)]

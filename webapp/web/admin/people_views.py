@@ -43,7 +43,7 @@ def add() -> ResponseReturnValue:
         except InvalidRequestError as error:
             form.add_errors(error.fields)
         except ConflictError as error:
-            form.add_errors({"email": f"{error} {error.hint}"})
+            form.add_errors({"email": error.with_hint})
         else:
             return render_template("admin/person_password.html", person=person, password=password, is_new=True)
     return _page(form, None)
@@ -70,7 +70,7 @@ def set_active(user_id: str) -> ResponseReturnValue:
     try:
         people.set_active(found, is_active, by=current_actor())
     except ConflictError as error:
-        return redirect_after(here, f"{error} {error.hint}", "error")
+        return redirect_after(here, error.with_hint, "error")
     access.forget(found)
     words = _("The account is active again.") if is_active else _("The account is inactive; its sessions have ended.")
     return redirect_after(here, words)
@@ -97,9 +97,9 @@ def _changed(form: PersonForm, found: User) -> bool:
     except InvalidRequestError as error:
         form.add_errors(error.fields)
     except LastAdministratorError as error:
-        form.add_errors({"roles": f"{error} {error.hint}"})
+        form.add_errors({"roles": error.with_hint})
     except ConflictError as error:
-        form.add_errors({"email": f"{error} {error.hint}"})
+        form.add_errors({"email": error.with_hint})
     else:
         return True
     return False
