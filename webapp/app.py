@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import documents, embedded
 from webapp.services import filter_choices, job_facts
 from webapp.settings import Settings, get_settings
-from webapp.web import access, assets, error_pages, formatting, health, languages, security_headers
+from webapp.web import access, assets, error_pages, formatting, health, languages, security_headers, uploading
 from webapp.web.admin.views import admin
 from webapp.web.auth.views import auth
 from webapp.web.department.views import department
@@ -19,7 +19,7 @@ from webapp.web.home.views import home
 from webapp.web.jobs.views import jobs
 
 ROOT = Path(__file__).resolve().parent.parent
-#: A form is small; an upload says so itself (`request.max_content_length` in its view).
+#: A form is small; views that take files say so (`web.uploading`).
 LARGEST_FORM_BYTES = 2 * 1024 * 1024
 BLUEPRINTS = (auth, home, jobs, department, admin)
 
@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True) -> Fla
     languages.register(app, settings)
     # Before CSRF: a session that has ended must lead to the sign-in page, with what was typed, not to an error.
     access.register(app)
+    uploading.register(app, settings)
     CSRFProtect(app)
     formatting.register(app, settings)
     security_headers.register(app, settings)

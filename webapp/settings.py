@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     audit_retention_days: float = Field(default=365, gt=0)
 
     # Limits of files
+    upload_limit_mb: int = Field(default=1024, ge=1, description="Of LMS files sent by the browser in one go.")
     pdf_row_limit: int = Field(default=5000, ge=1)
     signed_url_seconds: int = Field(default=300, ge=1, le=3600)
 

@@ -26,7 +26,18 @@ PAGES = {
     "not-found": "/nowhere",
 }
 NEW_PAGES = {"home-new": "/", "my-reports-new": "/reports/", "shared-new": "/reports/shared"}
-ADMIN_PAGES = {"queue": "/admin/"}
+ADMIN_PAGES = {
+    "queue": "/admin/",
+    "lookups": "/admin/lookups/",
+    "roles": "/admin/lookups/role/",
+    "add-measure": "/admin/lookups/measure-type/add",
+    "people": "/admin/people/",
+    "learners": "/admin/people/?role=learner",
+    "departments": "/admin/departments/",
+    "imports": "/admin/imports/",
+    "storage": "/admin/storage/",
+    "audit": "/admin/audit/",
+}
 
 
 def _sign_in_wrong(page: Page, _: dict[str, str]) -> None:

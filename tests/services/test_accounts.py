@@ -68,10 +68,3 @@ def test_only_an_active_account_may_act(people):
     assert accounts.active_user("not an id") is None
     with pytest.raises(NotFoundError):
         accounts.user_by_email(people.owner.email)
-
-
-def test_roles_are_checked_when_changed(people):
-    accounts.set_roles(people.owner, ["staff", "instructor"])
-    assert User.objects.get(id=people.owner.id).roles == ["staff", "instructor"]
-    with pytest.raises(InvalidRequestError, match="emperor"):
-        accounts.set_roles(people.owner, ["emperor"])

@@ -71,6 +71,6 @@ def test_the_sweep_takes_what_no_job_points_to_and_nothing_else(files: Storage, 
         put(files, tmp_path, "reports/no-id/1/file.csv"),
     ]
     now = database_clock.now()
-    assert retention.sweep_orphans(now) == 0  # too young: their jobs may be about to say so
-    assert retention.sweep_orphans(now + timedelta(seconds=5), older_than=NOW) == len(orphans)
+    assert retention.sweep_orphans(now).removed == 0  # too young: their jobs may be about to say so
+    assert retention.sweep_orphans(now + timedelta(seconds=5), older_than=NOW).removed == len(orphans)
     assert keys(files) == made | in_use

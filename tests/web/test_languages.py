@@ -13,7 +13,7 @@ from flask import Flask
 from tests import messages
 from tests.factories import PASSWORD, People, make_job
 from tests.web.conftest import Client
-from webapp.documents import ReportJob, User
+from webapp.documents import LookupCategory, ReportJob, User
 from webapp.messages import Message
 from webapp.services import job_lifecycle, lookups
 from webapp.services.job_changes import Failure
@@ -48,13 +48,13 @@ class _Texts(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._skipped += tag in ("script", "style")
+        self._skipped += tag in ("script", "style", "code", "textarea")
         for name, value in attrs:
             if value and (name in self.ATTRIBUTES or name.startswith("data-say") or name == "data-copied"):
                 self.found.add(value.strip())
 
     def handle_endtag(self, tag: str) -> None:
-        self._skipped -= tag in ("script", "style")
+        self._skipped -= tag in ("script", "style", "code", "textarea")
 
     def handle_data(self, data: str) -> None:
         if not self._skipped:
@@ -95,7 +95,10 @@ def test_no_page_of_a_spanish_speaker_has_english_texts(
     )
     client = as_person(ada)
     types = [f"/reports/new?type={each}" for each in ("enrollment-summary", "learner-activity", "certification-status")]
-    for address in [*_pages(app), *types, f"/reports/{job.id}", "/reports/?q=nada", "/nowhere"]:
+    admin = [f"/admin/lookups/{category.value}/" for category in LookupCategory]
+    admin += ["/admin/lookups/measure-type/add", "/admin/lookups/report-type/transcript", "/admin/people/?q=zzz"]
+    admin += [f"/admin/people/{ada.id}", f"/admin/departments/{people.department.id}", f"/admin/teams/{people.team.id}"]
+    for address in [*_pages(app), *types, *admin, f"/reports/{job.id}", "/reports/?q=nada", "/nowhere"]:
         answer = client.get(address)
         if answer.mimetype == "text/html" and answer.status_code != 302:
             assert ("<html" in answer.text) == ('<html lang="es">' in answer.text), address

@@ -6,7 +6,7 @@ import click
 
 from webapp.cli.session import connected
 from webapp.documents import Department, LookupCategory, User
-from webapp.services import accounts, lookups
+from webapp.services import accounts, lookups, people
 
 #: Learners are people too, but not ones who sign in; listing them is asked for.
 STAFF_LIMIT = 500
@@ -30,12 +30,12 @@ def list_users(role: str | None) -> None:
     with connected():
         found = User.objects(roles=role) if role else User.objects(password_hash__exists=True)
         codes = dict(Department.objects.scalar("id", "code"))
-        people = list(found.order_by("name").limit(STAFF_LIMIT + 1))
-        for user in people[:STAFF_LIMIT]:
+        shown = list(found.order_by("name").limit(STAFF_LIMIT + 1))
+        for user in shown[:STAFF_LIMIT]:
             departments = ", ".join(codes.get(department, "?") for department in user.department_ids)
             state = "" if user.is_active else "  (inactive)"
             click.echo(f"{user.email or '-'}  {user.name}  [{', '.join(user.roles)}]  {departments}{state}")
-        if len(people) > STAFF_LIMIT:
+        if len(shown) > STAFF_LIMIT:
             click.echo(f"… and more: the first {STAFF_LIMIT} are shown. Narrow the list with --role.")
 
 
@@ -78,7 +78,7 @@ def set_password(email: str, password: str) -> None:
 def set_roles(email: str, roles: tuple[str, ...]) -> None:
     """Replace the roles of the person with the address EMAIL."""
     with connected():
-        accounts.set_roles(accounts.user_by_email(email), roles)
+        people.change(accounts.user_by_email(email), by=None, roles=list(roles))
         click.echo(f"{email} now has the roles: {', '.join(roles)}.")
 
 
@@ -87,9 +87,7 @@ def set_roles(email: str, roles: tuple[str, ...]) -> None:
 def deactivate(email: str) -> None:
     """End the access of the person with the address EMAIL; what they asked for stays."""
     with connected():
-        user = accounts.user_by_email(email)
-        user.is_active = False
-        user.save()
+        people.set_active(accounts.user_by_email(email), False, by=None)
         click.echo(f"{email} can no longer sign in.")
 
 

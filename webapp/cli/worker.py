@@ -10,6 +10,7 @@ import click
 from webapp import embedded
 from webapp.cli.session import connected
 from webapp.worker import execution, logs, startup
+from webapp.worker.chores import ChoreThread
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 
@@ -33,13 +34,16 @@ def command(concurrency: int, log_level: str) -> None:
     with connected() as settings:
         startup.check_database()
         maintenance = MaintenanceThread()
+        uri = embedded.ensure_running(settings)
         worker = Worker(
             settings,
-            embedded.ensure_running(settings),
+            uri,
             run_job=execution.execute,
             janitor=maintenance,
             concurrency=concurrency,
         )
+
+        chores = ChoreThread(worker.id, uri)
 
         def stop(number: int, _frame: FrameType | None) -> None:
             worker.stop(at_once=number == signal.SIGINT)
@@ -47,5 +51,7 @@ def command(concurrency: int, log_level: str) -> None:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         maintenance.start()
+        chores.start()
         worker.run()
+        chores.stop()
         maintenance.stop()

@@ -20,6 +20,8 @@ class JobEvent(me.Document):
         "indexes": [
             {"name": "job", "fields": ["job_id", "seq"]},
             {"name": "status_at", "fields": ["status", "at"]},
+            {"name": "at", "fields": ["at"]},
+            {"name": "user_at", "fields": ["user_id", "at"]},
             {"name": "event_ttl", "fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
         "auto_create_index_on_save": False,

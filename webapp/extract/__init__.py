@@ -13,7 +13,7 @@ from webapp import clock
 from webapp.engine.catalogue.tables import DATA_PREFIX, data_key
 from webapp.extract import delta
 from webapp.extract.delta import VersionGoneError
-from webapp.extract.maintenance import vacuum
+from webapp.extract.maintenance import table_figures, vacuum
 from webapp.extract.reading import Progress
 from webapp.extract.refresh import ExtractBusyError, rebuild_table, refresh_table
 
@@ -88,5 +88,6 @@ __all__ = [
     "rebuild",
     "refresh",
     "snapshot",
+    "table_figures",
     "vacuum",
 ]

@@ -60,4 +60,26 @@ def vacuum(*, keep_files_for: timedelta = KEEP_FILES_FOR) -> int:
     return removed
 
 
-__all__ = ["compact_if_due", "pinned_versions", "vacuum"]
+def table_figures() -> list[dict[str, object]]:
+    """Of every table extracted so far: its version, rows, files, bytes, and up to when it has read the database."""
+    figures: list[dict[str, object]] = []
+    for table in TABLES:
+        found = delta.open_table(table)
+        if found is None:
+            continue
+        state = delta.state_of(found)
+        sizes = pa.table(found.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+        figures.append(
+            {
+                "table": table,
+                "version": found.version(),
+                "rows": delta.row_count(found),
+                "files": len(sizes),
+                "bytes": sum(int(size or 0) for size in sizes),
+                "readUntil": state.read_until_instant if state is not None else None,
+            }
+        )
+    return figures
+
+
+__all__ = ["compact_if_due", "pinned_versions", "table_figures", "vacuum"]

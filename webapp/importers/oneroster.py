@@ -26,6 +26,10 @@ from webapp.importers.writing import Document, changed_fields, day_start, ids_by
 #: Of one file of a zip, unpacked: a bundle of a large university is a tenth of it.
 LARGEST_FILE = 4 << 30
 LONGEST_FIELD = 1 << 20
+#: Text shrinks to a tenth or so; what unpacks to far more, or holds this many files, was made to do harm.
+MOST_EXPANSION = 200
+MOST_MEMBERS = 1_000
+SMALL = 64 << 20
 FILES = (
     "orgs", "academicSessions", "courses", "classes", "users", "roles", "enrollments", "lineItems", "results",
 )  # fmt: skip
@@ -61,6 +65,7 @@ class Bundle:
         elif zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 # Members are read in place, by name; nothing is ever unpacked to a path that a zip names.
+                _require_harmless(archive, path)
                 found = {Path(name).stem: name for name in archive.namelist() if name.endswith(".csv")}
         else:
             raise InvalidRequestError({"path": f"{path} is neither a folder nor a zip file."})
@@ -83,6 +88,17 @@ class Bundle:
                 raise InvalidRequestError({"path": f"{self.names[name]} is larger than {LARGEST_FILE >> 30} GB."})
             with archive.open(self.names[name]) as raw:
                 yield from _read(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""))
+
+
+def _require_harmless(archive: zipfile.ZipFile, path: Path) -> None:
+    """Raises InvalidRequestError for a zip bomb. `zipfile` unpacks no more of a member than its heading says."""
+    members = archive.infolist()
+    unpacked = sum(each.file_size for each in members)
+    packed = sum(each.compress_size for each in members)
+    if len(members) > MOST_MEMBERS:
+        raise InvalidRequestError({"path": f"{path} holds {len(members):,} files; a bundle has a few."})
+    if unpacked > SMALL and unpacked > MOST_EXPANSION * packed:
+        raise InvalidRequestError({"path": f"{path} would unpack to {unpacked >> 20:,} MB, which no roster does."})
 
 
 def _read(file: Any) -> Iterator[tuple[int, Row]]:

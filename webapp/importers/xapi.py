@@ -32,6 +32,11 @@ Verbs = Mapping[tuple[str, str], str]
 Progress = Callable[[int, float], None]
 
 LONGEST_STATEMENT = 4 << 20
+#: A JSON array is read as a whole; longer ones are sent one statement a line.
+LONGEST_ARRAY = 512 << 20
+#: Statements shrink to a tenth or less; a .gz that unpacks to more was made to do harm.
+MOST_EXPANSION = 200
+SMALL = 64 << 20
 #: More different names than this in `data` are noise, not measures (see `extract.tables`).
 MOST_NUMBERS = 50
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -80,20 +85,31 @@ def statements(path: Path, on_read: Callable[[int], None]) -> Iterator[tuple[int
     with path.open("rb") as raw, gzip.open(raw) if path.suffix == ".gz" else nullcontext(raw) as file:
         first = file.readline(LONGEST_STATEMENT)
         if first.lstrip().startswith(b"["):
+            rest = file.read(LONGEST_ARRAY)
+            if len(rest) >= LONGEST_ARRAY:
+                raise InvalidRequestError(
+                    {"path": f"{path} is an array of more than {LONGEST_ARRAY >> 20} MB. Send one statement a line."}
+                )
             try:
-                yield from enumerate(orjson.loads(first + file.read()), start=1)
+                yield from enumerate(orjson.loads(first + rest), start=1)
             except orjson.JSONDecodeError as error:
                 yield 1, _StatementError(f"the file is not JSON: {error}")
             return
-        number = 0
+        number = unpacked = 0
         while first:
             number += 1
+            unpacked += len(first)
+            if unpacked > SMALL and unpacked > MOST_EXPANSION * raw.tell():
+                raise InvalidRequestError({"path": f"{path} unpacks to far more than statements do."})
             if number % 1_000 == 0:
                 on_read(raw.tell())
             if len(first) >= LONGEST_STATEMENT and not first.endswith(b"\n"):
                 yield number, _StatementError(f"a statement of more than {LONGEST_STATEMENT >> 20} MB")
                 while first and not first.endswith(b"\n"):
                     first = file.readline(LONGEST_STATEMENT)
+                    unpacked += len(first)
+                    if unpacked > SMALL and unpacked > MOST_EXPANSION * raw.tell():
+                        break  # the check above says so
             elif first.strip():
                 try:
                     yield number, orjson.loads(first)

@@ -45,14 +45,14 @@ def create_user(
     Raises InvalidRequestError (unknown role, short password, no e-mail address) and ConflictError (address taken).
     """
     errors: dict[str, str] = {}
-    if email is not None and not _looks_like_an_address(email):
+    if email is not None and not looks_like_an_address(email):
         errors["email"] = Message("“%(email)s” is not an e-mail address.", email=email)
     if password is not None and email is None:
         errors["email"] = Message("An account with a password needs an e-mail address to sign in with.")
     if password is not None and (problem := _password_problem(password)):
         errors["password"] = problem
     roles = list(roles)
-    if problem := _roles_problem(roles):
+    if problem := roles_problem(roles):
         errors["roles"] = problem
     if time_zone and time_zone not in available_timezones():
         errors["time_zone"] = Message("“%(zone)s” is not a time zone, such as Europe/Madrid.", zone=time_zone)
@@ -105,15 +105,6 @@ def set_password(user: User, password: str) -> None:
     user.save()
 
 
-def set_roles(user: User, roles: Iterable[str]) -> None:
-    """Replace the person's roles. Raises InvalidRequestError for an unknown or inactive role."""
-    roles = list(roles)
-    if problem := _roles_problem(roles):
-        raise InvalidRequestError({"roles": problem})
-    user.roles = roles
-    user.save()
-
-
 def active_user(user_id: str) -> User | None:
     """The active account with this id: whom a session may act for."""
     try:
@@ -134,7 +125,8 @@ def user_by_email(email: str) -> User:
     return user
 
 
-def _looks_like_an_address(email: str) -> bool:
+def looks_like_an_address(email: str) -> bool:
+    """Whether `email` has what every address has. Only a letter that arrives proves one."""
     local, at, domain = email.strip().rpartition("@")
     return bool(local and at and domain) and not any(character.isspace() for character in email.strip())
 
@@ -147,7 +139,8 @@ def _password_problem(password: str) -> str | None:
     return None
 
 
-def _roles_problem(roles: list[str]) -> str | None:
+def roles_problem(roles: list[str]) -> str | None:
+    """What is wrong with these roles, in a sentence; None when all are active."""
     known = active_lookups(LookupCategory.ROLE)
     unknown = [role for role in roles if role not in known]
     if unknown:

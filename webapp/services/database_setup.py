@@ -22,6 +22,8 @@ INDEXED = (
     documents.ReportJob,
     documents.JobEvent,
     documents.WorkerRecord,
+    documents.AdminEvent,
+    documents.Chore,
 )
 
 

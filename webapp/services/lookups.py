@@ -9,11 +9,12 @@ from mongoengine.errors import NotUniqueError, ValidationError
 from pymongo import UpdateOne
 
 from webapp import clock
-from webapp.documents import LookupCategory, LookupValue
+from webapp.documents import AdminArea, LookupCategory, LookupValue
 from webapp.documents.accounts import User
 from webapp.documents.lookup_value import CachedLookup, active_lookups, lookup_cache
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
+from webapp.services import audit, lookup_rules
 from webapp.services.lookup_seed import SEEDS
 
 #: (what people read, description) as seeded.
@@ -99,8 +100,11 @@ def add(
     description: str = "",
     sort_order: int | None = None,
     metadata: dict[str, Any] | None = None,
+    by: User | None = None,
 ) -> LookupValue:
     """Add a value. Raises InvalidRequestError for a malformed one and ConflictError for a key already taken."""
+    if problems := lookup_rules.problems(category, metadata or {}):
+        raise InvalidRequestError(problems)
     if sort_order is None:
         last = LookupValue.objects(category=category).order_by("-sort_order").first()
         sort_order = (last.sort_order if last else 0) + 10
@@ -123,14 +127,16 @@ def add(
         ) from error
     finally:
         lookup_cache.forget()
+    audit.record(by, AdminArea.LOOKUPS, "added", f"{category} / {key}", changes={"name": ("", display_as)})
     return value
 
 
-def change(category: str, key: str, **changes: Any) -> LookupValue:
+def change(category: str, key: str, *, by: User | None = None, **changes: Any) -> LookupValue:
     """Change `display_as`, `description`, `sort_order`, `is_active` or `metadata` of a value; its key stays for ever,
     because documents carry it.
 
-    Raises NotFoundError, and InvalidRequestError for a value that is not valid.
+    Raises NotFoundError, InvalidRequestError for a value that is not valid, and ConflictError where the desk needs the
+    value as it is.
     """
     allowed = {"display_as", "description", "sort_order", "is_active", "metadata"}
     if unknown := set(changes) - allowed:
@@ -138,6 +144,14 @@ def change(category: str, key: str, **changes: Any) -> LookupValue:
     value = LookupValue.objects(category=category, key=key).first()
     if value is None:
         raise NotFoundError(Message("The list %(list)s has no value “%(key)s”.", list=category, key=key))
+    if changes.get("is_active") is False and value.is_active:
+        lookup_rules.require_dispensable(category, key)
+    if "metadata" in changes:
+        if problems := lookup_rules.problems(category, changes["metadata"]):
+            raise InvalidRequestError(problems)
+        if category == LookupCategory.ROLE:
+            lookup_rules.require_administrator_left(key, list(changes["metadata"].get("permissions") or ()))
+    before = {name: getattr(value, name) for name in changes}
     for name, new in changes.items():
         setattr(value, name, new)
     try:
@@ -146,16 +160,35 @@ def change(category: str, key: str, **changes: Any) -> LookupValue:
         raise InvalidRequestError({name: f"{name}: {problem}" for name, problem in error.to_dict().items()}) from error
     finally:
         lookup_cache.forget()
+    changed = {name: (before[name], new) for name, new in changes.items() if before[name] != new}
+    if changed:
+        action = "changed"
+        if (switched := changed.pop("is_active", None)) is not None:
+            action = "activated" if switched[1] else "deactivated"
+        audit.record(by, AdminArea.LOOKUPS, action, f"{category} / {key}", changes=changed)
     return value
 
 
-def reorder(category: str, keys: Iterable[str]) -> None:
+def reorder(category: str, keys: Iterable[str], *, by: User | None = None) -> None:
     """Put the values of `category` in the order of `keys`; values not named keep their place after them."""
-    now = clock.utcnow()
+    now, keys = clock.utcnow(), list(keys)
     writes = [
         UpdateOne({"category": category, "key": key}, {"$set": {"sortOrder": 10 * (position + 1), "updatedAt": now}})
         for position, key in enumerate(keys)
     ]
     if writes:
         LookupValue._get_collection().bulk_write(writes)
+        audit.record(by, AdminArea.LOOKUPS, "reordered", category, changes={"order": ("", keys)})
     lookup_cache.forget()
+
+
+def move(category: str, key: str, *, up: bool, by: User | None = None) -> None:
+    """Put a value one place up or down; at the end already, it stays. Raises NotFoundError."""
+    keys = list(lookup_cache.category(category))
+    if key not in keys:
+        raise NotFoundError(f"The list {category} has no value “{key}”.")
+    place = keys.index(key)
+    other = place - 1 if up else place + 1
+    if 0 <= other < len(keys):
+        keys[place], keys[other] = keys[other], keys[place]
+        reorder(category, keys, by=by)

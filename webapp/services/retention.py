@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bson import ObjectId
@@ -11,7 +12,8 @@ from bson.errors import InvalidId
 from webapp import storage
 from webapp.documents import ReportJob
 from webapp.documents.report_job import RUNNING, WITH_FILE
-from webapp.services import job_events, job_lifecycle
+from webapp.services import desk_figures, job_events, job_lifecycle, uploads
+from webapp.services.desk_figures import Swept
 from webapp.settings import get_settings
 from webapp.storage import Storage
 
@@ -20,7 +22,26 @@ log = logging.getLogger(__name__)
 #: A file that has just been written may belong to a job whose document is about to say so.
 ORPHAN_AGE = timedelta(minutes=2)
 AT_ONCE = 500
+SWEEP_EVERY = timedelta(seconds=300)
 _FOLDERS = ("incoming/", "reports/")
+
+
+def sweep(now: datetime) -> Swept:
+    """Everything that goes at its time or belongs to nobody, and then the figures that pages show."""
+    expired = expire_due_files(now)
+    uploads.delete_old(now)
+    found = sweep_orphans(now)
+    swept = Swept(found.files_left, found.bytes_left, found.removed, expired)
+    desk_figures.write(now, swept, next_sweep_at=now + SWEEP_EVERY)
+    return swept
+
+
+def sweep_if_due(now: datetime) -> bool:
+    """As `sweep`, unless another worker has just done it."""
+    if desk_figures.is_recent(now, SWEEP_EVERY / 2):
+        return False
+    sweep(now)
+    return True
 
 
 def expire_due_files(now: datetime) -> int:
@@ -37,24 +58,36 @@ def expire_due_files(now: datetime) -> int:
     return expired
 
 
-def sweep_orphans(now: datetime, *, older_than: timedelta = ORPHAN_AGE) -> int:
-    """Delete files that no job points to and no running attempt is writing. Returns how many."""
+@dataclass(frozen=True)
+class OrphanSweep:
+    """How many files were deleted, and what lies there now."""
+
+    removed: int
+    files_left: int
+    bytes_left: int
+
+
+def sweep_orphans(now: datetime, *, older_than: timedelta = ORPHAN_AGE) -> OrphanSweep:
+    """Delete files that no job points to and no running attempt is writing."""
     files = _files()
-    found: dict[ObjectId | None, list[str]] = {}
+    found: dict[ObjectId | None, list[tuple[str, int]]] = {}
+    files_left = bytes_left = removed = 0
     for folder in _FOLDERS:
-        for key, _, changed_at in files.list(folder):
+        for key, size, changed_at in files.list(folder):
+            files_left += 1
+            bytes_left += size
             if changed_at <= now - older_than:
-                found.setdefault(_job_of(key), []).append(key)
-    deleted = 0
+                found.setdefault(_job_of(key), []).append((key, size))
     for job_id, keys in found.items():
         kept = _kept_prefixes(job_id)
-        for key in keys:
+        for key, size in keys:
             if not key.startswith(kept):
                 files.delete(key)
-                deleted += 1
-    if deleted:
-        log.info("orphaned files deleted", extra={"count": deleted})
-    return deleted
+                removed += 1
+                bytes_left -= size
+    if removed:
+        log.info("orphaned files deleted", extra={"count": removed})
+    return OrphanSweep(removed, files_left - removed, bytes_left)
 
 
 def _kept_prefixes(job_id: ObjectId | None) -> tuple[str, ...]:

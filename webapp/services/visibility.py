@@ -24,6 +24,7 @@ from webapp.services.organisation import with_departments_below
 
 ADMINISTER = "administer"
 MANAGE_DEPARTMENT = "manage-department"
+MANAGE_CONTENT = "manage-content"
 REQUEST_REPORTS = "request-reports"
 
 

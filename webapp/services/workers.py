@@ -7,10 +7,10 @@ from datetime import datetime
 
 from bson import ObjectId
 
-from webapp.documents import User, WorkerRecord
+from webapp.documents import AdminArea, User, WorkerRecord
 from webapp.errors import NotFoundError
 from webapp.messages import Message
-from webapp.services import database_clock, visibility
+from webapp.services import audit, database_clock, visibility
 from webapp.settings import get_settings
 
 #: A worker that has missed three beats is not counted on.
@@ -51,20 +51,20 @@ def alive(now: datetime | None = None) -> list[WorkerState]:
 
 def pause(actor: User, worker_id: str) -> None:
     """Let it take no more jobs until it is resumed; what it works on goes on. Takes effect at its next beat."""
-    _wish(actor, worker_id, is_paused=True)
+    _wish(actor, worker_id, "paused", is_paused=True)
 
 
 def resume(actor: User, worker_id: str) -> None:
     """Let a paused worker take jobs again."""
-    _wish(actor, worker_id, is_paused=False)
+    _wish(actor, worker_id, "resumed", is_paused=False)
 
 
 def drain(actor: User, worker_id: str) -> None:
     """Let it finish what it works on, and end."""
-    _wish(actor, worker_id, is_draining=True)
+    _wish(actor, worker_id, "drained", is_draining=True)
 
 
-def _wish(actor: User, worker_id: str, **wish: bool) -> None:
+def _wish(actor: User, worker_id: str, action: str, **wish: bool) -> None:
     visibility.require_permission(actor, visibility.ADMINISTER)
     # The terminal shows the first eight characters of an id, and takes them.
     matches = list(WorkerRecord.objects(id__startswith=worker_id, stopped_at=None)) if len(worker_id) >= 4 else []
@@ -74,6 +74,7 @@ def _wish(actor: User, worker_id: str, **wish: bool) -> None:
             hint=Message("See `reportdesk workers list`."),
         )
     WorkerRecord.objects(id=matches[0].id).update_one(**{f"set__{name}": value for name, value in wish.items()})
+    audit.record(actor, AdminArea.QUEUE, action, f"{matches[0].host} · {matches[0].pid}", subject_id=matches[0].id)
 
 
 def _state(record: WorkerRecord, now: datetime) -> WorkerState:

@@ -67,7 +67,6 @@ def register(app: Flask, settings: Settings) -> None:
         job_url=lambda job: url_for("jobs.show", job_id=job.id),
         expected_end=expected_end,
         new_token=lambda: secrets.token_urlsafe(12),
-        has_endpoint=lambda endpoint: endpoint in app.view_functions,
     )
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -74,12 +75,7 @@ class ChildContext:
 
 def main(assignment: Assignment, run_job: RunJob, to_worker: Connection, lifeline: Connection) -> None:
     """Run one job and tell the worker how it ended."""
-    _detach()
-    threading.Thread(target=_die_with_worker, args=(lifeline,), daemon=True).start()
-    for name in [name for name in os.environ if name.startswith("REPORTDESK_")]:
-        del os.environ[name]
-    os.environ.update(assignment.environment)
-    get_settings.cache_clear()
+    begin(assignment.environment, lifeline)
     # The worker may be gone: then nobody is left to tell, and the process ends.
     with contextlib.suppress(BrokenPipeError):
         try:
@@ -90,6 +86,16 @@ def main(assignment: Assignment, run_job: RunJob, to_worker: Connection, lifelin
     # Libraries with threads of their own can hang at interpreter exit; all there is to say has been said.
     logging.shutdown()
     os._exit(0)
+
+
+def begin(environment: Mapping[str, str], lifeline: Connection) -> None:
+    """What every child does first: leave the worker's group, die when it dies, take over its settings."""
+    _detach()
+    threading.Thread(target=_die_with_worker, args=(lifeline,), daemon=True).start()
+    for name in [name for name in os.environ if name.startswith("REPORTDESK_")]:
+        del os.environ[name]
+    os.environ.update(environment)
+    get_settings.cache_clear()
 
 
 def _run(assignment: Assignment, run_job: RunJob, to_worker: Connection) -> Message:

@@ -18,7 +18,7 @@ from webapp.worker import execution
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 300.0
+SWEEP_SECONDS = retention.SWEEP_EVERY.total_seconds()
 #: The first sweep comes soon, so that what expired while no worker ran does not stay.
 FIRST_SWEEP_SECONDS = 5.0
 
@@ -64,9 +64,7 @@ class MaintenanceThread:
 
     @staticmethod
     def _sweep() -> None:
-        now = database_clock.now()
-        retention.expire_due_files(now)
-        retention.sweep_orphans(now)
+        retention.sweep_if_due(database_clock.now())
 
     @staticmethod
     def _try(what: str, action: Callable[[], object]) -> None:

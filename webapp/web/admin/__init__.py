@@ -1,1 +1,1 @@
-"""For administrators: the queue and its workers."""
+"""For administrators: queue, lookup values, people, departments, imports, storage, audit; one file for each page."""

@@ -1,0 +1,126 @@
+"""Imports by the browser: sent, followed, told; what is wrong is refused and nothing is kept."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+import pytest
+
+from tests.factories import People
+from tests.web.conftest import Client
+from webapp.documents import Chore, ChoreState
+from webapp.services import chores
+
+
+def bundle() -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("users.csv", "sourcedId,role,givenName,familyName\nu1,student,Ana,Ruiz\n")
+    return held.getvalue()
+
+
+def sent(*files: tuple[bytes, str]) -> dict[str, list[tuple[io.BytesIO, str]]]:
+    return {"files": [(io.BytesIO(content), name) for content, name in files]}
+
+
+def one_large(size: int) -> dict[str, Any]:
+    """A body of a few MB, ready made: the test client leaves its own large bodies in files that nobody closes."""
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="s.json"\r\n\r\n['
+    return {"data": head + b" " * size + b"]\r\n--x--\r\n", "content_type": "multipart/form-data; boundary=x"}
+
+
+def test_a_file_is_sent_and_its_page_says_how_far_it_is(people: People, as_person: Client) -> None:
+    client = as_person(people.administrator)
+    answer = client.post("/admin/imports/", data=sent((bundle(), "../<roster>.zip")))
+    assert answer.status_code == 303
+    chore = Chore.objects.get()
+    page = client.get(answer.location).text
+    assert "&lt;roster&gt;.zip" in page
+    assert "It waits for a worker." in page
+    assert "No worker is running" in page
+    assert 'hx-trigger="every 1s"' in page
+
+    poll = {"HX-Request": "true"}
+    first = client.get(answer.location, headers=poll)
+    assert client.get(answer.location, headers={**poll, "HX-PTag": first.headers["HX-PTag"]}).status_code == 304
+    held = chores.claim("worker-1")
+    assert held is not None
+    chores.report(held, share=0.42, doing="users", count=1_234)
+    moved = client.get(answer.location, headers={**poll, "HX-PTag": first.headers["HX-PTag"]})
+    assert 'value="42"' in moved.text
+    assert "users: 1,234" in moved.text
+    summary = {
+        "counts": [{"what": "users", "read": 3, "added": 2, "updated": 0, "unchanged": 0}],
+        "refusedCount": 1, "reasons": [["no id", 1]], "notes": [["things noted", 7]],
+        "refusals": [{"source": "users.csv", "line": 3, "reason": "<b>no id</b>"}],
+    }  # fmt: skip
+    chores.finish(held, summary)
+    done = client.get(answer.location, headers=poll).text
+    assert "hx-trigger" not in done  # the markup has stopped asking
+    assert "&lt;b&gt;no id&lt;/b&gt;" in done
+    assert "7 things noted" in done
+    assert "roster" in client.get("/admin/imports/").text
+    chore.reload()
+    assert chore.is_finished
+
+
+def test_a_failed_import_says_why_and_is_tried_again(people: People, as_person: Client) -> None:
+    client = as_person(people.administrator)
+    here = client.post("/admin/imports/", data=sent((b"[]", "s.json"))).location
+    held = chores.claim("worker-1")
+    assert held is not None
+    chores.fail(held, "The file is torn.")
+    assert "The file is torn." in client.get(here).text
+    assert client.post(f"{here}/again").status_code == 303
+    assert Chore.objects.get().state == ChoreState.WAITING
+    assert client.post(f"{here}/again").status_code == 409
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"files": (io.BytesIO(b""), "")},
+        sent((b"", "empty.zip")),
+        sent((b"MZ\x90", "virus.zip")),
+        sent((b"<html>", "<script>alert(1)</script>.json")),
+        sent((b"[]", "s.json"), (bundle(), "r.zip")),
+        sent(*[(b"{}", f"{number}.json") for number in range(30)]),
+    ],
+)
+def test_what_is_no_export_comes_back_with_the_reason(
+    people: People, as_person: Client, files: dict[str, object]
+) -> None:
+    answer = as_person(people.administrator).post("/admin/imports/", data=files, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    assert 'id="files-error"' in answer.text
+    assert "<script>alert" not in answer.text
+    assert Chore.objects.count() == 0
+
+
+def test_only_who_may_import_may_send_more_than_a_form(people: People, as_person: Client) -> None:
+    large = one_large(3_000_000)
+    assert as_person(people.owner).post("/admin/imports/", **large).status_code in (404, 413)
+    assert as_person(people.administrator).post("/admin/imports/", **large).status_code == 303
+    assert as_person(people.administrator).post("/admin/people/add", data={"name": "x" * 3_000_000}).status_code == 413
+
+
+def test_more_than_the_limit_is_refused_in_words(
+    people: People, as_person: Client, settings_env: pytest.MonkeyPatch, app: object
+) -> None:
+    from webapp.app import create_app
+    from webapp.settings import get_settings
+
+    settings_env.setenv("REPORTDESK_UPLOAD_LIMIT_MB", "1")
+    get_settings.cache_clear()
+    small = create_app(connect=False)
+    small.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False, WTF_CSRF_ENABLED=True)
+    client = small.test_client()
+    token = client.get("/sign-in").text.split('name="csrf_token" value="')[1].split('"')[0]
+    data = {"email": people.administrator.email, "password": "correct horse battery", "csrf_token": token}
+    client.post("/sign-in", data=data)
+    answer = client.post("/admin/imports/", **one_large(2_000_000))
+    assert answer.status_code == 413
+    assert "more than this form can take" in answer.text

@@ -1,0 +1,60 @@
+"""Storage and retention: what is there and until when, told from what the sweep has counted; and what is ordered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.factories import People
+from tests.web.conftest import Client
+from webapp import extract
+from webapp.documents import AdminEvent, Chore, ReportJob
+from webapp.services import chores, database_clock, retention
+from webapp.settings import get_settings
+
+
+def test_the_page_tells_what_the_sweep_counted(
+    people: People, as_person: Client, ready_job: Callable[..., ReportJob]
+) -> None:
+    client = as_person(people.administrator)
+    assert "Nothing has been counted yet" in client.get("/admin/storage/").text
+    ready_job()
+    extract.refresh(["users"])
+    retention.sweep(database_clock.now())
+    page = client.get("/admin/storage/").text
+    assert str(get_settings().home / "storage") in page
+    assert "<dt>Files</dt><dd>2</dd>" in page
+    assert "<dt>Files</dt><dd>7 d</dd>" in page
+    assert "<dt>Reports</dt><dd>30 d</dd>" in page
+    row = page.split('<th scope="row">users</th>')[1].split("</tr>")[0]
+    assert '<td class="num">7</td>' in row
+
+
+def test_a_password_in_the_storage_address_is_never_shown(
+    people: People, as_person: Client, settings_env: pytest.MonkeyPatch
+) -> None:
+    client = as_person(people.administrator)
+    settings_env.setenv("REPORTDESK_STORAGE_URL", "s3://key:secret@bucket/reports?token=abc")
+    get_settings.cache_clear()
+    page = client.get("/admin/storage/").text
+    assert "s3://bucket/reports" in page
+    assert "secret" not in page
+    assert "abc" not in page.split("s3://bucket/reports")[1][:40]
+
+
+def test_a_rebuild_and_a_sweep_are_ordered_followed_and_written_down(people: People, as_person: Client) -> None:
+    client = as_person(people.administrator)
+    assert client.post("/admin/storage/rebuild", data={"table": "users"}).status_code == 303
+    assert client.post("/admin/storage/rebuild").status_code == 303
+    assert client.post("/admin/storage/sweep").status_code == 303
+    assert client.post("/admin/storage/rebuild", data={"table": "../etc"}).status_code == 404
+    assert [len(chore.tables) for chore in Chore.objects.order_by("asked_at")] == [1, 11, 0]
+    assert {event.action for event in AdminEvent.objects} == {"ordered rebuild-extract", "ordered sweep"}
+    poll = client.get("/admin/storage/orders", headers={"HX-Request": "true"})
+    assert "hx-trigger" in poll.text
+    again = {"HX-Request": "true", "HX-PTag": poll.headers["HX-PTag"]}
+    assert client.get("/admin/storage/orders", headers=again).status_code == 304
+    while (held := chores.claim("worker-1")) is not None:
+        chores.finish(held, {})
+    assert "hx-trigger" not in client.get("/admin/storage/orders", headers=again).text

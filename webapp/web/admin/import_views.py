@@ -1,0 +1,88 @@
+"""Imports of LMS files: send them, follow how far the worker is, see what was refused and why."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from webapp.documents import AdminArea, Chore, User
+from webapp.errors import InvalidRequestError
+from webapp.services import chores, queue_status, uploads, visibility
+from webapp.services.uploads import Upload
+from webapp.settings import get_settings
+from webapp.web.access import current_actor, permission_required
+from webapp.web.fragments import fragment, is_htmx, redirect_after, tag_of, unchanged
+from webapp.web.uploading import accepts_upload
+
+
+@accepts_upload(visibility.MANAGE_CONTENT)
+@permission_required(visibility.MANAGE_CONTENT)
+def index() -> ResponseReturnValue:
+    """Send files, and the imports so far."""
+    problem = ""
+    if request.method == "POST":
+        try:
+            chore = _receive()
+        except InvalidRequestError as error:
+            problem = str(error)
+        else:
+            return redirect_after(
+                url_for("admin.import_", chore_id=chore.id), _("The files are here. A worker reads them.")
+            )
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+    latest = chores.latest(AdminArea.IMPORTS)
+    limit = get_settings().upload_limit_mb * 1_000_000
+    return render_template(
+        "admin/imports.html", chores=latest, names=_names(latest), problem=problem, limit=limit
+    ), status
+
+
+@permission_required(visibility.MANAGE_CONTENT)
+def show(chore_id: str) -> ResponseReturnValue:
+    """One import: how far it is, then what it did. A poll that has nothing new is a 304."""
+    chore = chores.find(chore_id, AdminArea.IMPORTS)
+    tag = tag_of(chore.id, chore.state, chore.share, chore.done_count, chore.attempts)
+    if is_htmx():
+        return unchanged(tag) or fragment("admin/_import.html", tag=tag, chore=chore, alarm=None)
+    waits_for_nobody = not chore.is_finished and (alarm := queue_status.alarm()) is not None
+    return render_template(
+        "admin/import.html", tag=tag, chore=chore, names=_names([chore]), alarm=alarm if waits_for_nobody else None
+    )
+
+
+@permission_required(visibility.MANAGE_CONTENT)
+def again(chore_id: str) -> ResponseReturnValue:
+    """Carry out a failed import once more, with the same files."""
+    chore = chores.find(chore_id, AdminArea.IMPORTS)
+    chores.again(current_actor(), chore)
+    return redirect_after(url_for("admin.import_", chore_id=chore.id), _("It is in line again."))
+
+
+def _receive() -> Chore:
+    folder = get_settings().scratch_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="upload-", dir=folder) as place:
+        found: list[Upload] = []
+        for number, sent in enumerate(each for each in request.files.getlist("files") if each.filename):
+            # The name is kept for people to read; where it lies is ours to say.
+            path = Path(place) / str(number)
+            sent.save(path)
+            found.append(Upload(sent.filename or "", path))
+        return uploads.receive(current_actor(), found)
+
+
+def _names(found: list[Chore]) -> dict[object, str]:
+    asked = {chore.asked_by for chore in found if chore.asked_by}
+    return dict(User.objects(id__in=list(asked)).scalar("id", "name")) if asked else {}
+
+
+def register(admin: Blueprint) -> None:
+    """The addresses of these pages."""
+    admin.add_url_rule("/imports/", "imports", index, methods=["GET", "POST"])
+    admin.add_url_rule("/imports/<chore_id>", "import_", show)
+    admin.add_url_rule("/imports/<chore_id>/again", "import_again", again, methods=["POST"])

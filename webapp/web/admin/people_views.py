@@ -1,0 +1,119 @@
+"""People: who they are, what they may do, and whether they may sign in."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from webapp.documents import User
+from webapp.errors import ConflictError, InvalidRequestError
+from webapp.services import departments, people, visibility
+from webapp.services.administrators import LastAdministratorError
+from webapp.services.people import PeopleQuery
+from webapp.web import access
+from webapp.web.access import current_actor, permission_required
+from webapp.web.admin.page_args import page_number, plain
+from webapp.web.admin.people_forms import PersonForm
+from webapp.web.fragments import redirect_after
+
+
+@permission_required(visibility.ADMINISTER)
+def index() -> ResponseReturnValue:
+    """Everyone but learners, by name; learners are searched."""
+    query = PeopleQuery(
+        text=plain("q"),
+        role=plain("role"),
+        state=plain("state") if plain("state") in ("active", "inactive") else "",
+        page=page_number(),
+    )
+    names = {each.id: each.name for each in departments.every()}
+    return render_template("admin/people.html", query=query, page=people.page(query), departments=names)
+
+
+@permission_required(visibility.ADMINISTER)
+def add() -> ResponseReturnValue:
+    """A new account; its password is shown once."""
+    form = PersonForm.build(None, departments.tree(departments.every()), departments.teams())
+    if form.validate_on_submit():
+        try:
+            person, password = people.add(current_actor(), **form.to_fields())
+        except InvalidRequestError as error:
+            form.add_errors(error.fields)
+        except ConflictError as error:
+            form.add_errors({"email": error.with_hint})
+        else:
+            return render_template("admin/person_password.html", person=person, password=password, is_new=True)
+    return _page(form, None)
+
+
+@permission_required(visibility.ADMINISTER)
+def person(user_id: str) -> ResponseReturnValue:
+    """Change a person; what they may do changes with their next request."""
+    found = people.find(user_id)
+    form = PersonForm.build(found, departments.tree(departments.every()), departments.teams())
+    if request.method == "GET":
+        form.fill(found)
+    elif form.validate() and _changed(form, found):
+        access.forget(found)
+        return redirect_after(url_for("admin.person", user_id=found.id), _("Saved."))
+    return _page(form, found)
+
+
+@permission_required(visibility.ADMINISTER)
+def set_active(user_id: str) -> ResponseReturnValue:
+    """End a person's access, or give it back."""
+    found, is_active = people.find(user_id), request.form.get("active") == "yes"
+    here = url_for("admin.person", user_id=found.id)
+    try:
+        people.set_active(found, is_active, by=current_actor())
+    except ConflictError as error:
+        return redirect_after(here, error.with_hint, "error")
+    access.forget(found)
+    words = _("The account is active again.") if is_active else _("The account is inactive; its sessions have ended.")
+    return redirect_after(here, words)
+
+
+@permission_required(visibility.ADMINISTER)
+def password(user_id: str) -> ResponseReturnValue:
+    """A new password, shown once; the person's sessions end."""
+    found = people.find(user_id)
+    try:
+        new = people.give_new_password(found, by=current_actor())
+    except InvalidRequestError as error:
+        return redirect_after(url_for("admin.person", user_id=found.id), str(error), "error")
+    access.forget(found)
+    if found.id == current_actor().id:
+        access.sign_in(found)  # the session that asked goes on
+    return render_template("admin/person_password.html", person=found, password=new, is_new=False)
+
+
+def _changed(form: PersonForm, found: User) -> bool:
+    """Whether it was saved; otherwise the form says why not."""
+    try:
+        people.change(found, by=current_actor(), **form.to_fields())
+    except InvalidRequestError as error:
+        form.add_errors(error.fields)
+    except LastAdministratorError as error:
+        form.add_errors({"roles": error.with_hint})
+    except ConflictError as error:
+        form.add_errors({"email": error.with_hint})
+    else:
+        return True
+    return False
+
+
+def _page(form: PersonForm, found: User | None) -> ResponseReturnValue:
+    status = HTTPStatus.OK if request.method == "GET" else HTTPStatus.UNPROCESSABLE_ENTITY
+    return render_template("admin/person.html", form=form, person=found), status
+
+
+def register(admin: Blueprint) -> None:
+    """The addresses of these pages."""
+    admin.add_url_rule("/people/", "people", index)
+    admin.add_url_rule("/people/add", "add_person", add, methods=["GET", "POST"])
+    admin.add_url_rule("/people/<user_id>", "person", person, methods=["GET", "POST"])
+    admin.add_url_rule("/people/<user_id>/active", "activate_person", set_active, methods=["POST"])
+    admin.add_url_rule("/people/<user_id>/password", "person_password", password, methods=["POST"])
