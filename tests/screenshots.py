@@ -53,6 +53,7 @@ def _all(desk: Desk, browser: Browser, states: dict[str, str], width: int, theme
             color_scheme=theme,
             reduced_motion="reduce",
         )
+        context.set_default_timeout(120_000)  # other work may keep the machine busy
         return desks.sign_in(context, email) if email else context.new_page()
 
     def shoot(page: Page, name: str) -> None:
