@@ -17,7 +17,7 @@ from tests.browser.page_states import ADMIN_PAGES, NEW_PAGES, OPENED, PAGES, SIG
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 #: Flat pages need few colours, and a picture of few colours is small: the repository keeps them all.
-COLOURS = 48
+COLOURS = 64
 #: A page longer than this says nothing new further down.
 TALLEST = 2_400
 
@@ -53,6 +53,7 @@ def _all(desk: Desk, browser: Browser, states: dict[str, str], width: int, theme
             color_scheme=theme,
             reduced_motion="reduce",
         )
+        context.set_default_timeout(120_000)  # other work may keep the machine busy
         return desks.sign_in(context, email) if email else context.new_page()
 
     def shoot(page: Page, name: str) -> None:
@@ -62,7 +63,7 @@ def _all(desk: Desk, browser: Browser, states: dict[str, str], width: int, theme
         # The window grows to the page, so that what sticks to its edges is where it belongs.
         page.set_viewport_size({"width": width, "height": max(800, min(height, TALLEST))})
         picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
-        picture = picture.quantize(COLOURS, dither=Image.Dither.NONE)
+        picture = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         picture.save(FOLDER / f"{name}-{width}-{theme}.png", optimize=True)
         page.set_viewport_size({"width": width, "height": 800})
 

@@ -12,6 +12,8 @@
         hidePlaceholder: true,
         plugins: { caret_position: {}, remove_button: { title: words.remove } },
         closeAfterSelect: false,
+        // Enter takes what is on the list, so the list must never lag behind what was typed.
+        refreshThrottle: 0,
         render: {
           no_results: (_, escape) => `<div class="no-results">${escape(words.nothingFound)}</div>`,
           option: (data, escape) => `<div>${escape(data.text)}${data.note ? ` <span class="sub">${escape(data.note)}</span>` : ""}</div>`,
@@ -28,6 +30,7 @@
               .then((answer) => (answer.ok ? answer.json() : []))
               .then(callback, () => callback());
           },
+          onType() { this.clearOptions(); },
           // The server has searched already.
           score: () => () => 1,
         });

@@ -134,6 +134,13 @@
     selection(form);
   });
 
+  // Enter on a box sends nothing; in a question it answers with that question's button.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("form[data-list] input, form[data-list] select")) return;
+    event.preventDefault();
+    event.target.closest(".confirm-body")?.querySelector("button")?.click();
+  });
+
   // --- the result table: sorting what is already on the page --------------------------------------------------------
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".th-button");

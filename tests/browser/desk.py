@@ -107,10 +107,11 @@ def sign_in(window: BrowserContext, email: str) -> Page:
 def reports_in_every_state(desk: Desk, browser: Browser) -> dict[str, str]:
     """The address of a manager's report in each state. One is really made; the others are what it would look like."""
     window = browser.new_context(base_url=desk.address)
+    window.set_default_timeout(240_000)  # other tests may keep the machine busy
     page = sign_in(window, MANAGER)
     page.goto("/reports/new?type=enrollment-summary&name=Enrollments+by+class&group=class&measure=count&format=excel")
     page.click("text=Ask for the report")
-    page.wait_for_selector("#download", timeout=240_000)
+    page.wait_for_selector("#download")
     made = ObjectId(page.url.rsplit("/", 1)[1])
     window.close()
     document = desk.database.reportjobs.find_one({"_id": made})
