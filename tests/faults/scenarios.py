@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from datetime import timedelta
 
 from bson import ObjectId
 
-from tests.faults.world import World, check, children_of, figures, pick
+from tests.faults.world import World, check, children_of, figures, pick, slack_seconds
 from tests.worker import jobs
 from webapp.documents import ReportJob, WorkerRecord
 from webapp.services import database_clock, job_lifecycle, promotion
@@ -71,9 +70,7 @@ def kills(world: World, scale: int) -> list[str]:
     for job in ReportJob._get_collection().find({"_id": {"$in": job_ids}, "status": "failed"}, {"error": 1}):
         check(job["error"]["code"] == "worker-crashed", f"failed with {job['error']['code']}")
     # From the last beat the lease runs its time; the reaper looks every few seconds.
-    # In the short form, seconds are compared with times of a tenth, on a machine that other tests keep busy.
-    slack = 1 if os.environ.get("REPORTDESK_TEST_FAULTS") == "full" else 10
-    limit = settings.lease_seconds + settings.reap_seconds + slack
+    limit = settings.lease_seconds + settings.reap_seconds + slack_seconds()
     waits = _takeover_seconds(job_ids)
     check(all(wait <= limit for wait in waits), f"an orphan waited {max(waits, default=0):.1f} s, more than {limit} s")
     return [
