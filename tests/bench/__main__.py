@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import import_speed
+from tests.bench import import_speed, queue_cost
 
-PARTS = {"import": import_speed.main}
+PARTS = {"import": import_speed.main, "queue": queue_cost.main}
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ def cut_connections(world: World, scale: int) -> list[str]:
     """Every kind of break at every moment, `scale` times each: nothing stuck, nothing finished twice."""
     settings = get_settings()
     lease = settings.lease_seconds
-    # A moment; longer than a step may take; longer than the lease: then the job is somebody else's.
-    breaks = Breaks(scale, seconds=(lease / 30, lease / 5, lease * 1.1))
+    # A moment; longer than a step may take; now and then longer than the lease: then the job is somebody else's.
+    breaks = Breaks(scale, seconds=(*(lease / 30, lease / 5) * 2, lease * 1.1))
     upstream = urlsplit(world.uri)
     count = 12 if scale > 10 else 4
     job_ids: list[ObjectId] = []
@@ -43,7 +43,7 @@ def cut_connections(world: World, scale: int) -> list[str]:
                 job_ids.extend(new)
             return not breaks.left and not open_ids
 
-        world.wait_until(all_broken, seconds=120 + 15 * scale, what="all breaks made, all jobs finished")
+        world.wait_until(all_broken, seconds=120 + 20 * scale, what="all breaks made, all jobs finished")
         world.wait_until(lambda: _all_beat(count), seconds=lease + 6, what="all workers at work again")
         check(all(worker.poll() is None for worker in world.workers), "a worker did not survive")
         world.stop_workers()
