@@ -1,16 +1,17 @@
 // Agenda 6 on the same server: COUNT no-op jobs, all due before it starts. Prints one line of JSON.
-// node tests/bench/agenda.mjs URI DATABASE COUNT
+// node tests/bench/agenda.mjs URI DATABASE COUNT CONCURRENCY
 import { MongoBackend } from "@agendajs/mongo-backend";
 import { Agenda } from "agenda";
 import { MongoClient } from "mongodb";
 
-const [uri, database, count] = [process.argv[2], process.argv[3], Number(process.argv[4])];
+const [uri, database] = process.argv.slice(2, 4);
+const [count, concurrency] = process.argv.slice(4).map(Number);
 const client = await new MongoClient(uri).connect();
 const agenda = new Agenda({
   backend: new MongoBackend({ mongo: client.db(database) }),
   processEvery: 500,
-  maxConcurrency: 20,
-  defaultConcurrency: 20,
+  maxConcurrency: concurrency,
+  defaultConcurrency: concurrency,
 });
 
 let done = 0;
