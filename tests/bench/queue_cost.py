@@ -125,9 +125,9 @@ def _by_many(job_ids: list[ObjectId]) -> None:
     def work(worker_id: str) -> None:
         while not done.is_set():
             hold = job_lifecycle.claim(worker_id)
-            if hold is not None and job_lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1):
-                if next(left) == len(job_ids):
-                    done.set()
+            is_done = hold is not None and job_lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1)
+            if is_done and next(left) == len(job_ids):
+                done.set()
 
     done = threading.Event()
     with ThreadPoolExecutor(AGENDA_CONCURRENCY) as pool:
