@@ -45,7 +45,7 @@ unit: setup
 
 # The queue's long proof: kills, stops, cut connections. Minutes to an hour.
 faults: setup
-	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults -q -s -o timeout=0
+	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/services/test_job_machine.py -q -s -o timeout=0
 
 # Ratios against named baselines, measured in the same run: `make bench PART=import`.
 bench: setup

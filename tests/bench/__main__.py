@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import import_speed, web, web_choices, web_pages, web_polls
+from tests.bench import import_speed, queue_cost, web, web_choices, web_pages, web_polls
 
 PARTS = {
     "import": import_speed.main,
+    "queue": queue_cost.main,
     "web": web.main,
 }
 #: A part of a part, by name; never among all parts.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.faults import scenarios
-from tests.faults.world import World, workers
+from tests.faults import connections, scenarios
+from tests.faults.world import IS_FULL, World, workers
 from tests.worker.conftest import SHORT_TIMES
 from webapp.settings import get_settings
 
@@ -27,6 +26,7 @@ SHORT: list[Case] = [
     (scenarios.shutdowns, 2, {"SHUTDOWN_GRACE_SECONDS": "2"}),
     (scenarios.cancels, 4, {}),
     (scenarios.fairness, 15, {}),
+    (connections.cut_connections, 1, {}),
 ]
 
 
@@ -40,8 +40,8 @@ FULL: list[Case] = [
     (scenarios.shutdowns, 20, {}),
     (scenarios.cancels, 100, {}),
     (scenarios.fairness, 500, {}),
+    (connections.cut_connections, 100, {}),
 ]
-IS_FULL = os.environ.get("REPORTDESK_TEST_FAULTS") == "full"
 CASES = FULL if IS_FULL else SHORT
 TIMES: dict[str, str] = {} if IS_FULL else SHORT_TIMES
 

@@ -11,14 +11,10 @@ import signal
 import sys
 from datetime import UTC, datetime, timedelta
 
-import time_machine
 from bson import ObjectId
 
 from tests.worker import jobs
-from webapp.documents import connect
 from webapp.settings import get_settings
-from webapp.worker import logs
-from webapp.worker.loop import Worker
 
 
 class FolderJanitor:
@@ -29,6 +25,13 @@ class FolderJanitor:
 
 
 def main() -> None:
+    # Imported here: every child runs the top of this module again, and these take seconds.
+    import time_machine
+
+    from webapp.documents import connect
+    from webapp.worker import logs
+    from webapp.worker.loop import Worker
+
     logs.to_stderr("WARNING")
     offset = float(os.environ.get("FAULT_CLOCK_OFFSET", "0"))
     if offset:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.factories import People, make_job
+from tests.factories import NOW, People, make_job
 from tests.web.conftest import Client
-from webapp.documents import JobError, ReportJob, WorkerRecord
+from webapp.documents import JobError, JobEvent, ReportJob, WorkerRecord
 from webapp.services import database_clock
+from webapp.services.queue_status import Period
+from webapp.web.admin import queue_chart
 
 
 @pytest.fixture
@@ -49,3 +51,26 @@ def test_everything_that_matches_is_retried_or_cancelled(people: People, as_pers
     waiting.reload()
     assert (waiting.status, waiting.cancel_reason) == ("cancelled", "Maintenance")
     assert client.post("/admin/bulk", data={"action": "destroy"}).status_code == 404
+
+
+def test_the_past_is_drawn_and_told(people: People, as_person: Client) -> None:
+    now = database_clock.now()
+    for number in range(4):
+        JobEvent(id=f"r{number}", job_id=people.owner.id, seq=1, status="ready", at=now, run_seconds=2.0).save()
+    JobEvent(id="f", job_id=people.owner.id, seq=1, status="failed", at=now, code="time-limit").save()
+    JobEvent(id="p", job_id=people.owner.id, seq=1, status="processing", at=now, wait_seconds=0.5).save()
+    page = as_person(people.administrator).get("/admin/").text
+    assert "4 ready, 1 failed" in page
+    assert page.count("<rect x=") == 2
+    assert 'role="img" aria-label="Seconds of waiting and running over the last 24 hours' in page
+
+
+def test_a_line_breaks_where_nothing_was_measured() -> None:
+    def period(wait: float | None) -> Period:
+        return Period(NOW, ready=0, failed=0, wait_p50=wait, wait_p95=None, run_p50=None, run_p95=None)
+
+    chart = queue_chart.draw([period(4), period(2), period(None), period(0)])
+    assert chart is not None
+    assert chart.lines[0].points == ((80, 0), (240, 60), (560, 120))
+    assert chart.lines[0].runs == ("80.0,0.0 240.0,60.0",)
+    assert queue_chart.draw([period(None)]) is None

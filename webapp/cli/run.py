@@ -58,7 +58,8 @@ def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
         try:
             _prepare(with_demo)
             port = _free_port(host, port)
-            environment = {**os.environ, "REPORTDESK_MONGODB_URI": embedded.ensure_running(settings)}
+            database_uri = embedded.ensure_running(settings)
+            environment = {**os.environ, "REPORTDESK_MONGODB_URI": database_uri}
             web = server_command(host=host, port=port, workers=2, threads=8)
             worker = [sys.executable, "-m", "webapp.cli", "worker", "--concurrency", str(concurrency)]
             worker += ["--log-level", "WARNING"]
@@ -70,7 +71,7 @@ def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
             _wait_until_served(address, children)
             _first_report(settings, children)
             _welcome(address, with_demo)
-            _watch(children)
+            _watch(children, settings, database_uri)
         except _StopError:
             click.echo("\nStopping …", err=True)
 
@@ -150,10 +151,20 @@ def _check(children: Children) -> None:
             raise click.ClickException(f"{name[0].upper()}{name[1:]} has ended with code {process.returncode}.")
 
 
-def _watch(children: Children) -> None:
+def _watch(children: Children, settings: Settings, database_uri: str) -> None:
     while True:
         _check(children)
+        mind_database(settings, database_uri)
         time.sleep(0.5)
+
+
+def mind_database(settings: Settings, database_uri: str) -> None:
+    """Start the embedded database again if it has ended; web and worker find it by themselves, at the same address."""
+    if settings.mongodb_uri is not None or embedded.is_running(settings):
+        return
+    click.echo("The database has ended; starting it again …", err=True)
+    if embedded.ensure_running(settings) != database_uri:
+        raise click.ClickException("The database's port was taken while it was away. Start Reportdesk again.")
 
 
 def _wait_until_served(address: str, children: Children) -> None:

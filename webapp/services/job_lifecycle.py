@@ -21,6 +21,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
+from pymongo.cursor import Cursor
 from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
 from webapp.documents import JobStatus, ReportJob
@@ -218,21 +219,32 @@ class UnsureClaimError(AutoReconnect):
 
 def claim(worker_id: str) -> Hold | None:
     """Take the most urgent queued job; None when there is none, or others were faster for all that were seen."""
-    peeked = _jobs().find({"status": Q.value}, {"slot": 1}).sort(QUEUE_ORDER).limit(PEEK)
-    for candidate in peeked:
+    for candidate in claimable():
         if not candidate.get("slot"):
             # Another client wrote "queued" itself: promotion checks it first, and gives it its requester's slot.
             hold_back(candidate["_id"], why="not promoted yet")
             continue
-        if (hold := take(candidate["_id"], worker_id)) is not None:
+        if (hold := _take(candidate, worker_id)) is not None:
             return hold
     return None
 
 
+def claimable(*, limit: int = PEEK) -> Cursor[Document]:
+    """The queued jobs that would be taken next, with what a claim must know of them."""
+    return _jobs().find({"status": Q.value}, {"slot": 1, "lease.fence": 1}).sort(QUEUE_ORDER).limit(limit)
+
+
 def take(job_id: ObjectId, worker_id: str) -> Hold | None:
     """queued -> processing for this one job; None when another worker was first. Raises UnsureClaimError."""
-    claim_id = uuid.uuid4().hex
-    fence = {"$add": [{"$ifNull": ["$lease.fence", 0]}, 1]}
+    found = _jobs().find_one({"_id": job_id}, {"lease.fence": 1})
+    return _take(found, worker_id) if found is not None else None
+
+
+def _take(seen: Document, worker_id: str) -> Hold | None:
+    """The fence that was seen is part of the guard, so the new one is known without asking again."""
+    job_id, claim_id = seen["_id"], uuid.uuid4().hex
+    old_fence = (seen.get("lease") or {}).get("fence")
+    fence = int(old_fence or 0) + 1
     change = transition(
         R,
         why="claimed",
@@ -250,13 +262,12 @@ def take(job_id: ObjectId, worker_id: str) -> Hold | None:
         unsets=["completedAt"],
     )
     try:
-        if not _move({"_id": job_id}, R, change):
-            return None
-        return find_claim(job_id, worker_id, claim_id)
+        is_taken = _move({"_id": job_id, "lease.fence": old_fence}, R, change)
     except PyMongoError as error:
         if isinstance(error, AutoReconnect) or error.timeout:
             raise UnsureClaimError(job_id, claim_id) from error
         raise
+    return Hold(job_id, worker_id, claim_id, fence) if is_taken else None
 
 
 def find_claim(job_id: ObjectId, worker_id: str, claim_id: str) -> Hold | None:
@@ -445,7 +456,9 @@ def _crash(guard: Document, failure: Failure, delay: timedelta | None) -> bool:
 def expired_leases() -> tuple[datetime, list[Document]]:
     """Running jobs whose lease is past, as (`_id`, `lease`, `crashCount`), and the database's time of asking."""
     asked_at = database_clock.now()
-    found = _jobs().find({"lease.until": {"$lt": asked_at}}, {"lease": 1, "crashCount": 1, "status": 1})
+    # The embedded server uses a partial index only when told to; MongoDB only when the filter implies the index's own.
+    expired = {"lease.until": {"$lt": asked_at, "$type": "date"}}
+    found = _jobs().find(expired, {"lease": 1, "crashCount": 1, "status": 1}, hint="lease")
     return asked_at, [job for job in found if job["status"] in RUNNING]
 
 
@@ -457,7 +470,8 @@ def _move_held(hold: Hold, wanted: JobStatus, change: list[Document], *, unless_
     if _move(guard, wanted, change, sources=sources):
         return True
     # The answer to an earlier try may have been lost: then the job is already where it should be, by our hand.
-    return _jobs().find_one({**hold.filter, "status": wanted.value}, {"_id": 1}, hint="_id_") is not None
+    # No hint: for a find by `_id` the embedded server would read the whole index for it.
+    return _jobs().find_one({**hold.filter, "status": wanted.value}, {"_id": 1}) is not None
 
 
 def _stop_change(*, worker_id: str | None) -> list[Document]:

@@ -8,14 +8,17 @@ stays small. A job from another client (a Mongoose program with the seed's schem
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
 from mongoengine.errors import ValidationError
+from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 from webapp import clock
 from webapp.documents import JobStatus, ReportJob, User
+from webapp.documents.connection import current_database
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.services import database_clock, job_lifecycle, report_questions, visibility
@@ -25,6 +28,9 @@ from webapp.settings import get_settings
 
 log = logging.getLogger(__name__)
 
+#: A look at all waiting jobs takes milliseconds to a few seconds; whoever needs longer has died in it.
+TURN = timedelta(seconds=15)
+_TURN_ID = "promotion"
 #: What a job must have before a worker may take it; `report_requests.create` writes all of them.
 _COMPLETE = ("questionHash", "priorityRank", "scheduledFor", "expiresAt", "createdAt")
 
@@ -39,7 +45,7 @@ class UnusableJobError(Exception):
 
 def promote(job_id: ObjectId) -> bool:
     """Queue the job if it is pending, due, and its requester has a slot free; fail it if it can never run."""
-    found = ReportJob._get_collection().find_one({"_id": job_id, "status": JobStatus.PENDING.value}, hint="_id_")
+    found = ReportJob._get_collection().find_one({"_id": job_id, "status": JobStatus.PENDING.value})
     if found is None:
         return False
     try:
@@ -57,6 +63,29 @@ def promote(job_id: ObjectId) -> bool:
     return False
 
 
+def take_turn() -> bool:
+    """Whether this process may look through all waiting jobs now: one of all workers at a time, because the embedded
+    server reads every waiting job for it. Its time is up when it says so (`end_turn`), or after `TURN` if it dies.
+    """
+    now = database_clock.now()
+    turns = _turns()
+    taken = turns.update_one({"_id": _TURN_ID, "nextAt": {"$lt": now}}, {"$set": {"nextAt": now + TURN}}, hint="_id_")
+    if taken.matched_count:
+        return True
+    # The very first look of all finds no document; of several that put it there, one is first.
+    turns.update_one({"_id": _TURN_ID}, {"$setOnInsert": {"nextAt": now}}, upsert=True)
+    return False
+
+
+def end_turn(*, pause: timedelta) -> None:
+    """Let the next process look after `pause`."""
+    _turns().update_one({"_id": _TURN_ID}, {"$set": {"nextAt": database_clock.now() + pause}}, hint="_id_")
+
+
+def _turns() -> Collection[dict[str, Any]]:
+    return current_database()["queueturns"]
+
+
 def slots_of(requester: ObjectId) -> list[str]:
     """All the slots this person has."""
     return [f"{requester}:{number}" for number in range(get_settings().requester_cap)]
@@ -65,7 +94,9 @@ def slots_of(requester: ObjectId) -> list[str]:
 def free_slots(requester: ObjectId) -> list[str]:
     """The slots of this person that no job holds at this moment."""
     slots = slots_of(requester)
-    taken = {job["slot"] for job in ReportJob._get_collection().find({"slot": {"$in": slots}}, {"slot": 1})}
+    # The embedded server uses a partial index only when told to; MongoDB only when the filter implies the index's own.
+    held = ReportJob._get_collection().find({"slot": {"$in": slots, "$type": "string"}}, {"slot": 1}, hint="slot")
+    taken = {job["slot"] for job in held}
     return [slot for slot in slots if slot not in taken]
 
 

@@ -21,9 +21,9 @@ from bson import ObjectId
 from bson.errors import BSONError
 from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
-from webapp.documents import ReportJob, WorkerRecord
+from webapp.documents import ReportJob
 from webapp.messages import Message
-from webapp.services import database_clock, job_events, job_lifecycle
+from webapp.services import job_events, job_lifecycle
 from webapp.services.job_changes import Failure
 from webapp.services.job_lifecycle import Hold, UnsureClaimError
 from webapp.settings import Settings
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 #: One database step. Several of them in a row must fit between the last beat and the end of its lease.
 STEP_SECONDS = 4.0
+#: The one step that reads all that waits; still short enough for the next beat to come in time.
+LOOK_SECONDS = 10.0
 WATCH_SECONDS = 1.0
 PROGRESS_SECONDS = 0.5
 COPY_EVENTS_SECONDS = 0.25
@@ -68,7 +70,6 @@ class Worker:
         self._unsure: dict[ObjectId, tuple[str, float]] = {}  # claims without an answer, and when they were made
         self._promoter = Promoter(settings)
         self._wishes = heartbeat.Wishes()
-        self._live_workers = 1
         self._uncopied: set[ObjectId] = set()
         self._stopping_since: float | None = None
         self._hands_back_now = False
@@ -180,7 +181,7 @@ class Worker:
             if time.monotonic() < self._due.get(name, 0.0):
                 continue
             try:
-                with pymongo.timeout(STEP_SECONDS):
+                with pymongo.timeout(LOOK_SECONDS if step == self._promote else STEP_SECONDS):
                     step()
             except PyMongoError as error:
                 self._back_off(name, error)
@@ -351,18 +352,15 @@ class Worker:
         )
         if self._wishes.is_draining:
             self.stop()
-        since = database_clock.now() - 3 * self._settings.heartbeat
-        self._live_workers = WorkerRecord.objects(last_beat_at__gt=since, stopped_at=None).count()
 
     def _reap(self) -> None:
         self._uncopied.update(reaper.reap(self._settings))
 
     def _promote(self) -> None:
-        if self._promoter.is_due:
-            promoted = self._promoter.run_pass(self._live_workers)
-            self._uncopied.update(promoted)
-            if promoted:
-                self._due.pop("_claim", None)
+        promoted = self._promoter.take_turn()
+        self._uncopied.update(promoted)
+        if promoted:
+            self._due.pop("_claim", None)
 
     def _claim(self) -> None:
         self._look_for_unsure_claims()

@@ -15,6 +15,7 @@ from webapp.errors import NotFoundError
 from webapp.services import queue_operations, queue_status, visibility, workers
 from webapp.services.queue_operations import BulkOutcome, Selection
 from webapp.web.access import current_actor, permission_required
+from webapp.web.admin import queue_chart
 from webapp.web.fragments import fragment, is_htmx, redirect_after
 
 HOURS = 24
@@ -29,9 +30,11 @@ MOST_FILTER_VALUES = 20
 @permission_required(visibility.ADMINISTER)
 def index() -> ResponseReturnValue:
     """The queue: states, waiting, throughput, workers, failures."""
+    periods = queue_status.history(hours=HOURS, periods=HOURS)
     context: dict[str, Any] = {
         "overview": queue_status.overview(),
-        "periods": queue_status.history(hours=HOURS, periods=HOURS),
+        "periods": periods,
+        "chart": queue_chart.draw(periods),
         "failures": queue_status.failures_by_code(hours=HOURS),
         "hours": HOURS,
     }

@@ -1,0 +1,67 @@
+"""Every query that the queue makes all day is served by an index, so that it costs the same however much lies there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mongoengine
+import pytest
+from pymongo.monitoring import CommandListener, CommandStartedEvent
+
+from tests.factories import make_job
+from tests.worker.conftest import queue_job
+from webapp.documents import JobStatus, disconnect
+from webapp.documents.connection import current_database
+from webapp.services import database_clock, job_lifecycle, promotion, retention
+from webapp.settings import get_settings
+from webapp.worker import reaper
+
+
+class Recorder(CommandListener):
+    """The finds and updates of report jobs that this process sends."""
+
+    def __init__(self) -> None:
+        self.finds: list[dict[str, Any]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "find" and event.command["find"] == "reportjobs":
+            self.finds.append({name: event.command[name] for name in ("find", "filter", "sort", "limit", "hint") if name in event.command})  # fmt: skip
+
+    def succeeded(self, event: object) -> None: ...
+
+    def failed(self, event: object) -> None: ...
+
+
+@pytest.fixture
+def recorder(database: Any, mongo: str, database_name: str) -> Recorder:
+    """This process's connection, with every query written down."""
+    disconnect()
+    found = Recorder()
+    mongoengine.connect(
+        database_name, host=mongo, tz_aware=True, uuidRepresentation="standard", event_listeners=[found]
+    )
+    return found
+
+
+def test_no_query_of_the_queue_reads_the_whole_collection(recorder: Recorder) -> None:
+    for number in range(5):
+        make_job(name=f"{number}", status="ready")
+    queue_job("plain")
+    hold = job_lifecycle.claim("w")
+    assert hold is not None
+    job_lifecycle.beat([hold])
+    job_lifecycle.record_progress(hold, step="x", percentage=1, processed=1, total=2)
+    job_lifecycle.advance(hold, JobStatus.RENDERING)
+    assert job_lifecycle.advance(hold, JobStatus.RENDERING)  # again, as after a lost answer
+    job_lifecycle.finish(hold, storage={"key": "reports/1/1/a"}, provenance={}, records=1)
+    reaper.reap(get_settings())
+    retention.expire_due_files(database_clock.now())
+    promotion.promote(make_job().id)
+    assert len(recorder.finds) > 8
+    for find in recorder.finds:
+        if "_id" in find["filter"]:
+            # By `_id` is by key, with or without more conditions; with a hint the embedded server reads all keys.
+            assert "hint" not in find, find
+        else:
+            plan = current_database().command("explain", find)["queryPlanner"]["winningPlan"]
+            assert "COLLSCAN" not in str(plan), (find, plan)
