@@ -35,7 +35,12 @@ class SparkBackend(Backend):
     """One session of the process's Spark application, with views of its own."""
 
     def __init__(self, master: str, limits: Limits) -> None:
-        builder = SparkSession.builder.master(master).appName("reportdesk").config("spark.ui.enabled", "false")
+        builder = (
+            SparkSession.builder.master(master)
+            .appName("reportdesk")
+            .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
+        )
         if limits.memory_mb is not None:
             builder = builder.config("spark.driver.memory", f"{limits.memory_mb}m")
         self._session = builder.getOrCreate().newSession()
