@@ -14,7 +14,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -70,6 +70,17 @@ def data(folder: Path, events: int) -> Files:
     os.environ |= {"REPORTDESK_HOME": str(place / "home"), "REPORTDESK_EXTRACT_URL": place.as_uri()}
     get_settings.cache_clear()
     return engine_data.make(place, events)
+
+
+def borrowed_data(folder: Path, events: int) -> Iterator[Files]:
+    """As `data`, for a test: the environment is as before when it ends."""
+    before = {name: os.environ.get(name) for name in ("REPORTDESK_HOME", "REPORTDESK_EXTRACT_URL")}
+    try:
+        yield data(folder, events)
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        get_settings.cache_clear()
 
 
 def by_sql(question: BenchQuestion, files: Files, rows_path: Path) -> tuple[Any, ...] | None:

@@ -23,7 +23,7 @@ from webapp.engine import runner, validation
 from webapp.engine.backends import Limits
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
-from webapp.engine.errors import QueryError
+from webapp.engine.errors import QueryError, QuestionTooSlowError
 from webapp.engine.query import DateRange, Filter, Query, Scope, Sort
 from webapp.engine.result import Result
 from webapp.engine.validation import fields_for
@@ -441,6 +441,16 @@ def test_a_slicer_with_too_many_values_is_refused_with_advice(tmp_path: Path) ->
 def test_nothing_extracted_yet_is_an_empty_answer(tmp_path: Path) -> None:
     result = runner.run(to_query(Question("activity", ["class"])), {}, tmp_path / "rows.parquet")
     assert (result.row_count, result.rows_matched, result.totals) == (0, 0, {"count": 0})
+
+
+def test_a_question_that_takes_too_long_is_stopped(worlds: Worlds, tmp_path: Path) -> None:
+    _, files = worlds[2]
+    for seconds in (0.0001, 0.05):  # before the first statement, and while or between some
+        with pytest.raises(QuestionTooSlowError, match="longer than"):
+            runner.run(
+                to_query(Question("activity", ["learner", "day"])),
+                files, tmp_path / "rows.parquet", limits=Limits(seconds=seconds),
+            )  # fmt: skip
 
 
 def test_every_declared_dimension_is_known() -> None:

@@ -76,6 +76,7 @@ def execute(context: Context) -> Outcome:
         query,
         snapshot.files,
         rows_path,
+        engine=settings.engine,
         # The engine spills to disk beyond this; the rest is for the interpreter and the file.
         limits=Limits(memory_mb=max(settings.job_memory_limit_mb // 2, 128)),
         on_progress=_scaled(context, "Working out the numbers", EXTRACTED, ANSWERED),

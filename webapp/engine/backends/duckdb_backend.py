@@ -28,7 +28,8 @@ class DuckDbBackend(Backend):
             options["threads"] = limits.threads
         self._connection = ibis.duckdb.connect(**options)
         self._seconds = limits.seconds or 0.0
-        self._timer = threading.Timer(self._seconds, self._connection.con.interrupt)
+        self._is_late = False
+        self._timer = threading.Timer(self._seconds, self._stop)
         if limits.seconds is not None:
             self._timer.start()
 
@@ -54,8 +55,15 @@ class DuckDbBackend(Backend):
         self._timer.cancel()
         self._connection.disconnect()
 
+    def _stop(self) -> None:
+        self._is_late = True
+        self._connection.con.interrupt()
+
     @contextmanager
     def _in_time(self) -> Iterator[None]:
+        # Between two statements there is nothing to interrupt: the next one must not begin.
+        if self._is_late:
+            raise QuestionTooSlowError(self._seconds)
         try:
             yield
         except duckdb.InterruptException as error:

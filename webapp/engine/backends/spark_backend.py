@@ -90,6 +90,8 @@ class SparkBackend(Backend):
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:
+        if self._is_late:
+            raise QuestionTooSlowError(self._seconds)
         try:
             yield
         except PySparkException as error:

@@ -98,7 +98,7 @@ def preview() -> ResponseReturnValue:
             "found": found,
             "columns": columns,
             "rows": found.rows[:PREVIEW_ROWS],
-            "estimate": report_questions.estimate(asked.report_type, found.result.row_count),
+            "estimate": report_questions.estimate(asked.report_type, found.result),
             "limit_text": renderers.limits_in_words(asked.format, found.result.row_count),
             "age": clock.utcnow() - found.refreshed_at if found.refreshed_at else None,
             "alarm": queue_status.alarm(),
