@@ -304,6 +304,14 @@ def labelled(tables: Tables, groups: Table, keys: Sequence[str], prefix: str = "
     return groups
 
 
+def order_of(table: Table, columns: Iterable[tuple[str, bool]]) -> list[Value]:
+    """Order by (column, descending), the first one first; a column that comes again changes nothing."""
+    first: dict[str, bool] = {}
+    for column, descending in columns:
+        first.setdefault(column, descending)
+    return [key for column, descending in first.items() for key in sort_keys(table, column, descending=descending)]
+
+
 def sort_keys(table: Table, column: str, *, descending: bool = False) -> list[Value]:
     """Order by `column`, empty cells last; texts as people sort them, without regard to case and accents."""
     value = table[column]

@@ -176,9 +176,7 @@ class _Run:
                 columns.append(columns_of.number_column(base, "field"))
                 named[key] = found[f"k{dimensions.index(base)}_number"]
         found = found.select(**named)
-        order: list[Any] = []
-        for sort in query.sort:
-            order += compiler.sort_keys(found, sort.column, descending=sort.descending)
+        order = compiler.order_of(found, ((sort.column, sort.descending) for sort in query.sort))
         found = found.order_by([*order, found["row-id"]])
         if query.limit is not None:
             found = found.limit(query.limit)
@@ -358,13 +356,11 @@ class _Run:
                 if level < len(names):
                     order.append(ibis.ifelse(table.depth == level, 1, 0))
             return order
-        wanted = list(query.sort)
-        for sort in wanted:
-            order += compiler.sort_keys(table, self._place(sort.column), descending=sort.descending)
-        if for_top and not any(sort.column in query.measures for sort in wanted):
-            order += compiler.sort_keys(table, "m0", descending=True)
-        for name in names:
-            order += [*compiler.sort_keys(table, f"{name}_text"), table[name].asc(nulls_first=False)]
+        wanted = [(self._place(sort.column), sort.descending) for sort in query.sort]
+        if for_top and not any(sort.column in query.measures for sort in query.sort):
+            wanted.append(("m0", True))
+        order += compiler.order_of(table, [*wanted, *((f"{name}_text", False) for name in names)])
+        order += [table[name].asc(nulls_first=False) for name in names]
         return order or [table.matched]
 
     def _place(self, column: str) -> str:

@@ -34,7 +34,8 @@ class DuckDbBackend(Backend):
             self._timer.start()
 
     def files(self, name: str, paths: Sequence[str]) -> Table:
-        return self._connection.read_parquet(list(paths), table_name=name, union_by_name=True)
+        with self._in_time():
+            return self._connection.read_parquet(list(paths), table_name=name, union_by_name=True)
 
     def rows(self, name: str, rows: Sequence[dict[str, Any]], schema: Any) -> Table:
         return ibis.memtable(list(rows), schema=schema)

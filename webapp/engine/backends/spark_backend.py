@@ -53,8 +53,9 @@ class SparkBackend(Backend):
             self._timer.start()
 
     def files(self, name: str, paths: Sequence[str]) -> Table:
-        self._session.read.option("mergeSchema", "true").parquet(*paths).createOrReplaceTempView(name)
-        return self._connection.table(name)
+        with self._in_time():
+            self._session.read.option("mergeSchema", "true").parquet(*paths).createOrReplaceTempView(name)
+            return self._connection.table(name)
 
     def rows(self, name: str, rows: Sequence[dict[str, Any]], schema: Any) -> Table:
         plain = [tuple(row[column] for column in schema.names) for row in rows]
