@@ -103,6 +103,21 @@ def test_an_empty_cell_of_a_column_counts_zero_and_averages_nothing(tmp_path: Pa
     ]
 
 
+def test_groups_sort_by_any_column_those_of_slicers_included(tmp_path: Path) -> None:
+    kinds = {"a": ["login"], "b": ["login", "login", "video-played"], "c": ["video-played"]}
+    rows = [{"class_id": key, "event_type": kind} for key, found in kinds.items() for kind in found]
+    for column, order in (("class", "abc"), ("event-count", "acb"), ("event-count[login]", "cab")):
+        for descending in (False, True):
+            found, _ = answer(
+                tmp_path, {"learningevents": rows}, dimensions=("class",), slicers=("event-type",),
+                sort=(Sort(column, descending), Sort(column, descending)),
+            )  # fmt: skip
+            expected = order[::-1] if descending else order
+            if descending and column == "event-count":
+                expected = "bac"  # equal counts stay in the order of their names
+            assert "".join(row["class"] for row in found) == expected, (column, descending)
+
+
 def test_nulls_are_a_group_of_their_own_at_the_end_and_no_value(tmp_path: Path) -> None:
     rows, totals = answer(
         tmp_path,

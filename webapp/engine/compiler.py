@@ -107,6 +107,17 @@ def _filtered(query: Query, tables: Tables, *, in_period: bool) -> Table:
     return rows
 
 
+def span_of(query: Query, tables: Tables) -> Table | None:
+    """One row with the first and the last instant by which `query` puts rows into hours, days… of a zone whose clocks
+    change; None where it does not. Knowing them, most of a zone's changes need not be looked at in every row."""
+    named = {*query.dimensions, *query.slicers, *(each.field for each in query.filters)}
+    named |= {split_measure(text)[1] for text in query.measures}
+    if len(zones.offsets(query.time_zone)) == 1 or not any(DIMENSIONS[key].time for key in named if key in DIMENSIONS):
+        return None
+    instant = tables[dataset_of(query).table][_date_column(query)]
+    return instant.as_table().aggregate(first=instant.min(), last=instant.max())
+
+
 def _date_column(query: Query) -> str:
     dates = dataset_of(query).dates
     return dates[query.date_field] if query.date_field else next(iter(dates.values()))
@@ -262,8 +273,8 @@ def keyed(query: Query, tables: Tables, rows: Table, keys: Sequence[str], prefix
 def _bucket(unit: str, rows: Table, query: Query) -> Value:
     """The beginning of the hour, day, ISO week… of the row's date, on the clocks of the report's zone."""
     instant = rows[_date_column(query)]
-    period = query.date_range
-    seconds = zones.offset_seconds(instant, query.time_zone, start=period.start, end=period.end)
+    start, end = query.date_range.start or query.span.start, query.date_range.end or query.span.end
+    seconds = zones.offset_seconds(instant, query.time_zone, start=start, end=end)
     letter = {"hour": "h", "day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}[unit]
     return (instant + seconds.as_interval("s")).truncate(letter)
 

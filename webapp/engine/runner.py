@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from webapp.engine.catalogue.tables import TABLES, TYPES
 from webapp.engine.compiler import DEPARTMENT_TREE, Tables
 from webapp.engine.declarations import Table
 from webapp.engine.errors import QueryError
-from webapp.engine.query import Query
+from webapp.engine.query import DateRange, Query
 from webapp.engine.result import ROW_TYPE, Column, Result
 from webapp.engine.validation import field_of, measure_of, split_measure
 
@@ -115,14 +115,24 @@ class _Run:
 
     def __init__(self, backend: Backend, query: Query, files: Files, tell: Progress) -> None:
         self.backend = backend
-        self.query = query
         self.dataset = compiler.dataset_of(query)
         self.tables = open_tables(backend, query, files)
+        self.query = query = self._with_span(query)
         self.rows = compiler.matching_rows(query, self.tables)
         self.notes: list[str] = []
-        self._combo_count = 0
+        self._combo_names: list[str] = []
         self._tell = tell
         self._done = 0
+
+    def _with_span(self, query: Query) -> Query:
+        span = compiler.span_of(query, self.tables)
+        if span is None:
+            return query
+        first, last = (each[0].as_py() for each in self.backend.fetch(span).columns)
+        if first is None:
+            return query
+        first, last = first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
+        return replace(query, span=DateRange(first, last + timedelta(seconds=1)))
 
     def _count(self, rows: Table) -> int:
         """How many things `rows` are."""
@@ -200,7 +210,7 @@ class _Run:
         parts = 3 + len(prefixes) + (query.top is not None)
         self._tell(0, parts)
         main = self._level("groups", self.rows, query.dimensions)
-        combos = self._combinations(main) if query.slicers else []
+        self._combo_names = self._combinations(main) if query.slicers else []
         self._step(parts)
         named = self._labelled(self._wide(main), query.dimensions)
         self._full = named.schema()
@@ -220,7 +230,7 @@ class _Run:
                 )
                 self._step(parts)
             named = ibis.union(*(block.select(*blocks[0].columns) for block in blocks))
-        columns = columns_of.group_columns(query, combos, has_row_type=ROW_TYPE in named.columns)
+        columns = columns_of.group_columns(query, self._combo_names, has_row_type=ROW_TYPE in named.columns)
         ordered = named.order_by(self._order(named))
         if query.limit is not None and total_groups > query.limit and query.top is None:
             ordered = ordered.limit(query.limit)
@@ -265,7 +275,6 @@ class _Run:
             ),
         )
         told = self.backend.fetch(self._combos.order_by("combo")).to_pylist()
-        self._combo_count = len(told)
         return _distinct([" · ".join(_told(row[f"{name}_text"]) for name in names) for row in told])
 
     def _level(self, name: str, rows: Table, keys: Sequence[str], finer: _Level | None = None) -> _Level:
@@ -303,14 +312,14 @@ class _Run:
 
     def _wide(self, level: _Level) -> Table:
         """A row for each group, its measures again for each combination of slicers."""
-        if level.cells is None or not self._combo_count:
+        if level.cells is None or not self._combo_names:
             return level.plain
         names, slices = _names("k", level.keys), _names("s", self.query.slicers)
         placed = level.cells.join(self._combos, compiler.same_keys(level.cells, self._combos, slices))
         spread = {
-            f"m{m}_{combo}": placed[f"m{m}"].max(where=placed.combo == combo)
-            for m in range(len(self.query.measures))
-            for combo in range(self._combo_count)
+            f"m{m}_{combo}": self._zeroed(text, placed[f"m{m}"].max(where=placed.combo == combo))
+            for m, text in enumerate(self.query.measures)
+            for combo in range(len(self._combo_names))
         }
         if not names:
             return level.plain.cross_join(placed.aggregate(**spread))
@@ -373,32 +382,31 @@ class _Run:
         base = column.removesuffix("-number")
         if base in query.dimensions and (DIMENSIONS[base].entity and ENTITIES[DIMENSIONS[base].entity or ""].number):
             return f"k{query.dimensions.index(base)}_number"
+        measure, _, combo = column.removesuffix("]").partition("[")
+        if measure in query.measures and combo in self._combo_names:
+            return f"m{query.measures.index(measure)}_{self._combo_names.index(combo)}"
         raise QueryError({"parameters.sort": f"“{column[:60]}” is not a column of this report."})
 
     def _final(self, table: Table, columns: Sequence[Column]) -> Table:
         """The output columns, typed, under their keys."""
         query = self.query
         named: dict[str, Any] = {}
-        combos = (len([c for c in columns if c.role == "measure"]) // max(len(query.measures), 1)) - 1
-        places = [f"m{m}" for m in range(len(query.measures))]
-        places += [f"m{m}_{combo}" for combo in range(combos) for m in range(len(query.measures))]
-        measures = iter(places)
         for column in columns:
             if column.key == ROW_TYPE:
                 named[column.key] = table[ROW_TYPE]
-            elif column.role == "dimension":
-                value = table[self._place(column.key)]
+                continue
+            value = table[self._place(column.key)]
+            if column.role == "dimension":
                 if ROW_TYPE in table.columns and "depth" not in table.columns and column.key == query.dimensions[0]:
                     value = ibis.ifelse(table[ROW_TYPE] == "other", "Other", value.cast("string"))
                 named[column.key] = value
             else:
-                place = next(measures)
-                named[column.key] = columns_of.typed(self._zeroed(column.key, table[place]), column)
+                named[column.key] = columns_of.typed(value, column)
         return table.select(**named)
 
-    def _zeroed(self, key: str, value: Any) -> Any:
+    def _zeroed(self, text: str, value: Any) -> Any:
         """A combination of slicers without rows has the count 0, and no average."""
-        measure = measure_of(self.query, self.dataset, split_measure(key.partition("[")[0])[0])
+        measure = measure_of(self.query, self.dataset, split_measure(text)[0])
         return value.fill_null(0) if measure is not None and measure.zero_if_empty else value
 
     def _totals(self, cells: dict[str, Any], columns: Sequence[Column]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import ibis.expr.operations as ops
 import pyarrow as pa
 import pyarrow.parquet
 from ibis.backends.pyspark.datatypes import PySparkSchema
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -95,7 +96,7 @@ class SparkBackend(Backend):
             raise QuestionTooSlowError(self._seconds)
         try:
             yield
-        except PySparkException as error:
+        except (PySparkException, Py4JError) as error:
             if self._is_late:
                 raise QuestionTooSlowError(self._seconds) from error
             raise
