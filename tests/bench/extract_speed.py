@@ -25,7 +25,7 @@ from webapp.extract.tables import projection
 from webapp.services import database_setup
 from webapp.settings import get_settings
 
-EVENTS = 300_000
+EVENTS = 100_000
 ROUNDS = 5
 REFRESHES = 20
 TABLE = "learningevents"

@@ -1,9 +1,9 @@
 """A question to Ibis expressions: pure functions of the query and the tables.
 
-The rows of a question (`matching_rows`) are filtered from the bottom up: the requester's scope first, then inactive
-rows, then the period, then the question's own filters, so that no filter can reach below the scope. Everything else is
-built on those rows. Group keys are ids and truncated instants; the texts people read are joined when the groups, which
-are few, are known (`labelled`).
+The rows of a question (`matching_rows`) keep to the requester's scope and, beside it, to everything else that is asked
+(inactive rows, the period, the question's own filters): each only takes rows away, so no filter can widen the scope.
+Everything else is built on those rows. Group keys are ids and truncated instants; the texts people read are joined when
+the groups, which are few, are known (`labelled`).
 
 Names of columns: `k0`, `k1`… keys of the dimensions; `s0`… keys of the slicers; `m0`… measures.
 """
@@ -81,8 +81,7 @@ def undated_rows(query: Query, tables: Tables) -> Table | None:
     """Rows left out only because they have no date to be in the period by; None without a period."""
     if query.date_range.start is None and query.date_range.end is None:
         return None
-    rows = _filtered(query, tables, in_period=False)
-    return rows.filter(rows[_date_column(query)].isnull())
+    return _filtered(query, tables, in_period=False)
 
 
 def _filtered(query: Query, tables: Tables, *, in_period: bool) -> Table:
@@ -91,31 +90,40 @@ def _filtered(query: Query, tables: Tables, *, in_period: bool) -> Table:
         moment = ibis.literal(_naive(query.moment), "timestamp(6)")
         tables = {**tables, dataset.table: tables[dataset.table].mutate(moment=moment)}
     rows = dataset.prepare(tables) if dataset.prepare else tables[dataset.table]
-    rows = _in_scope(query, rows)
+    allowed = _in_scope(query, rows)
     if not query.include_inactive:
-        rows = rows.filter(rows.is_active.fill_null(True))
-    if in_period:
-        instant = rows[_date_column(query)]
-        if query.date_range.start is not None:
-            rows = rows.filter(instant >= _literal(query.date_range.start))
-        if query.date_range.end is not None:
-            rows = rows.filter(instant < _literal(query.date_range.end))
-    for condition in query.filters:
-        rows = rows.filter(_condition(dataset, condition, rows, tables, query))
+        allowed.append(rows.is_active.fill_null(True))
+    instant = rows[_date_column(query)]
+    if not in_period:
+        allowed.append(instant.isnull())
+    if in_period and query.date_range.start is not None:
+        allowed.append(instant >= _literal(query.date_range.start))
+    if in_period and query.date_range.end is not None:
+        allowed.append(instant < _literal(query.date_range.end))
+    allowed += [_condition(dataset, condition, rows, tables, query) for condition in query.filters]
+    if allowed:
+        rows = rows.filter(allowed)
     if dataset.once:
         rows = rows.mutate(is_first=ibis.row_number().over(group_by=rows[dataset.once]) == 0)
     return rows
 
 
-def span_of(query: Query, tables: Tables) -> Table | None:
-    """One row with the first and the last instant by which `query` puts rows into hours, days… of a zone whose clocks
-    change; None where it does not. Knowing them, most of a zone's changes need not be looked at in every row."""
-    named = {*query.dimensions, *query.slicers, *(each.field for each in query.filters)}
+def dates_of(query: Query, tables: Tables) -> Table | None:
+    """One row about the dates of all rows, matching or not: `first`, `last`, and how many have none (`undated`).
+
+    None where it makes no difference. Knowing the first and the last, most of a zone's clock changes need not be
+    looked at in every row.
+    """
+    named = {*query.dimensions, *query.slicers, *query.fields, *(each.field for each in query.filters)}
     named |= {split_measure(text)[1] for text in query.measures}
-    if len(zones.offsets(query.time_zone)) == 1 or not any(DIMENSIONS[key].time for key in named if key in DIMENSIONS):
+    by_clock = any(DIMENSIONS[key].time for key in named if key in DIMENSIONS)
+    is_open = query.date_range.start is None and query.date_range.end is None
+    if is_open and not (by_clock and len(zones.offsets(query.time_zone)) > 1):
         return None
     instant = tables[dataset_of(query).table][_date_column(query)]
-    return instant.as_table().aggregate(first=instant.min(), last=instant.max())
+    return instant.as_table().aggregate(
+        first=instant.min(), last=instant.max(), undated=instant.isnull().ifelse(1, 0).sum()
+    )
 
 
 def _date_column(query: Query) -> str:
@@ -131,16 +139,17 @@ def _literal(moment: datetime) -> Value:
     return ibis.literal(_naive(moment), "timestamp(6)")
 
 
-def _in_scope(query: Query, rows: Table) -> Table:
+def _in_scope(query: Query, rows: Table) -> list[Value]:
+    """What a row must be to be counted at all, whatever else is asked."""
     scope = query.scope
     if scope.is_everything:
-        return rows
+        return []
     allowed = ibis.literal(False)
     if scope.department_ids:
         allowed |= rows.department_id.isin(list(scope.department_ids)).fill_null(False)
     if scope.class_ids:
         allowed |= rows.class_id.isin(list(scope.class_ids)).fill_null(False)
-    return rows.filter(allowed)
+    return [allowed]
 
 
 # --- filters ----------------------------------------------------------------------------------------------------------

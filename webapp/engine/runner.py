@@ -117,6 +117,7 @@ class _Run:
         self.backend = backend
         self.dataset = compiler.dataset_of(query)
         self.tables = open_tables(backend, query, files)
+        self._has_undated = False
         self.query = query = self._with_span(query)
         self.rows = compiler.matching_rows(query, self.tables)
         self.notes: list[str] = []
@@ -125,10 +126,11 @@ class _Run:
         self._done = 0
 
     def _with_span(self, query: Query) -> Query:
-        span = compiler.span_of(query, self.tables)
-        if span is None:
+        dates = compiler.dates_of(query, self.tables)
+        if dates is None:
             return query
-        first, last = (each[0].as_py() for each in self.backend.fetch(span).columns)
+        first, last, undated = (each[0].as_py() for each in self.backend.fetch(dates).columns)
+        self._has_undated = bool(undated)
         if first is None:
             return query
         first, last = first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
@@ -148,7 +150,7 @@ class _Run:
 
     def _note_undated(self) -> None:
         undated = compiler.undated_rows(self.query, self.tables)
-        if undated is None:
+        if undated is None or not self._has_undated:
             return
         found = self._count(undated)
         if found:
@@ -193,8 +195,10 @@ class _Run:
         self._tell(0, 2)
         self.backend.write(found.drop("row-id"), rows_path)
         self._step(2)
-        matched = self._count(self.rows)
         written = _row_count(rows_path)
+        # Without a limit each row stands there once, unless it belongs to several of what is shown.
+        is_whole = query.limit is None and not any(DIMENSIONS[key].many for key in dimensions)
+        matched = written if is_whole else self._count(self.rows)
         if query.limit is not None and written == query.limit:
             self.notes.append(f"Only the first {written:,} rows are shown, as asked.")
         self._note_undated()
