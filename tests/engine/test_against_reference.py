@@ -19,14 +19,17 @@ from hypothesis import strategies as st
 
 from tests.engine import organisations, reference
 from tests.engine.reference import Question, Tables
+from webapp.documents import LookupCategory
 from webapp.engine import runner, validation
 from webapp.engine.backends import Limits
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
+from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.errors import QueryError, QuestionTooSlowError
 from webapp.engine.query import DateRange, Filter, Query, Scope, Sort
 from webapp.engine.result import Result
 from webapp.engine.validation import fields_for
+from webapp.services import lookup_seed
 
 QUESTIONS = int(os.environ.get("REPORTDESK_TEST_QUESTIONS", "300"))
 SEEDS = range(8)
@@ -453,6 +456,17 @@ def test_a_question_that_takes_too_long_is_stopped(worlds: Worlds, tmp_path: Pat
             )  # fmt: skip
 
 
-def test_every_declared_dimension_is_known() -> None:
+def test_the_catalogue_is_whole_and_every_measure_says_what_it_means_and_what_empty_means() -> None:
+    seeds = {category: {key for key, *_ in values} for category, values in lookup_seed.SEEDS.items()}
+    found: set[str] = set()
     for dataset in DATASETS.values():
         assert set(dataset.dimensions) <= set(DIMENSIONS)
+        found |= set(dataset.measures)
+        for measure in dataset.measures.values():
+            assert measure.unit is not None or measure.requires_field
+            assert ("0 where" if measure.zero_if_empty else "empty ") in measure.definition, measure
+    assert found == seeds[LookupCategory.MEASURE_TYPE]
+    assert len(found) == 19
+    assert seeds[LookupCategory.DIMENSION_ENTITY] <= {key for each in DATASETS.values() for key in each.dimensions}
+    assert set(REPORT_TYPES) == seeds[LookupCategory.REPORT_TYPE]
+    assert len(REPORT_TYPES) == 12

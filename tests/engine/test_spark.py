@@ -23,7 +23,7 @@ from webapp.engine.errors import QuestionTooSlowError  # noqa: E402
 from webapp.engine.runner import run  # noqa: E402
 
 # What Spark's own Python warns of is not ours to mend.
-pytestmark = [pytest.mark.timeout(1800), pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 
 EVENTS = 20_000
 START_WITHIN = 120.0

@@ -41,7 +41,7 @@ COUNT = Measure(
     "count",
     "Count",
     Unit.COUNT,
-    "Number of rows.",
+    "Number of rows; 0 where there are none.",
     lambda table, _: table.count(),
     zero_if_empty=True,
     rolls_up=_added,
@@ -50,7 +50,7 @@ COUNT_DISTINCT = Measure(
     "count-distinct",
     "Distinct",
     Unit.COUNT,
-    "Number of different values, empty ones left out.",
+    "Number of different values, empty ones left out; 0 where there are none.",
     lambda _, value: value.nunique(),
     requires_field=True,
     zero_if_empty=True,
@@ -68,7 +68,7 @@ AVERAGE = Measure(
     "average",
     "Average",
     None,
-    "Arithmetic mean of the values, empty ones left out.",
+    "Arithmetic mean of the values, empty ones left out; empty without any.",
     lambda _, value: mean(value),
     requires_field=True,
 )
@@ -76,7 +76,7 @@ MEDIAN = Measure(
     "median",
     "Median",
     None,
-    "The middle value, or the mean of the two middle ones; empty ones left out.",
+    "The middle value, or the mean of the two middle ones, empty ones left out; empty without any.",
     lambda _, value: value.median(),
     requires_field=True,
 )
@@ -84,7 +84,7 @@ MINIMUM = Measure(
     "min",
     "Minimum",
     None,
-    "The smallest value.",
+    "The smallest value; empty without any.",
     lambda _, value: value.min(),
     requires_field=True,
     rolls_up=lambda smallest: smallest.min(),
@@ -93,7 +93,7 @@ MAXIMUM = Measure(
     "max",
     "Maximum",
     None,
-    "The largest value.",
+    "The largest value; empty without any.",
     lambda _, value: value.max(),
     requires_field=True,
     rolls_up=lambda largest: largest.max(),
@@ -118,7 +118,7 @@ AVG_SCORE = Measure(
     "avg-score",
     "Average score",
     Unit.SCORE,
-    "Mean of the scores, 0–100; rows without a score are left out.",
+    "Mean of the scores, 0–100; rows without a score are left out; empty without any score.",
     lambda table, _: mean(table.score),
 )
 
@@ -157,7 +157,7 @@ ENROLLMENT_MEASURES = (
         "completion-rate",
         "Completion rate",
         Unit.RATIO,
-        "Completed / all enrollments, withdrawals included.",
+        "Completed / all enrollments, withdrawals included; empty without enrollments.",
         lambda table, _: share(_is("completed")(table), _everything(table)),
     ),
     Measure(
@@ -171,21 +171,21 @@ ENROLLMENT_MEASURES = (
         "fail-rate",
         "Fail rate",
         Unit.RATIO,
-        "Failed / all enrollments, withdrawals included.",
+        "Failed / all enrollments, withdrawals included; empty without enrollments.",
         lambda table, _: share(_is("failed")(table), _everything(table)),
     ),
     Measure(
         "dropout-rate",
         "Dropout rate",
         Unit.RATIO,
-        "Withdrawn / all enrollments.",
+        "Withdrawn / all enrollments; empty without enrollments.",
         lambda table, _: share(_is("withdrawn")(table), _everything(table)),
     ),
     Measure(
         "retention-rate",
         "Retention rate",
         Unit.RATIO,
-        "Enrollments not withdrawn / all enrollments.",
+        "Enrollments not withdrawn / all enrollments; empty without enrollments.",
         lambda table, _: share(~_is("withdrawn")(table), _everything(table)),
     ),
     Measure(
@@ -193,7 +193,7 @@ ENROLLMENT_MEASURES = (
         "Engagement rate",
         Unit.RATIO,
         "Learners with at least one event other than enrolling, in the class they enrolled in and within the report's "
-        "dates / learners enrolled.",
+        "dates / learners enrolled; empty without enrollments.",
         lambda table, _: (
             table.learner_id.nunique(where=table.is_engaged).cast("float64")
             / table.learner_id.nunique().nullif(0).cast("float64")
@@ -205,7 +205,8 @@ ENROLLMENT_MEASURES = (
         "avg-time-to-complete",
         "Average time to complete",
         Unit.SECONDS,
-        "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments completed.",
+        "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments completed; "
+        "empty while none is.",
         lambda table, _: mean(
             _is("completed")(table).ifelse(
                 seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
@@ -218,12 +219,12 @@ ENROLLMENT_MEASURES = (
 ACTIVITY_MEASURES = (
     *GENERAL,
     AVG_SCORE,
-    replace(COUNT, key="event-count", label="Events", definition="Number of learning events."),
+    replace(COUNT, key="event-count", label="Events", definition="Number of learning events; 0 where there are none."),
     Measure(
         "avg-study-time",
         "Average study time",
         Unit.SECONDS,
-        "Recorded time / learners with recorded time.",
+        "Recorded time / learners with recorded time; empty without any.",
         _study_time,
     ),
 )
@@ -268,7 +269,7 @@ SCORM_MEASURES = (
         "completion-rate",
         "Completion rate",
         Unit.RATIO,
-        "Attempts completed or passed / all attempts.",
+        "Attempts completed or passed / all attempts; empty without attempts.",
         lambda table, _: share(table.status.isin(["completed", "passed"]).fill_null(False), _everything(table)),
     ),
     Measure(
@@ -289,14 +290,14 @@ SCORM_MEASURES = (
         "avg-time-to-complete",
         "Average time to complete",
         Unit.SECONDS,
-        "Mean time from the start to the completion of an attempt.",
+        "Mean time from the start to the completion of an attempt; empty while none is completed.",
         lambda table, _: mean(seconds_between(table.started_at, table.completed_at)),
     ),
     Measure(
         "avg-study-time",
         "Average study time",
         Unit.SECONDS,
-        "Recorded time / learners with recorded time.",
+        "Recorded time / learners with recorded time; empty without any.",
         _study_time,
     ),
 )
@@ -304,6 +305,10 @@ SCORM_MEASURES = (
 CERTIFICATE_MEASURES = (COUNT, COUNT_DISTINCT, MINIMUM, MAXIMUM)
 
 CLASS_MEASURES = (
-    replace(COUNT, definition="Number of classes.", compute=lambda table, _: table.is_first.ifelse(1, 0).sum()),
+    replace(
+        COUNT,
+        definition="Number of classes; 0 where there are none.",
+        compute=lambda table, _: table.is_first.ifelse(1, 0).sum(),
+    ),
     *(measure for measure in GENERAL if measure is not COUNT),
 )
