@@ -290,13 +290,14 @@ def _bucket(unit: str, rows: Table, query: Query) -> Value:
 
 def _bucket_text(unit: str, begin: Value) -> Value:
     """2013-10-27 03:00, 2013-10-27, 2013-W43, 2013-10, 2013-Q4, 2013."""
+    # No letters within a pattern: Spark takes each for one of its own.
     if unit == "quarter":
-        return begin.strftime("%Y-Q") + begin.quarter().cast("string")
+        return begin.strftime("%Y") + "-Q" + begin.quarter().cast("string")
     if unit == "week":
         # The ISO year and number of a week are those of its Thursday; not every engine has words for them.
         thursday = begin + ibis.interval(days=3)
         number = (thursday.day_of_year() - 1) // 7 + 1
-        return thursday.strftime("%Y-W") + number.cast("string").lpad(2, "0")
+        return thursday.strftime("%Y") + "-W" + number.cast("string").lpad(2, "0")
     forms = {"hour": "%Y-%m-%d %H:00", "day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
     return begin.strftime(forms[unit])
 
