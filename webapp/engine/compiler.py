@@ -258,10 +258,20 @@ def relation_of(dimension: Dimension, tables: Tables) -> Table:
     return classes.select(member_id="id", group_id=classes.instructor_ids.unnest())
 
 
-def keyed(query: Query, tables: Tables, rows: Table, keys: Sequence[str], prefix: str = "k") -> Table:
+def keyed(
+    query: Query,
+    tables: Tables,
+    rows: Table,
+    keys: Sequence[str],
+    prefix: str = "k",
+    *,
+    only: Callable[[Dimension], bool] = lambda dimension: True,
+) -> Table:
     """`rows` with a key column for each of the dimensions `keys`; once for each group that a row belongs to."""
     for number, key in enumerate(keys):
         dimension, name = DIMENSIONS[key], f"{prefix}{number}"
+        if not only(dimension):
+            continue
         if dimension.many is not None:
             relation = relation_of(dimension, tables)
             related = relation.select(**{f"{name}_member": relation.member_id, name: relation.group_id})
@@ -369,6 +379,53 @@ def aggregates(query: Query, rows: Table) -> dict[str, Value]:
         value = _measured_value(query, dataset, text, rows) if measure.requires_field else None
         found[f"m{number}"] = measure.compute(rows, value)
     return found | {"matched": count_rows(query, rows)}
+
+
+def aggregated(query: Query, tables: Tables, rows: Table, keys: Sequence[str], slicers: Sequence[str]) -> Table:
+    """A row for each group of the dimensions `keys` and `slicers`, with all measures (see `aggregates`)."""
+    names = [*(f"k{number}" for number in range(len(keys))), *(f"s{number}" for number in range(len(slicers)))]
+    source = keyed(query, tables, keyed(query, tables, rows, keys), slicers, "s")
+    measures = aggregates(query, source)
+    if not names:
+        return source.aggregate(**measures)
+    apart: dict[str, Table] = {}
+    if any(DIMENSIONS[key].many for key in (*keys, *slicers)):
+        # A row that belongs to several groups brings its values to each. Different values are few: they are found
+        # first, and then brought.
+        apart = {
+            f"m{number}": _different(query, tables, rows, keys, slicers, text)
+            for number, text in enumerate(query.measures)
+            if _is_distinct_count(query, text)
+        }
+    found = source.group_by(names).aggregate(**{name: value for name, value in measures.items() if name not in apart})
+    for name, thin in apart.items():
+        counted = thin.group_by(**{f"{each}_same": each for each in names}).aggregate(**{name: thin.value.nunique()})
+        found = found.left_join(counted, same_keys(found, counted, names)).drop(*(f"{each}_same" for each in names))
+    return found
+
+
+def _is_distinct_count(query: Query, text: str) -> bool:
+    key = split_measure(text)[0]
+    return "count-distinct" in (key, *(each.aggregate for each in query.custom_measures if each.key == key))
+
+
+def _different(
+    query: Query, tables: Tables, rows: Table, keys: Sequence[str], slicers: Sequence[str], text: str
+) -> Table:
+    """The key columns and `value`, that of the measure `text`: each combination once."""
+    for dimensions, prefix in ((keys, "k"), (slicers, "s")):
+        rows = keyed(query, tables, rows, dimensions, prefix, only=lambda dimension: dimension.many is None)
+    several = {DIMENSIONS[key].column for key in (*keys, *slicers) if DIMENSIONS[key].many}
+    names = [
+        f"{prefix}{number}"
+        for dimensions, prefix in ((keys, "k"), (slicers, "s"))
+        for number, key in enumerate(dimensions)
+        if not DIMENSIONS[key].many
+    ]
+    thin = rows.select(*names, *several, value=_measured_value(query, dataset_of(query), text, rows)).distinct()
+    for dimensions, prefix in ((keys, "k"), (slicers, "s")):
+        thin = keyed(query, tables, thin, dimensions, prefix, only=lambda dimension: dimension.many is not None)
+    return thin
 
 
 def can_roll_up(query: Query, merged: Iterable[str]) -> bool:

@@ -306,12 +306,10 @@ class _Run:
         names = [*_names("k", keys), *_names("s", slicers)]
         merged = set(finer_keys) - {*keys, *slicers}
         if finer is not None and compiler.can_roll_up(self.query, merged):
-            source, measures = finer, compiler.rolled_up(self.query, finer)
+            measures = compiler.rolled_up(self.query, finer)
+            found = finer.group_by(names).aggregate(**measures) if names else finer.aggregate(**measures)
         else:
-            source = compiler.keyed(self.query, self.tables, rows, keys)
-            source = compiler.keyed(self.query, self.tables, source, slicers, "s")
-            measures = compiler.aggregates(self.query, source)
-        found = source.group_by(names).aggregate(**measures) if names else source.aggregate(**measures)
+            found = compiler.aggregated(self.query, self.tables, rows, keys, slicers)
         return self.backend.keep(name, found)
 
     def _wide(self, level: _Level) -> Table:

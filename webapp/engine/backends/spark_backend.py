@@ -6,10 +6,8 @@ must fit the memory; what a driver needs beyond that stands in Spark's own `spar
 
 from __future__ import annotations
 
-import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from webapp.engine import functions
-from webapp.engine.backends.base import Backend, Limits
+from webapp.engine.backends.base import Backend, Deadline, Limits
 from webapp.engine.declarations import Table
-from webapp.engine.errors import QuestionTooSlowError
 
 #: Letters with marks are looked for up to here: Latin, Greek, Cyrillic and their extensions.
 _LETTERS_UNTIL = 0x2000
@@ -47,31 +44,28 @@ class SparkBackend(Backend):
         self._session = builder.getOrCreate().newSession()
         self._connection = ibis.pyspark.connect(self._session)
         self._kept: list[Any] = []
-        self._seconds = limits.seconds or 0.0
-        self._is_late = False
-        self._timer = threading.Timer(self._seconds, self._stop)
-        if limits.seconds is not None:
-            self._timer.start()
+        self._deadline = Deadline(limits.seconds, self._session.sparkContext.cancelAllJobs)
 
     def files(self, name: str, paths: Sequence[str]) -> Table:
-        with self._in_time():
+        with self._deadline.kept(PySparkException, Py4JError):
             self._session.read.option("mergeSchema", "true").parquet(*paths).createOrReplaceTempView(name)
             return self._connection.table(name)
 
     def rows(self, name: str, rows: Sequence[dict[str, Any]], schema: Any) -> Table:
         plain = [tuple(row[column] for column in schema.names) for row in rows]
-        self._session.createDataFrame(plain, schema=PySparkSchema.from_ibis(schema)).createOrReplaceTempView(name)
-        return self._connection.table(name)
+        with self._deadline.kept(PySparkException, Py4JError):
+            self._session.createDataFrame(plain, schema=PySparkSchema.from_ibis(schema)).createOrReplaceTempView(name)
+            return self._connection.table(name)
 
     def keep(self, name: str, table: Table) -> Table:
-        with self._in_time():
+        with self._deadline.kept(PySparkException, Py4JError):
             frame = self._frame(table).cache()
             self._kept.append(frame)
             frame.createOrReplaceTempView(name)
             return self._connection.table(name)
 
     def fetch(self, table: Table) -> pa.Table:
-        with self._in_time():
+        with self._deadline.kept(PySparkException, Py4JError):
             # Spark cuts instants into time of the zone of its session, which Ibis sets to UTC.
             return self._frame(table).toArrow().cast(table.schema().to_pyarrow())
 
@@ -79,27 +73,12 @@ class SparkBackend(Backend):
         pyarrow.parquet.write_table(self.fetch(table), path)
 
     def close(self) -> None:
-        self._timer.cancel()
+        self._deadline.end()
         for frame in self._kept:
             frame.unpersist()
 
     def _frame(self, table: Table) -> Any:
         return self._session.sql(self._connection.compile(_in_sparks_words(table)))
-
-    def _stop(self) -> None:
-        self._is_late = True
-        self._session.sparkContext.cancelAllJobs()
-
-    @contextmanager
-    def _in_time(self) -> Iterator[None]:
-        if self._is_late:
-            raise QuestionTooSlowError(self._seconds)
-        try:
-            yield
-        except (PySparkException, Py4JError) as error:
-            if self._is_late:
-                raise QuestionTooSlowError(self._seconds) from error
-            raise
 
 
 _MEAN = type(functions.exact_mean(ibis.literal(1.0)).op())
