@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,18 +15,17 @@ from webapp.engine import columns as columns_of
 from webapp.engine import compiler, validation
 from webapp.engine.backends import DUCKDB, Backend, Limits, open_backend
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
-from webapp.engine.catalogue.tables import TABLES, TYPES
-from webapp.engine.compiler import DEPARTMENT_TREE, Tables
 from webapp.engine.declarations import Table
 from webapp.engine.errors import QueryError
+from webapp.engine.keys import dataset_of, keyed, labelled, order_of, same_keys, sort_keys
 from webapp.engine.query import DateRange, Query
 from webapp.engine.result import ROW_TYPE, Column, Result
+from webapp.engine.sources import Files, open_tables
 from webapp.engine.validation import field_of, measure_of, split_measure
 
 MAX_COLUMN_GROUPS = 100
 
 Progress = Callable[[int, int], None]
-Files = Mapping[str, Sequence[str]]
 
 
 def run(
@@ -53,46 +52,6 @@ def run(
         backend.close()
 
 
-def open_tables(backend: Backend, query: Query, files: Files) -> Tables:
-    """The tables that `query` reads, with every declared column."""
-    tables: Tables = {}
-    wanted = compiler.data_columns_of(query)
-    for name in compiler.tables_of(query):
-        more = wanted if name == "learningevents" else ()
-        tables[name] = _open_table(backend, name, list(files.get(name, ())), more)
-    if DEPARTMENT_TREE in {DIMENSIONS[key].many for key in _dimensions_named(query)}:
-        tables[DEPARTMENT_TREE] = _department_tree(backend, tables["departments"])
-    return tables
-
-
-def _dimensions_named(query: Query) -> set[str]:
-    named = {*query.dimensions, *query.slicers, *query.fields, *(each.field for each in query.filters)}
-    return {key for key in named if key in DIMENSIONS}
-
-
-def _open_table(backend: Backend, name: str, paths: list[str], more: Sequence[str]) -> Table:
-    if not paths:
-        return backend.rows(name, [], compiler.schema_of(name, more))
-    found = backend.files(name, paths)
-    missing = {column: ibis.null(TYPES[kind]) for column, kind in TABLES[name].items() if column not in found.columns}
-    missing |= {column: ibis.null("float64") for column in more if column not in found.columns}
-    return found.mutate(**missing) if missing else found
-
-
-def _department_tree(backend: Backend, departments: Table) -> Table:
-    """(member_id, group_id): each department with itself and with each one above it. A cycle does no harm."""
-    parents = {row["id"]: row["parent_id"] for row in backend.fetch(departments.select("id", "parent_id")).to_pylist()}
-    pairs: list[dict[str, str]] = []
-    for member in parents:
-        above: str | None = member
-        seen: set[str] = set()
-        while above is not None and above in parents and above not in seen:
-            seen.add(above)
-            pairs.append({"member_id": member, "group_id": above})
-            above = parents[above]
-    return backend.rows("department_tree", pairs, ibis.schema({"member_id": "string", "group_id": "string"}))
-
-
 @dataclass(frozen=True)
 class _Level:
     """The groups of `keys`: `plain` has a row for each, `cells` one for each and each combination of the slicers."""
@@ -103,10 +62,10 @@ class _Level:
 
     def without(self, kept: Table, names: Sequence[str]) -> _Level:
         """The groups that are not among `kept`."""
-        plain = self.plain.anti_join(kept, compiler.same_keys(self.plain, kept, names))
+        plain = self.plain.anti_join(kept, same_keys(self.plain, kept, names))
         cells = self.cells
         if cells is not None:
-            cells = cells.anti_join(kept, compiler.same_keys(cells, kept, names))
+            cells = cells.anti_join(kept, same_keys(cells, kept, names))
         return _Level(self.keys, plain, cells)
 
 
@@ -115,7 +74,7 @@ class _Run:
 
     def __init__(self, backend: Backend, query: Query, files: Files, tell: Progress) -> None:
         self.backend = backend
-        self.dataset = compiler.dataset_of(query)
+        self.dataset = dataset_of(query)
         self.tables = open_tables(backend, query, files)
         self._has_undated = False
         self.query = query = self._with_span(query)
@@ -164,13 +123,13 @@ class _Run:
         rows = self.rows.filter(self.rows.is_first) if self.dataset.once else self.rows
         shown = [key for key in query.fields if field_of(self.dataset, key) is not None]
         dimensions = [key for key in query.fields if key in self.dataset.dimensions and key not in shown]
-        found = compiler.keyed(query, self.tables, rows, dimensions)
+        found = keyed(query, self.tables, rows, dimensions)
         for number, key in enumerate(shown):
             field = field_of(self.dataset, key)
             assert field is not None  # noqa: S101 - checked above
             found = found.mutate(**{f"f{number}": field.value(found)})
         found = found.select("id", *(f"k{n}" for n in range(len(dimensions))), *(f"f{n}" for n in range(len(shown))))
-        found = compiler.labelled(self.tables, found, dimensions)
+        found = labelled(self.tables, found, dimensions)
         columns: list[Column] = []
         named: dict[str, Any] = {"row-id": found.id}
         for key in query.fields:
@@ -188,7 +147,7 @@ class _Run:
                 columns.append(columns_of.number_column(base, "field"))
                 named[key] = found[f"k{dimensions.index(base)}_number"]
         found = found.select(**named)
-        order = compiler.order_of(found, ((sort.column, sort.descending) for sort in query.sort))
+        order = order_of(found, ((sort.column, sort.descending) for sort in query.sort))
         found = found.order_by([*order, found["row-id"]])
         if query.limit is not None:
             found = found.limit(query.limit)
@@ -266,8 +225,8 @@ class _Run:
                     "columns. Use it as rows, or filter it first."
                 }
             )
-        texts = compiler.labelled(self.tables, found, query.slicers, "s")
-        order = [key for name in names for key in compiler.sort_keys(texts, f"{name}_text")]
+        texts = labelled(self.tables, found, query.slicers, "s")
+        order = [key for name in names for key in sort_keys(texts, f"{name}_text")]
         order += [texts[name].asc(nulls_first=False) for name in names]
         ranked = texts.mutate(combo=ibis.row_number().over(order_by=order))
         self._combos = self.backend.keep(
@@ -317,7 +276,7 @@ class _Run:
         if level.cells is None or not self._combo_names:
             return level.plain
         names, slices = _names("k", level.keys), _names("s", self.query.slicers)
-        placed = level.cells.join(self._combos, compiler.same_keys(level.cells, self._combos, slices))
+        placed = level.cells.join(self._combos, same_keys(level.cells, self._combos, slices))
         spread = {
             f"m{m}_{combo}": self._zeroed(text, placed[f"m{m}"].max(where=placed.combo == combo))
             for m, text in enumerate(self.query.measures)
@@ -326,11 +285,11 @@ class _Run:
         if not names:
             return level.plain.cross_join(placed.aggregate(**spread))
         wide = placed.group_by(names).aggregate(**spread).rename({f"{each}_same": each for each in names})
-        joined = level.plain.left_join(wide, compiler.same_keys(level.plain, wide, names))
+        joined = level.plain.left_join(wide, same_keys(level.plain, wide, names))
         return joined.drop(*(f"{each}_same" for each in names))
 
     def _labelled(self, block: Table, keys: Sequence[str]) -> Table:
-        return compiler.labelled(self.tables, block, keys)
+        return labelled(self.tables, block, keys)
 
     def _widened(self, block: Table) -> Table:
         """A block of fewer dimensions with the missing key columns, empty."""
@@ -342,8 +301,8 @@ class _Run:
         names = _names("k", query.dimensions)
         best = self.backend.keep("best", named.order_by(self._order(named, for_top=True)).limit(top))
         kept = best.select(**{f"{name}_same": best[name] for name in names})
-        others = compiler.keyed(query, self.tables, self.rows, query.dimensions)
-        others = others.anti_join(kept, compiler.same_keys(others, kept, names)).drop(*names)
+        others = keyed(query, self.tables, self.rows, query.dimensions)
+        others = others.anti_join(kept, same_keys(others, kept, names)).drop(*names)
         if any(DIMENSIONS[key].many for key in query.dimensions):
             # A row that belongs to several of the other groups is one row of theirs.
             others = self.rows.filter(self.rows.id.isin(others.id))
@@ -363,14 +322,14 @@ class _Run:
             order.append(ibis.ifelse(table[ROW_TYPE] == "other", 1, 0))
         if "depth" in table.columns:
             for level, name in enumerate(names, start=1):
-                order += [*compiler.sort_keys(table, f"{name}_text"), table[name].asc(nulls_first=False)]
+                order += [*sort_keys(table, f"{name}_text"), table[name].asc(nulls_first=False)]
                 if level < len(names):
                     order.append(ibis.ifelse(table.depth == level, 1, 0))
             return order
         wanted = [(self._place(sort.column), sort.descending) for sort in query.sort]
         if for_top and not any(sort.column in query.measures for sort in query.sort):
             wanted.append(("m0", True))
-        order += compiler.order_of(table, [*wanted, *((f"{name}_text", False) for name in names)])
+        order += order_of(table, [*wanted, *((f"{name}_text", False) for name in names)])
         order += [table[name].asc(nulls_first=False) for name in names]
         return order or [table.matched]
 
