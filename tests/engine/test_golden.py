@@ -10,6 +10,7 @@ import pyarrow.parquet
 
 from tests.engine import organisations
 from webapp.engine import runner
+from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.tables import TABLES
 from webapp.engine.query import DateRange, Filter, Query, Sort
 
@@ -84,6 +85,13 @@ def test_no_rows_make_no_groups_a_count_of_zero_and_no_average(tmp_path: Path) -
     assert (rows, totals) == ([], nothing)
     rows, totals = answer(tmp_path, {}, measures=measures)
     assert (rows, totals) == ([nothing], nothing)
+
+
+def test_no_rows_count_zero_in_every_dataset_with_slicers_and_without(tmp_path: Path) -> None:
+    for key in DATASETS:
+        for more in ({}, {"slicers": ("department",)}):
+            rows, totals = answer(tmp_path, {}, dataset=key, measures=("count",), **more)
+            assert (rows, totals) == ([{"count": 0}], {"count": 0}), key
 
 
 def test_an_empty_cell_of_a_column_counts_zero_and_averages_nothing(tmp_path: Path) -> None:

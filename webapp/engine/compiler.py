@@ -18,7 +18,7 @@ from webapp.engine import zones
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.tables import TABLES, TYPES
 from webapp.engine.conditions import condition_of
-from webapp.engine.declarations import Dataset, Table, Unit, Value
+from webapp.engine.declarations import Dataset, Measure, Table, Unit, Value
 from webapp.engine.keys import (
     DEPARTMENT_TREE,
     Tables,
@@ -159,7 +159,7 @@ def aggregates(query: Query, rows: Table) -> dict[str, Value]:
         if measure is None:
             raise ValueError(f"an unchecked query: {text}")
         value = _measured_value(query, dataset, text, rows) if measure.requires_field else None
-        found[f"m{number}"] = measure.compute(rows, value)
+        found[f"m{number}"] = _zeroed(measure, measure.compute(rows, value))
     return found | {"matched": count_rows(query, rows)}
 
 
@@ -228,8 +228,13 @@ def rolled_up(query: Query, groups: Table) -> dict[str, Value]:
         measure = measure_of(query, dataset, split_measure(text)[0])
         if measure is None or measure.rolls_up is None:
             raise ValueError(f"cannot be put together from groups: {text}")
-        found[f"m{number}"] = measure.rolls_up(groups[f"m{number}"])
-    return found | {"matched": groups.matched.sum().cast("int64")}
+        found[f"m{number}"] = _zeroed(measure, measure.rolls_up(groups[f"m{number}"]))
+    return found | {"matched": groups.matched.sum().fill_null(0)}
+
+
+def _zeroed(measure: Measure, value: Value) -> Value:
+    """No rows at all, or no groups, have the count 0."""
+    return value.fill_null(0) if measure.zero_if_empty else value
 
 
 def _measured_value(query: Query, dataset: Dataset, text: str, rows: Table) -> Value:

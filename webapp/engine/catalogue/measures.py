@@ -33,10 +33,6 @@ def _study_time(table: Table, _: Any) -> Value:
     return exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
 
 
-def _added(counts: Value) -> Value:
-    return counts.sum().cast("int64")
-
-
 COUNT = Measure(
     "count",
     "Count",
@@ -44,7 +40,7 @@ COUNT = Measure(
     "Number of rows; 0 where there are none.",
     lambda table, _: table.count(),
     zero_if_empty=True,
-    rolls_up=_added,
+    rolls_up=lambda counts: counts.sum(),
 )
 COUNT_DISTINCT = Measure(
     "count-distinct",
