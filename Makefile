@@ -4,7 +4,7 @@ BIN := .venv/bin
 # xdist: as many processes as there are cores.
 PYTEST ?= $(BIN)/pytest -n auto --dist loadgroup
 
-.PHONY: run test setup lint types unit faults bench screenshots messages clean
+.PHONY: run test setup lint types unit faults bench proof spark screenshots messages clean
 
 run: setup
 	@$(BIN)/reportdesk run
@@ -50,6 +50,15 @@ faults: setup
 # Ratios against named baselines, measured in the same run: `make bench PART=import`.
 bench: setup
 	$(BIN)/python -m tests.bench $(PART)
+
+# The engine's long proof: thousands of questions, and every measure by every dimension, against plain Python.
+proof: setup
+	REPORTDESK_TEST_QUESTIONS=2400 $(PYTEST) tests/engine -o timeout=0
+
+# The second engine: installs Spark (430 MB; Java 17 must be there) and compares its answers with DuckDB's.
+spark: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[embedded,dev,spark]"
+	$(BIN)/pytest tests/engine/test_spark.py
 
 # Every page and state at two widths and in both themes, into docs/screenshots/.
 screenshots: setup

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 from datetime import timedelta
@@ -27,6 +28,11 @@ class Settings(BaseSettings):
     storage_url: str | None = Field(default=None, description="file:, s3:, gs: or az:; default: a folder in `home`.")
     extract_url: str | None = Field(
         default=None, description="Where the Delta tables live; default: a folder in `home`."
+    )
+    engine: str = Field(
+        default="duckdb",
+        pattern=r"^(duckdb|spark://[A-Za-z0-9._-]+:\d{1,5}(,[A-Za-z0-9._-]+:\d{1,5})*)$",
+        description="What works out reports: duckdb, on the worker's machine; or a Spark master, spark://host:port.",
     )
     secret_key: SecretStr | None = Field(
         default=None, description="Signs sessions; default: made once, kept in `home`."
@@ -80,6 +86,13 @@ class Settings(BaseSettings):
         except (KeyError, OSError) as error:
             raise ValueError(f"“{zone}” is not a time zone, such as Europe/Madrid") from error
         return zone
+
+    @field_validator("engine")
+    @classmethod
+    def _installed_engine(cls, engine: str) -> str:
+        if engine.startswith("spark:") and importlib.util.find_spec("pyspark") is None:
+            raise ValueError("Spark is not installed here: pip install 'reportdesk[spark]'")
+        return engine
 
     @field_validator("mongodb_uri", "storage_url", "extract_url", mode="before")
     @classmethod

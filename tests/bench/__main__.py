@@ -8,10 +8,21 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import import_speed, queue_cost, web, web_choices, web_pages, web_polls
+from tests.bench import (
+    engine_speed,
+    extract_speed,
+    import_speed,
+    queue_cost,
+    web,
+    web_choices,
+    web_pages,
+    web_polls,
+)
 
 PARTS = {
     "import": import_speed.main,
+    "extract": extract_speed.main,
+    "engine": engine_speed.main,
     "queue": queue_cost.main,
     "web": web.main,
 }
@@ -28,4 +39,5 @@ def main() -> None:
         (PARTS | PIECES)[name]()
 
 
-main()
+if __name__ == "__main__":  # the parts start processes that import this again
+    main()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bson import ObjectId
+
 from tests.bench.engine_data import CLASSES, DEPARTMENTS, EVENT_TYPES
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.query import DateRange, Filter, Query, Scope, Sort
@@ -284,7 +286,7 @@ QUESTIONS = [
                         "eventType": {"$in": list(_SCORED)},
                         "score": {"$gte": 50},
                         "timestamp": {"$gte": START, "$lt": END},
-                        "departmentId": {"$in": list(SCOPE)},
+                        "departmentId": {"$in": [ObjectId(each) for each in SCOPE]},
                     }
                 },
                 {
@@ -379,7 +381,7 @@ QUESTIONS = [
         (
             "learningevents",
             [
-                {"$match": {**_ACTIVE, "classId": ONE_CLASS, "timestamp": {"$gte": START, "$lt": END}}},
+                {"$match": {**_ACTIVE, "classId": ObjectId(ONE_CLASS), "timestamp": {"$gte": START, "$lt": END}}},
                 {"$sort": {"timestamp": 1, "learnerId": 1}},
             ],
         ),

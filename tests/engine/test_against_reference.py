@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,14 +20,17 @@ from hypothesis import strategies as st
 
 from tests.engine import organisations, reference
 from tests.engine.reference import Question, Tables
+from webapp.documents import LookupCategory
 from webapp.engine import runner, validation
-from webapp.engine.backends import Limits
+from webapp.engine.backends import DUCKDB, Limits, open_backend
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
-from webapp.engine.errors import QueryError
+from webapp.engine.catalogue.report_types import REPORT_TYPES
+from webapp.engine.errors import QueryError, QuestionTooSlowError
 from webapp.engine.query import DateRange, Filter, Query, Scope, Sort
 from webapp.engine.result import Result
 from webapp.engine.validation import fields_for
+from webapp.services import lookup_seed
 
 QUESTIONS = int(os.environ.get("REPORTDESK_TEST_QUESTIONS", "300"))
 SEEDS = range(8)
@@ -443,6 +447,38 @@ def test_nothing_extracted_yet_is_an_empty_answer(tmp_path: Path) -> None:
     assert (result.row_count, result.rows_matched, result.totals) == (0, 0, {"count": 0})
 
 
-def test_every_declared_dimension_is_known() -> None:
+def test_no_statement_begins_once_time_is_up(worlds: Worlds, tmp_path: Path) -> None:
+    _, files = worlds[1]
+    with pytest.raises(QuestionTooSlowError, match="longer than"):
+        runner.run(
+            to_query(Question("activity", ["learner", "day"])),
+            files, tmp_path / "rows.parquet", limits=Limits(seconds=0.0001),
+        )  # fmt: skip
+
+
+def test_a_statement_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
+    backend = open_backend(DUCKDB, tmp_path, Limits(seconds=0.3))
+    rows = backend.rows("numbers", [{"n": number} for number in range(20_000)], ibis.schema({"n": "int64"}))
+    others = [rows.view().rename({name: "n"}) for name in ("a", "b")]
+    many = rows.cross_join(others[0]).cross_join(others[1])
+    try:
+        with pytest.raises(QuestionTooSlowError):
+            backend.fetch(many.aggregate(total=(many.n * many.a + many.b).sum()))
+    finally:
+        backend.close()
+
+
+def test_the_catalogue_is_whole_and_every_measure_says_what_it_means_and_what_empty_means() -> None:
+    seeds = {category: {key for key, *_ in values} for category, values in lookup_seed.SEEDS.items()}
+    found: set[str] = set()
     for dataset in DATASETS.values():
         assert set(dataset.dimensions) <= set(DIMENSIONS)
+        found |= set(dataset.measures)
+        for measure in dataset.measures.values():
+            assert measure.unit is not None or measure.requires_field
+            assert ("0 where" if measure.zero_if_empty else "empty ") in measure.definition, measure
+    assert found == seeds[LookupCategory.MEASURE_TYPE]
+    assert len(found) == 19
+    assert seeds[LookupCategory.DIMENSION_ENTITY] <= {key for each in DATASETS.values() for key in each.dimensions}
+    assert set(REPORT_TYPES) == seeds[LookupCategory.REPORT_TYPE]
+    assert len(REPORT_TYPES) == 12

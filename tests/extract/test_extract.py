@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +135,17 @@ def test_an_older_version_stays_what_it_was_until_it_is_cleaned_away(database: A
     maintenance.vacuum(keep_files_for=timedelta(0))
     with pytest.raises(VersionGoneError):
         extract.snapshot([TABLE], first.versions)
+
+
+def test_a_table_made_anew_has_none_of_the_versions_of_the_one_before(database: Any) -> None:
+    database[TABLE].insert_many([event(number) for number in range(5)])
+    first = extract.refresh([TABLE])
+    assert extract.snapshot([TABLE], first.versions, first.table_ids).files == first.files
+    shutil.rmtree(delta.location(TABLE))
+    database[TABLE].insert_one(event(9))
+    assert extract.refresh([TABLE]).versions == first.versions  # the same number, and other data
+    with pytest.raises(VersionGoneError):
+        extract.snapshot([TABLE], first.versions, first.table_ids)
 
 
 def test_versions_that_a_kept_report_was_made_from_survive_the_cleaning(database: Any) -> None:

@@ -9,6 +9,7 @@ from webapp.engine import compiler
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.declarations import Unit
+from webapp.engine.keys import dataset_of
 from webapp.engine.query import Query
 from webapp.engine.result import ROW_TYPE, ChartKind, ChartSpec, Column
 from webapp.engine.validation import field_of, field_of_measure, measure_of, split_measure
@@ -39,7 +40,7 @@ def group_columns(query: Query, combos: Sequence[str], *, has_row_type: bool) ->
 
 
 def _measure_column(query: Query, text: str) -> Column:
-    dataset = compiler.dataset_of(query)
+    dataset = dataset_of(query)
     measure = measure_of(query, dataset, split_measure(text)[0])
     assert measure is not None  # noqa: S101 - the query is checked
     key = field_of_measure(query, text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from webapp.engine import compiler
 from webapp.engine.backends import DUCKDB, Limits, open_backend
 from webapp.engine.query import Query
-from webapp.engine.runner import Files, open_tables
+from webapp.engine.sources import Files, open_tables
 
 #: What a row should name, and the column that says it. A class that nobody attends yet is no gap.
 _SHOULD_NAME = {"class": "class_id", "learner": "learner_id", "event-type": "event_type"}

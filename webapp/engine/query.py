@@ -92,3 +92,5 @@ class Query:
     moment: datetime = field(default_factory=lambda: datetime(2000, 1, 1, tzinfo=UTC))
     custom_measures: tuple[CustomMeasure, ...] = ()
     title: str = ""
+    #: Bounds that all instants of the rows keep to, where the runner has looked; not part of what is asked.
+    span: DateRange = DateRange()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,18 @@ from webapp.engine import columns as columns_of
 from webapp.engine import compiler, validation
 from webapp.engine.backends import DUCKDB, Backend, Limits, open_backend
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
-from webapp.engine.catalogue.tables import TABLES, TYPES
-from webapp.engine.compiler import DEPARTMENT_TREE, Tables
 from webapp.engine.declarations import Table
 from webapp.engine.errors import QueryError
-from webapp.engine.query import Query
+from webapp.engine.keys import dataset_of, keyed, labelled, order_of, same_keys, sort_keys
+from webapp.engine.query import DateRange, Query
 from webapp.engine.result import ROW_TYPE, Column, Result
+from webapp.engine.sources import Files, open_tables
 from webapp.engine.validation import field_of, measure_of, split_measure
 from webapp.messages import Message
 
 MAX_COLUMN_GROUPS = 100
 
 Progress = Callable[[int, int], None]
-Files = Mapping[str, Sequence[str]]
 
 
 def run(
@@ -54,46 +53,6 @@ def run(
         backend.close()
 
 
-def open_tables(backend: Backend, query: Query, files: Files) -> Tables:
-    """The tables that `query` reads, with every declared column."""
-    tables: Tables = {}
-    wanted = compiler.data_columns_of(query)
-    for name in compiler.tables_of(query):
-        more = wanted if name == "learningevents" else ()
-        tables[name] = _open_table(backend, name, list(files.get(name, ())), more)
-    if DEPARTMENT_TREE in {DIMENSIONS[key].many for key in _dimensions_named(query)}:
-        tables[DEPARTMENT_TREE] = _department_tree(backend, tables["departments"])
-    return tables
-
-
-def _dimensions_named(query: Query) -> set[str]:
-    named = {*query.dimensions, *query.slicers, *query.fields, *(each.field for each in query.filters)}
-    return {key for key in named if key in DIMENSIONS}
-
-
-def _open_table(backend: Backend, name: str, paths: list[str], more: Sequence[str]) -> Table:
-    if not paths:
-        return backend.rows(name, [], compiler.schema_of(name, more))
-    found = backend.files(name, paths)
-    missing = {column: ibis.null(TYPES[kind]) for column, kind in TABLES[name].items() if column not in found.columns}
-    missing |= {column: ibis.null("float64") for column in more if column not in found.columns}
-    return found.mutate(**missing) if missing else found
-
-
-def _department_tree(backend: Backend, departments: Table) -> Table:
-    """(member_id, group_id): each department with itself and with each one above it. A cycle does no harm."""
-    parents = {row["id"]: row["parent_id"] for row in backend.fetch(departments.select("id", "parent_id")).to_pylist()}
-    pairs: list[dict[str, str]] = []
-    for member in parents:
-        above: str | None = member
-        seen: set[str] = set()
-        while above is not None and above in parents and above not in seen:
-            seen.add(above)
-            pairs.append({"member_id": member, "group_id": above})
-            above = parents[above]
-    return backend.rows("department_tree", pairs, ibis.schema({"member_id": "string", "group_id": "string"}))
-
-
 @dataclass(frozen=True)
 class _Level:
     """The groups of `keys`: `plain` has a row for each, `cells` one for each and each combination of the slicers."""
@@ -104,10 +63,10 @@ class _Level:
 
     def without(self, kept: Table, names: Sequence[str]) -> _Level:
         """The groups that are not among `kept`."""
-        plain = self.plain.anti_join(kept, compiler.same_keys(self.plain, kept, names))
+        plain = self.plain.anti_join(kept, same_keys(self.plain, kept, names))
         cells = self.cells
         if cells is not None:
-            cells = cells.anti_join(kept, compiler.same_keys(cells, kept, names))
+            cells = cells.anti_join(kept, same_keys(cells, kept, names))
         return _Level(self.keys, plain, cells)
 
 
@@ -116,14 +75,26 @@ class _Run:
 
     def __init__(self, backend: Backend, query: Query, files: Files, tell: Progress) -> None:
         self.backend = backend
-        self.query = query
-        self.dataset = compiler.dataset_of(query)
+        self.dataset = dataset_of(query)
         self.tables = open_tables(backend, query, files)
+        self._has_undated = False
+        self.query = query = self._with_span(query)
         self.rows = compiler.matching_rows(query, self.tables)
         self.notes: list[str] = []
-        self._combo_count = 0
+        self._combo_names: list[str] = []
         self._tell = tell
         self._done = 0
+
+    def _with_span(self, query: Query) -> Query:
+        dates = compiler.dates_of(query, self.tables)
+        if dates is None:
+            return query
+        first, last, undated = (each[0].as_py() for each in self.backend.fetch(dates).columns)
+        self._has_undated = bool(undated)
+        if first is None:
+            return query
+        first, last = first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
+        return replace(query, span=DateRange(first, last + timedelta(seconds=1)))
 
     def _count(self, rows: Table) -> int:
         """How many things `rows` are."""
@@ -139,7 +110,7 @@ class _Run:
 
     def _note_undated(self) -> None:
         undated = compiler.undated_rows(self.query, self.tables)
-        if undated is None:
+        if undated is None or not self._has_undated:
             return
         found = self._count(undated)
         if found:
@@ -160,13 +131,13 @@ class _Run:
         rows = self.rows.filter(self.rows.is_first) if self.dataset.once else self.rows
         shown = [key for key in query.fields if field_of(self.dataset, key) is not None]
         dimensions = [key for key in query.fields if key in self.dataset.dimensions and key not in shown]
-        found = compiler.keyed(query, self.tables, rows, dimensions)
+        found = keyed(query, self.tables, rows, dimensions)
         for number, key in enumerate(shown):
             field = field_of(self.dataset, key)
             assert field is not None  # noqa: S101 - checked above
             found = found.mutate(**{f"f{number}": field.value(found)})
         found = found.select("id", *(f"k{n}" for n in range(len(dimensions))), *(f"f{n}" for n in range(len(shown))))
-        found = compiler.labelled(self.tables, found, dimensions)
+        found = labelled(self.tables, found, dimensions)
         columns: list[Column] = []
         named: dict[str, Any] = {"row-id": found.id}
         for key in query.fields:
@@ -184,17 +155,17 @@ class _Run:
                 columns.append(columns_of.number_column(base, "field"))
                 named[key] = found[f"k{dimensions.index(base)}_number"]
         found = found.select(**named)
-        order: list[Any] = []
-        for sort in query.sort:
-            order += compiler.sort_keys(found, sort.column, descending=sort.descending)
+        order = order_of(found, ((sort.column, sort.descending) for sort in query.sort))
         found = found.order_by([*order, found["row-id"]])
         if query.limit is not None:
             found = found.limit(query.limit)
         self._tell(0, 2)
         self.backend.write(found.drop("row-id"), rows_path)
         self._step(2)
-        matched = self._count(self.rows)
         written = _row_count(rows_path)
+        # Without a limit each row stands there once, unless it belongs to several of what is shown.
+        is_whole = query.limit is None and not any(DIMENSIONS[key].many for key in dimensions)
+        matched = written if is_whole else self._count(self.rows)
         if query.limit is not None and written == query.limit:
             self.notes.append(Message("Only the first %(rows)s rows are shown, as asked.", rows=written))
         self._note_undated()
@@ -210,7 +181,7 @@ class _Run:
         parts = 3 + len(prefixes) + (query.top is not None)
         self._tell(0, parts)
         main = self._level("groups", self.rows, query.dimensions)
-        combos = self._combinations(main) if query.slicers else []
+        self._combo_names = self._combinations(main) if query.slicers else []
         self._step(parts)
         named = self._labelled(self._wide(main), query.dimensions)
         self._full = named.schema()
@@ -230,7 +201,7 @@ class _Run:
                 )
                 self._step(parts)
             named = ibis.union(*(block.select(*blocks[0].columns) for block in blocks))
-        columns = columns_of.group_columns(query, combos, has_row_type=ROW_TYPE in named.columns)
+        columns = columns_of.group_columns(query, self._combo_names, has_row_type=ROW_TYPE in named.columns)
         ordered = named.order_by(self._order(named))
         if query.limit is not None and total_groups > query.limit and query.top is None:
             ordered = ordered.limit(query.limit)
@@ -272,8 +243,8 @@ class _Run:
                     )
                 }
             )
-        texts = compiler.labelled(self.tables, found, query.slicers, "s")
-        order = [key for name in names for key in compiler.sort_keys(texts, f"{name}_text")]
+        texts = labelled(self.tables, found, query.slicers, "s")
+        order = [key for name in names for key in sort_keys(texts, f"{name}_text")]
         order += [texts[name].asc(nulls_first=False) for name in names]
         ranked = texts.mutate(combo=ibis.row_number().over(order_by=order))
         self._combos = self.backend.keep(
@@ -285,7 +256,6 @@ class _Run:
             ),
         )
         told = self.backend.fetch(self._combos.order_by("combo")).to_pylist()
-        self._combo_count = len(told)
         return _distinct([" · ".join(_told(row[f"{name}_text"]) for name in names) for row in told])
 
     def _level(self, name: str, rows: Table, keys: Sequence[str], finer: _Level | None = None) -> _Level:
@@ -313,33 +283,31 @@ class _Run:
         names = [*_names("k", keys), *_names("s", slicers)]
         merged = set(finer_keys) - {*keys, *slicers}
         if finer is not None and compiler.can_roll_up(self.query, merged):
-            source, measures = finer, compiler.rolled_up(self.query, finer)
+            measures = compiler.rolled_up(self.query, finer)
+            found = finer.group_by(names).aggregate(**measures) if names else finer.aggregate(**measures)
         else:
-            source = compiler.keyed(self.query, self.tables, rows, keys)
-            source = compiler.keyed(self.query, self.tables, source, slicers, "s")
-            measures = compiler.aggregates(self.query, source)
-        found = source.group_by(names).aggregate(**measures) if names else source.aggregate(**measures)
+            found = compiler.aggregated(self.query, self.tables, rows, keys, slicers)
         return self.backend.keep(name, found)
 
     def _wide(self, level: _Level) -> Table:
         """A row for each group, its measures again for each combination of slicers."""
-        if level.cells is None or not self._combo_count:
+        if level.cells is None or not self._combo_names:
             return level.plain
         names, slices = _names("k", level.keys), _names("s", self.query.slicers)
-        placed = level.cells.join(self._combos, compiler.same_keys(level.cells, self._combos, slices))
+        placed = level.cells.join(self._combos, same_keys(level.cells, self._combos, slices))
         spread = {
-            f"m{m}_{combo}": placed[f"m{m}"].max(where=placed.combo == combo)
-            for m in range(len(self.query.measures))
-            for combo in range(self._combo_count)
+            f"m{m}_{combo}": self._zeroed(text, placed[f"m{m}"].max(where=placed.combo == combo))
+            for m, text in enumerate(self.query.measures)
+            for combo in range(len(self._combo_names))
         }
         if not names:
             return level.plain.cross_join(placed.aggregate(**spread))
         wide = placed.group_by(names).aggregate(**spread).rename({f"{each}_same": each for each in names})
-        joined = level.plain.left_join(wide, compiler.same_keys(level.plain, wide, names))
+        joined = level.plain.left_join(wide, same_keys(level.plain, wide, names))
         return joined.drop(*(f"{each}_same" for each in names))
 
     def _labelled(self, block: Table, keys: Sequence[str]) -> Table:
-        return compiler.labelled(self.tables, block, keys)
+        return labelled(self.tables, block, keys)
 
     def _widened(self, block: Table) -> Table:
         """A block of fewer dimensions with the missing key columns, empty."""
@@ -351,8 +319,8 @@ class _Run:
         names = _names("k", query.dimensions)
         best = self.backend.keep("best", named.order_by(self._order(named, for_top=True)).limit(top))
         kept = best.select(**{f"{name}_same": best[name] for name in names})
-        others = compiler.keyed(query, self.tables, self.rows, query.dimensions)
-        others = others.anti_join(kept, compiler.same_keys(others, kept, names)).drop(*names)
+        others = keyed(query, self.tables, self.rows, query.dimensions)
+        others = others.anti_join(kept, same_keys(others, kept, names)).drop(*names)
         if any(DIMENSIONS[key].many for key in query.dimensions):
             # A row that belongs to several of the other groups is one row of theirs.
             others = self.rows.filter(self.rows.id.isin(others.id))
@@ -377,17 +345,15 @@ class _Run:
             order.append(ibis.ifelse(table[ROW_TYPE] == "other", 1, 0))
         if "depth" in table.columns:
             for level, name in enumerate(names, start=1):
-                order += [*compiler.sort_keys(table, f"{name}_text"), table[name].asc(nulls_first=False)]
+                order += [*sort_keys(table, f"{name}_text"), table[name].asc(nulls_first=False)]
                 if level < len(names):
                     order.append(ibis.ifelse(table.depth == level, 1, 0))
             return order
-        wanted = list(query.sort)
-        for sort in wanted:
-            order += compiler.sort_keys(table, self._place(sort.column), descending=sort.descending)
-        if for_top and not any(sort.column in query.measures for sort in wanted):
-            order += compiler.sort_keys(table, "m0", descending=True)
-        for name in names:
-            order += [*compiler.sort_keys(table, f"{name}_text"), table[name].asc(nulls_first=False)]
+        wanted = [(self._place(sort.column), sort.descending) for sort in query.sort]
+        if for_top and not any(sort.column in query.measures for sort in query.sort):
+            wanted.append(("m0", True))
+        order += order_of(table, [*wanted, *((f"{name}_text", False) for name in names)])
+        order += [table[name].asc(nulls_first=False) for name in names]
         return order or [table.matched]
 
     def _place(self, column: str) -> str:
@@ -400,6 +366,9 @@ class _Run:
         base = column.removesuffix("-number")
         if base in query.dimensions and (DIMENSIONS[base].entity and ENTITIES[DIMENSIONS[base].entity or ""].number):
             return f"k{query.dimensions.index(base)}_number"
+        measure, _, combo = column.removesuffix("]").partition("[")
+        if measure in query.measures and combo in self._combo_names:
+            return f"m{query.measures.index(measure)}_{self._combo_names.index(combo)}"
         raise QueryError(
             {"parameters.sort": Message("“%(column)s” is not a column of this report.", column=column[:60])}
         )
@@ -408,26 +377,22 @@ class _Run:
         """The output columns, typed, under their keys."""
         query = self.query
         named: dict[str, Any] = {}
-        combos = (len([c for c in columns if c.role == "measure"]) // max(len(query.measures), 1)) - 1
-        places = [f"m{m}" for m in range(len(query.measures))]
-        places += [f"m{m}_{combo}" for combo in range(combos) for m in range(len(query.measures))]
-        measures = iter(places)
         for column in columns:
             if column.key == ROW_TYPE:
                 named[column.key] = table[ROW_TYPE]
-            elif column.role == "dimension":
-                value = table[self._place(column.key)]
+                continue
+            value = table[self._place(column.key)]
+            if column.role == "dimension":
                 if ROW_TYPE in table.columns and "depth" not in table.columns and column.key == query.dimensions[0]:
                     value = ibis.ifelse(table[ROW_TYPE] == "other", "Other", value.cast("string"))
                 named[column.key] = value
             else:
-                place = next(measures)
-                named[column.key] = columns_of.typed(self._zeroed(column.key, table[place]), column)
+                named[column.key] = columns_of.typed(value, column)
         return table.select(**named)
 
-    def _zeroed(self, key: str, value: Any) -> Any:
+    def _zeroed(self, text: str, value: Any) -> Any:
         """A combination of slicers without rows has the count 0, and no average."""
-        measure = measure_of(self.query, self.dataset, split_measure(key.partition("[")[0])[0])
+        measure = measure_of(self.query, self.dataset, split_measure(text)[0])
         return value.fill_null(0) if measure is not None and measure.zero_if_empty else value
 
     def _totals(self, cells: dict[str, Any], columns: Sequence[Column]) -> dict[str, Any]:

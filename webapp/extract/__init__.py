@@ -6,7 +6,7 @@ It can be deleted at any time: the next refresh builds it again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from webapp import clock
@@ -27,6 +27,8 @@ class Snapshot:
     files: dict[str, list[str]]
     as_of: datetime
     refreshed_at: datetime | None = None
+    #: What tells a table from one that was made in its place after the extract was deleted.
+    table_ids: dict[str, str] = field(default_factory=dict)
 
 
 def refresh(tables: Iterable[str], *, on_progress: Progress | None = None) -> Snapshot:
@@ -40,13 +42,17 @@ def refresh(tables: Iterable[str], *, on_progress: Progress | None = None) -> Sn
         versions={table: each.version() for table, each in found.items()},
         files={table: delta.files(each) for table, each in found.items()},
         as_of=clock.utcnow(),
+        table_ids={table: str(each.metadata().id) for table, each in found.items()},
     )
 
 
-def snapshot(tables: Iterable[str], versions: Mapping[str, int] | None = None) -> Snapshot:
+def snapshot(
+    tables: Iterable[str], versions: Mapping[str, int] | None = None, table_ids: Mapping[str, str] | None = None
+) -> Snapshot:
     """`tables` as they are, or at `versions` (which must name every one of them). Reads nothing from the database.
 
-    A table never extracted yet has version -1 and no files. Raises VersionGoneError for a version cleaned away.
+    A table never extracted yet has version -1 and no files. Raises VersionGoneError for a version cleaned away, or,
+    with `table_ids`, for one of a table that is not there any more.
     """
     pinned: dict[str, int] = {}
     files: dict[str, list[str]] = {}
@@ -59,10 +65,10 @@ def snapshot(tables: Iterable[str], versions: Mapping[str, int] | None = None) -
             read_until.append(state.read_until_instant if state is not None else None)
         else:
             version = int(versions[table])
-            pinned[table], files[table] = version, delta.files_at(table, version)
+            pinned[table], files[table] = version, delta.files_at(table, version, (table_ids or {}).get(table))
     known = [moment for moment in read_until if moment is not None]
     refreshed_at = min(known) if known and len(known) == len(read_until) else None
-    return Snapshot(pinned, files, clock.utcnow(), refreshed_at)
+    return Snapshot(pinned, files, clock.utcnow(), refreshed_at, dict(table_ids or {}))
 
 
 def data_fields() -> list[str]:

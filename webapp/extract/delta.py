@@ -143,15 +143,16 @@ def files(delta: DeltaTable) -> list[str]:
     return list(delta.file_uris())
 
 
-def files_at(table: str, version: int) -> list[str]:
-    """The Parquet files of an older version. Raises VersionGoneError when they, or its log, were cleaned away."""
+def files_at(table: str, version: int, table_id: str | None = None) -> list[str]:
+    """The Parquet files of an older version. Raises VersionGoneError when they, or its log, were cleaned away, or when
+    the table is another than `table_id`."""
     if version < 0:
         return []
     try:
         found = open_table(table, version)
     except DeltaError as error:
         raise VersionGoneError(table, version) from error
-    if found is None:
+    if found is None or (table_id is not None and str(found.metadata().id) != table_id):
         raise VersionGoneError(table, version)
     uris = files(found)
     if "://" not in location(table) and not all(Path(uri).exists() for uri in uris):

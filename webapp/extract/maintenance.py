@@ -25,39 +25,41 @@ def compact_if_due(table: str, state: delta.State) -> bool:
         found.optimize.compact(commit_properties=delta.commit_properties(state))
     except delta.CommitFailedError:
         return False  # another process committed meanwhile; the next refresh tries again
+    vacuum_table(table)
     return True
 
 
-def pinned_versions() -> dict[str, set[int]]:
-    """The versions that jobs still kept were made from: `--as-of` may ask for them."""
-    pinned: dict[str, set[int]] = {}
-    for provenance in ReportJob.objects(provenance__exists=True).scalar("provenance"):
-        for table, version in ((provenance or {}).get("versions") or {}).items():
-            pinned.setdefault(table, set()).add(int(version))
-    return pinned
+def pinned_versions(table: str) -> set[int]:
+    """The versions of `table` that jobs still kept were made from: `--as-of` may ask for them."""
+    field = f"provenance.versions.{table}"
+    jobs = ReportJob._get_collection().find({field: {"$exists": True}}, {field: 1})
+    return {int(job["provenance"]["versions"][table]) for job in jobs}
 
 
 def vacuum(*, keep_files_for: timedelta = KEEP_FILES_FOR) -> int:
+    """`vacuum_table` for every table."""
+    return sum(vacuum_table(table, keep_files_for=keep_files_for) for table in TABLES)
+
+
+def vacuum_table(table: str, *, keep_files_for: timedelta = KEEP_FILES_FOR) -> int:
     """Delete files that only versions need which no kept job pinned. Returns how many files went."""
-    pinned = pinned_versions()
-    removed = 0
-    for table in TABLES:
-        found = delta.open_table(table)
-        state = delta.state_of(found) if found is not None else None
-        if found is None or state is None:
-            continue
-        keep = {version for version in pinned.get(table, set()) if version <= found.version()} | {found.version()}
-        removed += len(
-            found.vacuum(
-                retention_hours=int(keep_files_for.total_seconds() // 3600),
-                enforce_retention_duration=False,
-                dry_run=False,
-                full=True,  # also what a killed refresh left behind, which no version ever knew
-                keep_versions=sorted(keep),
-                commit_properties=delta.commit_properties(state),
-            )
+    found = delta.open_table(table)
+    state = delta.state_of(found) if found is not None else None
+    if found is None or state is None:
+        return 0
+    keep = {version for version in pinned_versions(table) if version <= found.version()} | {found.version()}
+    try:
+        removed = found.vacuum(
+            retention_hours=int(keep_files_for.total_seconds() // 3600),
+            enforce_retention_duration=False,
+            dry_run=False,
+            full=True,  # also what a killed refresh left behind, which no version ever knew
+            keep_versions=sorted(keep),
+            commit_properties=delta.commit_properties(state),
         )
-    return removed
+    except delta.CommitFailedError:
+        return 0  # another process committed meanwhile; the next time tries again
+    return len(removed)
 
 
 def table_figures() -> list[dict[str, object]]:
@@ -82,4 +84,4 @@ def table_figures() -> list[dict[str, object]]:
     return figures
 
 
-__all__ = ["compact_if_due", "pinned_versions", "table_figures", "vacuum"]
+__all__ = ["compact_if_due", "pinned_versions", "table_figures", "vacuum", "vacuum_table"]

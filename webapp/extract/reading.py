@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -92,13 +93,22 @@ def _collection(table: str) -> Collection[Any]:
     return current_database()[table].with_options(options)
 
 
+def _chunks(documents: Iterator[Document]) -> Iterator[list[Document]]:
+    """The documents in lists of CHUNK; the next one is asked for while the last one is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="extract-reading") as reader:
+        coming = reader.submit(lambda: list(islice(documents, CHUNK)))
+        while chunk := coming.result():
+            coming = reader.submit(lambda: list(islice(documents, CHUNK)))
+            yield chunk
+
+
 def _stage(
     table: str, documents: Iterator[Document], folder: Path, on_progress: Progress | None, *, expected: int
 ) -> Staged:
     paths: list[Path] = []
     names: list[str] = []
     row_count = 0
-    while chunk := list(islice(documents, CHUNK)):
+    for chunk in _chunks(documents):
         rows = to_arrow(table, chunk)
         for name in rows.column_names:
             if name.startswith(DATA_PREFIX) and name not in names and len(names) < MAX_DATA_COLUMNS:

@@ -25,7 +25,7 @@ from deltalake import DeltaTable
 
 from webapp.errors import ConflictError
 from webapp.extract import delta
-from webapp.extract.maintenance import compact_if_due
+from webapp.extract.maintenance import compact_if_due, vacuum_table
 from webapp.extract.reading import (
     Progress,
     Staged,
@@ -106,6 +106,8 @@ def _rebuild(table: str, known: DeltaTable | None, source: str, on_progress: Pro
     with _scratch() as folder:
         staged = read_all(table, folder, on_progress)
         delta.replace(table, known, staged.reader(), state)
+    if known is not None:
+        vacuum_table(table)  # every rebuild leaves a whole copy behind
     return _reopened(table)
 
 

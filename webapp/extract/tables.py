@@ -70,8 +70,11 @@ def _data_arrays(documents: Sequence[Document]) -> dict[str, pa.Array]:
             continue
         for key, value in data.items():
             number = _number(value)
-            if number is not None:
-                columns.setdefault(key, [None] * len(documents))[row] = number
+            if number is None:
+                continue
+            if key not in columns:
+                columns[key] = [None] * len(documents)
+            columns[key][row] = number
     return {data_column(key): pa.array(values, pa.float64()) for key, values in columns.items()}
 
 

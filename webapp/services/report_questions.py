@@ -146,6 +146,8 @@ class Preview:
 class Estimate:
     """What asking would give. None where nothing has been measured yet."""
 
+    rows_matched: int
+    rows_out: int
     seconds: float | None
     bytes: dict[str, int | None]  # by format
 
@@ -529,8 +531,8 @@ def first_rows(path: Path, limit: int) -> list[dict[str, Any]]:
     return []
 
 
-def estimate(report_type: str, rows: int) -> Estimate:
-    """How long a report of this type takes, and how big `rows` rows are in each format, from what was measured."""
+def estimate(report_type: str, result: Result) -> Estimate:
+    """What the report whose preview gave `result` has, takes and weighs: seconds and bytes as earlier reports had."""
     per_row: dict[str, list[float]] = {}
     finished = ReportJob.objects(status__in=[state.value for state in WITH_FILE]).only("output", "provenance")
     for job in finished.limit(FILES_MEASURED):
@@ -541,8 +543,8 @@ def estimate(report_type: str, rows: int) -> Estimate:
     sizes: dict[str, int | None] = {}
     for key in active_lookups(LookupCategory.OUTPUT_FORMAT):
         measured = sorted(per_row.get(key, ()))
-        sizes[key] = round(measured[len(measured) // 2] * rows) if measured else None
-    return Estimate(queue_status.typical_seconds(report_type), sizes)
+        sizes[key] = round(measured[len(measured) // 2] * result.row_count) if measured else None
+    return Estimate(result.rows_matched, result.row_count, queue_status.typical_seconds(report_type), sizes)
 
 
 __all__ = [

@@ -63,7 +63,7 @@ def execute(context: Context) -> Outcome:
 
     context.progress(Message("Reading new data"), 1)
     if job.parameters.as_of_job_id is not None:
-        snapshot = extract.snapshot(tables, _versions_of(job.parameters.as_of_job_id))
+        snapshot = extract.snapshot(tables, *_pinned_by(job.parameters.as_of_job_id))
     else:
         snapshot = extract.refresh(tables, on_progress=_extracting(context, tables))
 
@@ -77,6 +77,7 @@ def execute(context: Context) -> Outcome:
         query,
         snapshot.files,
         rows_path,
+        engine=settings.engine,
         # The engine spills to disk beyond this; the rest is for the interpreter and the file.
         limits=Limits(memory_mb=max(settings.job_memory_limit_mb // 2, 128)),
         on_progress=_scaled(context, Message("Working out the numbers"), EXTRACTED, ANSWERED),
@@ -156,12 +157,14 @@ def _verified(files: storage.Storage, source: Path, key: str) -> str:
     return digest.hexdigest()
 
 
-def _versions_of(job_id: ObjectId) -> dict[str, int]:
+def _pinned_by(job_id: ObjectId) -> tuple[dict[str, int], dict[str, str]]:
+    """The versions that an earlier report was made from, and the ids of their tables."""
     earlier = ReportJob.objects(id=job_id).first()
-    versions = (earlier.provenance or {}).get("versions") if earlier else None
+    provenance = (earlier.provenance or {}) if earlier else {}
+    versions = provenance.get("versions")
     if not versions:
         raise PinnedDataGoneError(Message("The report whose data was to be used again is gone, or has none."))
-    return {str(table): int(number) for table, number in versions.items()}
+    return {str(table): int(number) for table, number in versions.items()}, dict(provenance.get("tableIds") or {})
 
 
 def _moment_of(job_id: ObjectId | None) -> datetime | None:
@@ -184,6 +187,7 @@ def _provenance(job: ReportJob, query: Any, result: Any, snapshot: extract.Snaps
             if column.role == "measure"
         },
         "versions": dict(snapshot.versions),
+        "tableIds": dict(snapshot.table_ids),
         "asOf": query.moment,
         "timeZone": query.time_zone,
         "rowsMatched": result.rows_matched,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from webapp.engine.declarations import Table
+from webapp.engine.errors import QuestionTooSlowError
+
+STOP_AGAIN_AFTER = 0.1
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,46 @@ class Limits:
     memory_mb: int | None = None
     threads: int | None = None
     seconds: float | None = None
+
+
+class Deadline:
+    """Calls `stop` when `seconds` are over (None: never), and again and again until it is ended: between two
+    statements there is nothing to stop, and the next one must not get away."""
+
+    def __init__(self, seconds: float | None, stop: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._stop = stop
+        self._is_over = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        if seconds is not None:
+            self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        if self._seconds is not None:
+            self._thread.join()
+
+    @contextmanager
+    def kept(self, *stopped: type[Exception]) -> Iterator[None]:
+        """Around a statement. Raises QuestionTooSlowError for an error of `stopped`, or at once, when time is up."""
+        if self._is_over:
+            raise QuestionTooSlowError(self._seconds or 0.0)
+        try:
+            yield
+        except stopped as error:
+            if self._is_over:
+                raise QuestionTooSlowError(self._seconds or 0.0) from error
+            raise
+
+    def _watch(self) -> None:
+        if self._ended.wait(self._seconds):
+            return
+        self._is_over = True
+        while True:
+            self._stop()
+            if self._ended.wait(STOP_AGAIN_AFTER):
+                return
 
 
 class Backend(ABC):

@@ -6,10 +6,8 @@ must fit the memory; what a driver needs beyond that stands in Spark's own `spar
 
 from __future__ import annotations
 
-import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,13 @@ import ibis.expr.operations as ops
 import pyarrow as pa
 import pyarrow.parquet
 from ibis.backends.pyspark.datatypes import PySparkSchema
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from webapp.engine import functions
-from webapp.engine.backends.base import Backend, Limits
+from webapp.engine.backends.base import Backend, Deadline, Limits
 from webapp.engine.declarations import Table
-from webapp.engine.errors import QuestionTooSlowError
 
 #: Letters with marks are looked for up to here: Latin, Greek, Cyrillic and their extensions.
 _LETTERS_UNTIL = 0x2000
@@ -35,36 +33,39 @@ class SparkBackend(Backend):
     """One session of the process's Spark application, with views of its own."""
 
     def __init__(self, master: str, limits: Limits) -> None:
-        builder = SparkSession.builder.master(master).appName("reportdesk").config("spark.ui.enabled", "false")
+        builder = (
+            SparkSession.builder.master(master)
+            .appName("reportdesk")
+            .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
+        )
         if limits.memory_mb is not None:
             builder = builder.config("spark.driver.memory", f"{limits.memory_mb}m")
         self._session = builder.getOrCreate().newSession()
         self._connection = ibis.pyspark.connect(self._session)
         self._kept: list[Any] = []
-        self._seconds = limits.seconds or 0.0
-        self._is_late = False
-        self._timer = threading.Timer(self._seconds, self._stop)
-        if limits.seconds is not None:
-            self._timer.start()
+        self._deadline = Deadline(limits.seconds, self._session.sparkContext.cancelAllJobs)
 
     def files(self, name: str, paths: Sequence[str]) -> Table:
-        self._session.read.option("mergeSchema", "true").parquet(*paths).createOrReplaceTempView(name)
-        return self._connection.table(name)
+        with self._deadline.kept(PySparkException, Py4JError):
+            self._session.read.option("mergeSchema", "true").parquet(*paths).createOrReplaceTempView(name)
+            return self._connection.table(name)
 
     def rows(self, name: str, rows: Sequence[dict[str, Any]], schema: Any) -> Table:
         plain = [tuple(row[column] for column in schema.names) for row in rows]
-        self._session.createDataFrame(plain, schema=PySparkSchema.from_ibis(schema)).createOrReplaceTempView(name)
-        return self._connection.table(name)
+        with self._deadline.kept(PySparkException, Py4JError):
+            self._session.createDataFrame(plain, schema=PySparkSchema.from_ibis(schema)).createOrReplaceTempView(name)
+            return self._connection.table(name)
 
     def keep(self, name: str, table: Table) -> Table:
-        with self._in_time():
+        with self._deadline.kept(PySparkException, Py4JError):
             frame = self._frame(table).cache()
             self._kept.append(frame)
             frame.createOrReplaceTempView(name)
             return self._connection.table(name)
 
     def fetch(self, table: Table) -> pa.Table:
-        with self._in_time():
+        with self._deadline.kept(PySparkException, Py4JError):
             # Spark cuts instants into time of the zone of its session, which Ibis sets to UTC.
             return self._frame(table).toArrow().cast(table.schema().to_pyarrow())
 
@@ -72,25 +73,12 @@ class SparkBackend(Backend):
         pyarrow.parquet.write_table(self.fetch(table), path)
 
     def close(self) -> None:
-        self._timer.cancel()
+        self._deadline.end()
         for frame in self._kept:
             frame.unpersist()
 
     def _frame(self, table: Table) -> Any:
         return self._session.sql(self._connection.compile(_in_sparks_words(table)))
-
-    def _stop(self) -> None:
-        self._is_late = True
-        self._session.sparkContext.cancelAllJobs()
-
-    @contextmanager
-    def _in_time(self) -> Iterator[None]:
-        try:
-            yield
-        except PySparkException as error:
-            if self._is_late:
-                raise QuestionTooSlowError(self._seconds) from error
-            raise
 
 
 _MEAN = type(functions.exact_mean(ibis.literal(1.0)).op())

@@ -34,24 +34,20 @@ def _study_time(table: Table, _: Any) -> Value:
     return exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
 
 
-def _added(counts: Value) -> Value:
-    return counts.sum().cast("int64")
-
-
 COUNT = Measure(
     "count",
     Message("Count"),
     Unit.COUNT,
-    Message("Number of rows."),
+    Message("Number of rows; 0 where there are none."),
     lambda table, _: table.count(),
     zero_if_empty=True,
-    rolls_up=_added,
+    rolls_up=lambda counts: counts.sum(),
 )
 COUNT_DISTINCT = Measure(
     "count-distinct",
     Message("Distinct count"),
     Unit.COUNT,
-    Message("Number of different values, empty ones left out."),
+    Message("Number of different values, empty ones left out; 0 where there are none."),
     lambda _, value: value.nunique(),
     requires_field=True,
     zero_if_empty=True,
@@ -69,7 +65,7 @@ AVERAGE = Measure(
     "average",
     Message("Average"),
     None,
-    Message("Arithmetic mean of the values, empty ones left out."),
+    Message("Arithmetic mean of the values, empty ones left out; empty without any."),
     lambda _, value: mean(value),
     requires_field=True,
 )
@@ -77,7 +73,7 @@ MEDIAN = Measure(
     "median",
     Message("Median"),
     None,
-    Message("The middle value, or the mean of the two middle ones; empty ones left out."),
+    Message("The middle value, or the mean of the two middle ones, empty ones left out; empty without any."),
     lambda _, value: value.median(),
     requires_field=True,
 )
@@ -85,7 +81,7 @@ MINIMUM = Measure(
     "min",
     Message("Minimum"),
     None,
-    Message("The smallest value."),
+    Message("The smallest value; empty without any."),
     lambda _, value: value.min(),
     requires_field=True,
     rolls_up=lambda smallest: smallest.min(),
@@ -94,7 +90,7 @@ MAXIMUM = Measure(
     "max",
     Message("Maximum"),
     None,
-    Message("The largest value."),
+    Message("The largest value; empty without any."),
     lambda _, value: value.max(),
     requires_field=True,
     rolls_up=lambda largest: largest.max(),
@@ -119,7 +115,7 @@ AVG_SCORE = Measure(
     "avg-score",
     Message("Average score"),
     Unit.SCORE,
-    Message("Mean of the scores, 0–100; rows without a score are left out."),
+    Message("Mean of the scores, 0–100; rows without a score are left out; empty without any score."),
     lambda table, _: mean(table.score),
 )
 
@@ -158,7 +154,7 @@ ENROLLMENT_MEASURES = (
         "completion-rate",
         Message("Completion rate"),
         Unit.RATIO,
-        Message("Completed / all enrollments, withdrawals included."),
+        Message("Completed / all enrollments, withdrawals included; empty without enrollments."),
         lambda table, _: share(_is("completed")(table), _everything(table)),
     ),
     Measure(
@@ -172,21 +168,21 @@ ENROLLMENT_MEASURES = (
         "fail-rate",
         Message("Fail rate"),
         Unit.RATIO,
-        Message("Failed / all enrollments, withdrawals included."),
+        Message("Failed / all enrollments, withdrawals included; empty without enrollments."),
         lambda table, _: share(_is("failed")(table), _everything(table)),
     ),
     Measure(
         "dropout-rate",
         Message("Dropout rate"),
         Unit.RATIO,
-        Message("Withdrawn / all enrollments."),
+        Message("Withdrawn / all enrollments; empty without enrollments."),
         lambda table, _: share(_is("withdrawn")(table), _everything(table)),
     ),
     Measure(
         "retention-rate",
         Message("Retention rate"),
         Unit.RATIO,
-        Message("Enrollments not withdrawn / all enrollments."),
+        Message("Enrollments not withdrawn / all enrollments; empty without enrollments."),
         lambda table, _: share(~_is("withdrawn")(table), _everything(table)),
     ),
     Measure(
@@ -195,7 +191,7 @@ ENROLLMENT_MEASURES = (
         Unit.RATIO,
         Message(
             "Learners with at least one event other than enrolling, in the class they enrolled in and within the "
-            "report's dates / learners enrolled."
+            "report's dates / learners enrolled; empty without enrollments."
         ),
         lambda table, _: (
             table.learner_id.nunique(where=table.is_engaged).cast("float64")
@@ -210,7 +206,7 @@ ENROLLMENT_MEASURES = (
         Unit.SECONDS,
         Message(
             "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments "
-            "completed."
+            "completed; empty while none is."
         ),
         lambda table, _: mean(
             _is("completed")(table).ifelse(
@@ -224,12 +220,17 @@ ENROLLMENT_MEASURES = (
 ACTIVITY_MEASURES = (
     *GENERAL,
     AVG_SCORE,
-    replace(COUNT, key="event-count", label=Message("Events"), definition=Message("Number of learning events.")),
+    replace(
+        COUNT,
+        key="event-count",
+        label=Message("Events"),
+        definition=Message("Number of learning events; 0 where there are none."),
+    ),
     Measure(
         "avg-study-time",
         Message("Average study time"),
         Unit.SECONDS,
-        Message("Recorded time / learners with recorded time."),
+        Message("Recorded time / learners with recorded time; empty without any."),
         _study_time,
     ),
 )
@@ -274,7 +275,7 @@ SCORM_MEASURES = (
         "completion-rate",
         Message("Completion rate"),
         Unit.RATIO,
-        Message("Attempts completed or passed / all attempts."),
+        Message("Attempts completed or passed / all attempts; empty without attempts."),
         lambda table, _: share(table.status.isin(["completed", "passed"]).fill_null(False), _everything(table)),
     ),
     Measure(
@@ -295,14 +296,14 @@ SCORM_MEASURES = (
         "avg-time-to-complete",
         Message("Average time to complete"),
         Unit.SECONDS,
-        Message("Mean time from the start to the completion of an attempt."),
+        Message("Mean time from the start to the completion of an attempt; empty while none is completed."),
         lambda table, _: mean(seconds_between(table.started_at, table.completed_at)),
     ),
     Measure(
         "avg-study-time",
         Message("Average study time"),
         Unit.SECONDS,
-        Message("Recorded time / learners with recorded time."),
+        Message("Recorded time / learners with recorded time; empty without any."),
         _study_time,
     ),
 )
@@ -311,7 +312,9 @@ CERTIFICATE_MEASURES = (COUNT, COUNT_DISTINCT, MINIMUM, MAXIMUM)
 
 CLASS_MEASURES = (
     replace(
-        COUNT, definition=Message("Number of classes."), compute=lambda table, _: table.is_first.ifelse(1, 0).sum()
+        COUNT,
+        definition=Message("Number of classes; 0 where there are none."),
+        compute=lambda table, _: table.is_first.ifelse(1, 0).sum(),
     ),
     *(measure for measure in GENERAL if measure is not COUNT),
 )

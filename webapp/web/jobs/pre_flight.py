@@ -26,7 +26,7 @@ def context(actor: User, asked: ReportRequest, found: Preview) -> dict[str, Any]
     waiting = queue_status.explain_asking(
         actor.id, asked.report_type, int(ranks.get(asked.priority, 0)), asked.scheduled_for
     )
-    estimate = report_questions.estimate(asked.report_type, found.result.row_count)
+    estimate = report_questions.estimate(asked.report_type, found.result)
     limit = renderers.limits_in_words(asked.format, found.result.row_count)
     return {
         "found": found,

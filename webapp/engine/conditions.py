@@ -1,0 +1,110 @@
+"""A question's filters as conditions on its rows."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import ibis
+
+from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
+from webapp.engine.declarations import Dataset, Dimension, Table, Value
+from webapp.engine.keys import Tables, bucket, bucket_text, literal, relation_of
+from webapp.engine.query import Filter, Query
+from webapp.engine.validation import field_of
+
+HEX_ID = 24
+
+
+def condition_of(dataset: Dataset, condition: Filter, rows: Table, tables: Tables, query: Query) -> Value:
+    field = field_of(dataset, condition.field)
+    if field is not None:
+        return _compared(field.value(rows), condition)
+    dimension = DIMENSIONS[condition.field]
+    if dimension.many is not None:
+        return _related(dimension, condition, rows, tables)
+    if dimension.entity is not None:
+        by_id = condition.operator in ("is-null", "is-not-null") or all(_is_id(value) for value in condition.values)
+        if by_id and dimension.attribute is None:
+            return _compared(rows[dimension.column], condition)
+        return _by_label(dimension, condition, rows[dimension.column], tables)
+    if dimension.time is not None:
+        return _compared(bucket_text(dimension.time, bucket(dimension.time, rows, query)), condition)
+    assert dimension.value is not None  # noqa: S101 - a dimension has one of the four
+    return _compared(dimension.value(rows), condition)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == HEX_ID and all(letter in "0123456789abcdef" for letter in value)
+
+
+def _by_label(dimension: Dimension, condition: Filter, column: Value, tables: Tables) -> Value:
+    """Rows whose entity's text, or attribute, fits. A row without an entity has an empty one."""
+    entity = ENTITIES[dimension.entity or ""]
+    known = tables[entity.table]
+    text = known[dimension.attribute] if dimension.attribute else entity.label(known)
+    keeps_empty = condition.operator in ("ne", "not-in", "is-null")
+    if keeps_empty:
+        # Rows whose text is certainly another stay out; all else, unknown ones too, stays in.
+        opposite = {"ne": "eq", "not-in": "in", "is-null": "is-not-null"}[condition.operator]
+        refused = known.filter(_compared(text, Filter(condition.field, opposite, condition.values)))  # type: ignore[arg-type]
+        return ~column.isin(refused.id).fill_null(False)
+    return column.isin(known.filter(_compared(text, condition)).id).fill_null(False)
+
+
+def _related(dimension: Dimension, condition: Filter, rows: Table, tables: Tables) -> Value:
+    """Rows that belong, among others, to a fitting one; with a negation, rows that belong to none such."""
+    relation = relation_of(dimension, tables)
+    negated = condition.operator in ("ne", "not-in", "is-null")
+    plain = {"ne": "eq", "not-in": "in", "is-null": "is-not-null"}.get(condition.operator, condition.operator)
+    wanted = Filter(condition.field, plain, condition.values)  # type: ignore[arg-type]
+    if plain == "is-not-null" or all(_is_id(value) for value in condition.values):
+        chosen = relation.filter(_compared(relation.group_id, wanted))
+    else:
+        entity = ENTITIES[dimension.entity or ""]
+        known = tables[entity.table]
+        chosen = relation.filter(relation.group_id.isin(known.filter(_compared(entity.label(known), wanted)).id))
+    belongs = rows[dimension.column].isin(chosen.member_id).fill_null(False)
+    return ~belongs if negated else belongs
+
+
+def _compared(value: Value, condition: Filter) -> Value:
+    given = [_value(each, value) for each in condition.values]
+    match condition.operator:
+        case "is-null":
+            return value.isnull()
+        case "is-not-null":
+            return value.notnull()
+        case "eq":
+            return (value == given[0]).fill_null(False)
+        case "ne":
+            return (value != given[0]).fill_null(True)
+        case "in":
+            return value.isin(given).fill_null(False) if given else ibis.literal(False)
+        case "not-in":
+            return value.notin(given).fill_null(True) if given else ibis.literal(True)
+        case "between":
+            return value.between(given[0], given[1]).fill_null(False)
+        case "contains":
+            return value.cast("string").lower().contains(str(given[0]).lower()).fill_null(False)
+        case "starts-with":
+            return value.cast("string").lower().startswith(str(given[0]).lower()).fill_null(False)
+        case "gt" | "gte" | "lt" | "lte":
+            compare: Callable[[Any, Any], Any] = {
+                "gt": operator.gt,
+                "gte": operator.ge,
+                "lt": operator.lt,
+                "lte": operator.le,
+            }[condition.operator]
+            return compare(value, given[0]).fill_null(False)
+    raise ValueError(f"unknown operator {condition.operator}")
+
+
+def _value(given: Any, column: Value) -> Any:
+    """A filter's value as its column has it."""
+    if column.type().is_timestamp():
+        moment = given if isinstance(given, datetime) else datetime.fromisoformat(str(given))
+        return literal(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return str(given) if column.type().is_string() else given

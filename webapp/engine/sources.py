@@ -1,0 +1,57 @@
+"""The extract's files as the tables that a question reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import ibis
+
+from webapp.engine import compiler
+from webapp.engine.backends import Backend
+from webapp.engine.catalogue.dimensions import DIMENSIONS
+from webapp.engine.catalogue.tables import TABLES, TYPES
+from webapp.engine.declarations import Table
+from webapp.engine.keys import DEPARTMENT_TREE, Tables
+from webapp.engine.query import Query
+
+Files = Mapping[str, Sequence[str]]
+
+
+def open_tables(backend: Backend, query: Query, files: Files) -> Tables:
+    """The tables that `query` reads, with every declared column."""
+    tables: Tables = {}
+    wanted = compiler.data_columns_of(query)
+    for name in compiler.tables_of(query):
+        more = wanted if name == "learningevents" else ()
+        tables[name] = _open_table(backend, name, list(files.get(name, ())), more)
+    if DEPARTMENT_TREE in {DIMENSIONS[key].many for key in _dimensions_named(query)}:
+        tables[DEPARTMENT_TREE] = _department_tree(backend, tables["departments"])
+    return tables
+
+
+def _dimensions_named(query: Query) -> set[str]:
+    named = {*query.dimensions, *query.slicers, *query.fields, *(each.field for each in query.filters)}
+    return {key for key in named if key in DIMENSIONS}
+
+
+def _open_table(backend: Backend, name: str, paths: list[str], more: Sequence[str]) -> Table:
+    if not paths:
+        return backend.rows(name, [], compiler.schema_of(name, more))
+    found = backend.files(name, paths)
+    missing = {column: ibis.null(TYPES[kind]) for column, kind in TABLES[name].items() if column not in found.columns}
+    missing |= {column: ibis.null("float64") for column in more if column not in found.columns}
+    return found.mutate(**missing) if missing else found
+
+
+def _department_tree(backend: Backend, departments: Table) -> Table:
+    """(member_id, group_id): each department with itself and with each one above it. A cycle does no harm."""
+    parents = {row["id"]: row["parent_id"] for row in backend.fetch(departments.select("id", "parent_id")).to_pylist()}
+    pairs: list[dict[str, str]] = []
+    for member in parents:
+        above: str | None = member
+        seen: set[str] = set()
+        while above is not None and above in parents and above not in seen:
+            seen.add(above)
+            pairs.append({"member_id": member, "group_id": above})
+            above = parents[above]
+    return backend.rows("department_tree", pairs, ibis.schema({"member_id": "string", "group_id": "string"}))
