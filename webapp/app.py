@@ -10,17 +10,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import documents, embedded
 from webapp.settings import Settings, get_settings
-from webapp.web import access, assets, error_pages, formatting, health, languages, security_headers
+from webapp.web import access, assets, error_pages, formatting, health, languages, security_headers, uploads
 from webapp.web.admin.views import admin
 from webapp.web.auth.views import auth
 from webapp.web.department.views import department
 from webapp.web.home.views import home
 from webapp.web.jobs.views import jobs
+from webapp.web.verify.views import verify
 
 ROOT = Path(__file__).resolve().parent.parent
-#: A form is small; an upload says so itself (`request.max_content_length` in its view).
+#: A form is small; a view that takes more says so itself (`web.uploads`).
 LARGEST_FORM_BYTES = 2 * 1024 * 1024
-BLUEPRINTS = (auth, home, jobs, department, admin)
+BLUEPRINTS = (auth, home, jobs, department, admin, verify)
 
 
 def create_app(settings: Settings | None = None, *, connect: bool = True) -> Flask:
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True) -> Fla
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     languages.register(app, settings)
+    uploads.register(app)
     # Before CSRF: a session that has ended must lead to the sign-in page, with what was typed, not to an error.
     access.register(app)
     CSRFProtect(app)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import import_speed
+from tests.bench import files, import_speed
 
-PARTS = {"import": import_speed.main}
+PARTS = {"files": files.main, "import": import_speed.main}
 
 
 def main() -> None:

@@ -15,8 +15,6 @@ from typing import IO
 import duckdb
 import pyarrow as pa
 
-from webapp.engine.result import Column
-
 BATCH = 50_000
 MEMORY_LIMIT = "256MB"
 
@@ -69,30 +67,10 @@ def _write_buffer(file: IO[bytes], texts: pa.Array) -> None:
     file.write(memoryview(values)[bounds[texts.offset] : bounds[texts.offset + len(texts)]])
 
 
-def instant_text(name: str, time_zone: str | None) -> str:
-    """SQL for an instant as ISO 8601: with the offset of `time_zone`, or with Z."""
-    if time_zone is None:
-        shown, zone = f"timezone('UTC', {name})", "'Z'"
-    else:
-        shown = f"timezone({literal(time_zone)}, {name})"
-        minutes = f"datediff('minute', timezone('UTC', {name}), {shown})"
-        zone = (
-            f"(CASE WHEN {minutes} < 0 THEN '-' ELSE '+' END || "
-            f"lpad((abs({minutes}) // 60)::VARCHAR, 2, '0') || ':' || "
-            f"lpad((abs({minutes}) % 60)::VARCHAR, 2, '0'))"
-        )
-    whole = f"strftime({shown}, '%Y-%m-%dT%H:%M:%S')"
-    fraction = f"CASE WHEN millisecond({shown}) % 1000 = 0 THEN '' ELSE strftime({shown}, '.%g') END"
-    return f"{whole} || {fraction} || {zone}"
-
-
 def number_text(value: str) -> str:
-    """SQL for a number: whole ones without a point, others with all their digits."""
+    """SQL for a number: whole ones without a point, others with all their digits; NULL for what is no number."""
     return (
-        f"CASE WHEN {value} = trunc({value}) AND abs({value}) < 1e15 THEN CAST({value} AS BIGINT)::VARCHAR "
+        f"CASE WHEN NOT isfinite({value}) THEN NULL "
+        f"WHEN {value} = trunc({value}) AND abs({value}) < 1e15 THEN CAST({value} AS BIGINT)::VARCHAR "
         f"ELSE CAST({value} AS VARCHAR) END"
     )
-
-
-def is_number(column: Column) -> bool:
-    return column.type in ("integer", "number")
