@@ -41,16 +41,31 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def write_rows(file: IO[bytes], rows_path: Path, expression: str, on_progress: Progress, total: int) -> int:
-    """Append `expression` of every row to `file`, in order; returns how many rows."""
+def write_rows(
+    file: IO[bytes],
+    rows_path: Path,
+    expression: str,
+    on_progress: Progress,
+    total: int,
+    *,
+    first: int = 0,
+    count: int | None = None,
+) -> int:
+    """Append `expression` of every row (of `count` rows from `first` on) to `file`, in order; returns how many rows.
+
+    `expression` may name `file_row_number`, the row's place in the result from 0 on.
+    """
+    rows = "read_parquet($1, file_row_number = true)"
+    if count is not None:
+        rows += f" WHERE file_row_number >= {first} AND file_row_number < {first + count}"
     written = 0
     with database() as connection:
-        connection.execute(f"SELECT {expression} AS line FROM read_parquet($1)", [str(rows_path)])  # noqa: S608
+        connection.execute(f"SELECT {expression} AS line FROM {rows}", [str(rows_path)])  # noqa: S608
         reader = connection.to_arrow_reader(BATCH)
         for batch in reader:
             _write_buffer(file, batch.column(0))
             written += batch.num_rows
-            on_progress(written, total)
+            on_progress(first + written, total)
     return written
 
 
