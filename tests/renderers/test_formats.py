@@ -231,7 +231,9 @@ def test_a_pdf_of_many_rows_says_what_it_leaves_out(tmp_path: Path, settings_env
     assert "first 20 of 30 rows" in found.notes[0]
     with pdfplumber.open(found.path) as pdf:
         assert "first 20 of 30 rows" in pdf.pages[0].extract_text()
-    assert renderers.limits_in_words("pdf", 30) == "A PDF shows the first 20 of 30 rows."
+    assert renderers.limits_in_words("pdf", 30, 2) == (
+        "A PDF shows the first 20 of 30 rows. Excel, CSV, JSON and Parquet have all."
+    )
 
 
 def test_columns_that_do_not_fit_side_by_side_come_in_groups_that_keep_the_key(tmp_path: Path) -> None:

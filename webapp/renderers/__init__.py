@@ -13,9 +13,10 @@ from webapp.errors import ReportdeskError
 from webapp.renderers import chart_svg, csv_file, json_file, parquet_file, pdf_file, xlsx_file
 from webapp.renderers.about import About
 from webapp.renderers.filenames import file_name
-from webapp.settings import get_settings
 
 Progress = Callable[[int, int], None]
+ANY_SIZE = "Ask for it as CSV, JSON or Parquet, which take any number."
+ALL_ROWS = "Excel, CSV, JSON and Parquet have all."
 
 
 @dataclass(frozen=True)
@@ -81,20 +82,19 @@ def check_fits(format_key: str, row_count: int, options: Mapping[str, Any]) -> N
     if found.most_rows is not None and row_count > found.most_rows:
         raise TooLargeForFormatError(
             f"The report has {row_count:,} rows; {format_key} takes at most {found.most_rows:,}.",
-            hint="Ask for it as CSV, JSON or Parquet, which take any number.",
+            hint=ANY_SIZE,
         )
 
 
-def limits_in_words(format_key: str, row_count: int) -> str | None:
-    """What this format would leave out of so many rows, or None; told before anything is asked for."""
+def limits_in_words(format_key: str, row_count: int, columns: int) -> str | None:
+    """What this format would leave out of so many rows and columns, or None; told before anything is asked for."""
     found = FORMATS.get(format_key)
     if found is None:
         return None
     if found.most_rows is not None and row_count > found.most_rows:
-        return f"{row_count:,} rows do not fit into {format_key} (at most {found.most_rows:,})."
-    limit = get_settings().pdf_row_limit
-    if format_key == "pdf" and row_count > limit:
-        return f"A PDF shows the first {limit:,} of {row_count:,} rows."
+        return f"{row_count:,} rows do not fit into {format_key} (at most {found.most_rows:,}). {ANY_SIZE}"
+    if format_key == "pdf" and row_count > (limit := pdf_file.row_limit(columns)):
+        return f"A PDF shows the first {limit:,} of {row_count:,} rows. {ALL_ROWS}"
     return None
 
 

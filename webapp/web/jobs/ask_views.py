@@ -99,7 +99,7 @@ def preview() -> ResponseReturnValue:
             "columns": columns,
             "rows": found.rows[:PREVIEW_ROWS],
             "estimate": report_questions.estimate(asked.report_type, found.result.row_count),
-            "limit_text": renderers.limits_in_words(asked.format, found.result.row_count),
+            "limit_text": renderers.limits_in_words(asked.format, found.result.row_count, len(columns)),
             "age": clock.utcnow() - found.refreshed_at if found.refreshed_at else None,
             "alarm": queue_status.alarm(),
             "audience": visibility.audience(
