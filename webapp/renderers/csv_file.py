@@ -53,6 +53,8 @@ def _cell(column: Column, rows_path: Path, time_zone: str) -> str:
         value = f"({number_text(f'round({name} * 100, {PERCENT_DIGITS})')}) || '%'"
     elif column.type == "number":
         value = number_text(name)
+    elif column.type == "integer":
+        value = f"{name}::BIGINT::VARCHAR"
     elif column.type == "datetime":
         value = in_zone(rows_path, column.key, time_zone).text
     elif column.type == "boolean":

@@ -58,7 +58,7 @@ def _cell(column: Column) -> str:
     if column.type == "number":  # JSON has no word for an infinite number: it is NULL here
         value = number_text(name)
     elif column.type == "integer":
-        value = f"{name}::VARCHAR"
+        value = f"{name}::BIGINT::VARCHAR"
     elif column.type == "boolean":
         value = f"CASE WHEN {name} THEN 'true' ELSE 'false' END"
     elif column.type == "datetime":

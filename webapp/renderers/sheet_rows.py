@@ -133,7 +133,7 @@ def _number(column: Column, name: str, rows_path: Path, time_zone: str) -> str:
         return f"{day}::VARCHAR"
     if column.unit == "seconds":
         return number_text(f"({name} / {_DAY_SECONDS})")
-    return number_text(name) if column.type == "number" else f"{name}::VARCHAR"
+    return number_text(name) if column.type == "number" else f"{name}::BIGINT::VARCHAR"
 
 
 def _in_calendar(day: str) -> str:

@@ -104,7 +104,7 @@ def _write_frames(
         for place, column in enumerate(columns):
             sheet.set_column(place, place, widths[place])
             sheet.write_string(0, place, _plain(column.label), formats.heading)
-        for row in {1, count} if count and columns else ():
+        for row in sorted({1, count}) if count and columns else ():
             for place, column in enumerate(columns):
                 sheet.write_blank(row, place, None, formats.cell(column) or formats.quiet)
         if columns:

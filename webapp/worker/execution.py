@@ -7,9 +7,12 @@ worker's, when it has written that the job is ready.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -44,6 +47,14 @@ class StoredFileDamagedError(ReportdeskError):
     is_permanent = False
 
 
+class WorkerDiskFullError(ReportdeskError):
+    """The disk that the worker works on is full."""
+
+    code = "worker-disk-full"
+    hint = "Tell an administrator. It is tried again later."
+    is_permanent = False
+
+
 class PinnedDataGoneError(ReportdeskError):
     """The data that another report saw cannot be read again."""
 
@@ -53,6 +64,11 @@ class PinnedDataGoneError(ReportdeskError):
 
 def execute(context: Context) -> Outcome:
     """Make and publish the file of `context.job`. Raises ReportdeskError for what people should be told."""
+    with _full_disk_in_words():
+        return _execute(context)
+
+
+def _execute(context: Context) -> Outcome:
     job = context.job
     scratch = Path(context.assignment.scratch)
     scope = DataScope.from_document(job.provenance["scope"])
@@ -152,6 +168,19 @@ def _verified(files: storage.Storage, source: Path, key: str) -> str:
     if files.stat(key).size != source.stat().st_size or files.sha256(key) != digest.hexdigest():
         raise StoredFileDamagedError("The storage did not keep the file as it was written.")
     return digest.hexdigest()
+
+
+@contextmanager
+def _full_disk_in_words() -> Iterator[None]:
+    """Whichever library was writing: each has an error of its own, all quote the system's."""
+    try:
+        yield
+    except ReportdeskError:
+        raise
+    except Exception as error:
+        if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)):
+            raise WorkerDiskFullError("The disk of the worker has no space left for making the report.") from error
+        raise
 
 
 def _versions_of(job_id: ObjectId) -> dict[str, int]:
