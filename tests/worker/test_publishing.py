@@ -128,7 +128,8 @@ def test_a_child_killed_at_any_step_leaves_one_whole_file_in_the_end(stored_at: 
     for job in found:
         job.reload()
         assert job.state.has_file, (job.name, job.status)
-        assert [attempt.outcome for attempt in job.attempts] == ["crashed", "ready"], job.name
+        # (On a machine that is busy with other things, a later attempt may be handed back for want of a heartbeat.)
+        assert (job.attempts[0].outcome, job.attempts[-1].outcome) == ("crashed", "ready"), job.name
         assert "ended abruptly" in job.attempts[0].message
         assert downloaded(world.owner, job) in WHOLE
     check_left(*found)
