@@ -62,7 +62,8 @@ class Settings(BaseSettings):
     job_retention_days: float = Field(default=30, gt=0)
     audit_retention_days: float = Field(default=365, gt=0)
 
-    # Limits of files
+    # Files
+    filename_template: str = Field(default="{name}-{date}", description="What a file is called that nobody named.")
     pdf_row_limit: int = Field(default=5000, ge=1)
     signed_url_seconds: int = Field(default=300, ge=1, le=3600)
 

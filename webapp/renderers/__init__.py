@@ -15,6 +15,8 @@ from webapp.renderers.about import About
 from webapp.renderers.filenames import file_name
 
 Progress = Callable[[int, int], None]
+#: What may be asked of a file: a byte order mark (CSV), a zip, a `.meta.json` beside it (both then come in a zip).
+OPTIONS = ("bom", "zip", "meta")
 ANY_SIZE = "Ask for it as CSV, JSON or Parquet, which take any number."
 ALL_ROWS = "Excel, CSV, JSON and Parquet have all."
 
@@ -144,6 +146,6 @@ def _format(format_key: str) -> Format:
 
 
 __all__ = [
-    "FORMATS", "About", "RenderedFile", "TooLargeForFormatError", "UnknownFormatError", "chart_svg", "check_fits",
-    "limits_in_words", "render",
+    "FORMATS", "OPTIONS", "About", "RenderedFile", "TooLargeForFormatError", "UnknownFormatError", "chart_svg",
+    "check_fits", "limits_in_words", "render",
 ]  # fmt: skip

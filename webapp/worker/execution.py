@@ -28,7 +28,7 @@ from webapp.engine import runner
 from webapp.errors import ReportdeskError
 from webapp.renderers import page_result
 from webapp.renderers.about import About
-from webapp.renderers.filenames import content_disposition
+from webapp.renderers.filenames import content_disposition, fill_template
 from webapp.services import report_questions, visibility
 from webapp.services.visibility import DataScope
 from webapp.settings import get_settings
@@ -106,7 +106,7 @@ def _execute(context: Context) -> Outcome:
         result,
         _about(job, provenance),
         scratch / "file",
-        filename_stem=job.output.filename or _usual_name(job, query.time_zone),
+        filename_stem=_file_stem(job, query.time_zone),
         options=options,
         on_progress=_scaled(context, "Writing the file", ANSWERED, RENDERED),
     )
@@ -196,9 +196,10 @@ def _moment_of(job_id: ObjectId | None) -> datetime | None:
     return (earlier.provenance or {}).get("asOf") if earlier is not None else None
 
 
-def _usual_name(job: ReportJob, time_zone: str) -> str:
-    """`{name}-{date}`: two months of one report lie side by side in a folder."""
-    return f"{job.name}-{clock.utcnow().astimezone(ZoneInfo(time_zone)):%Y-%m-%d}"
+def _file_stem(job: ReportJob, time_zone: str) -> str:
+    """What was asked for, else the usual name: two months of one report lie side by side in a folder."""
+    template = job.output.filename or get_settings().filename_template
+    return fill_template(template, name=job.name, day=clock.utcnow().astimezone(ZoneInfo(time_zone)).date())
 
 
 def _provenance(job: ReportJob, query: Any, result: Any, snapshot: extract.Snapshot) -> dict[str, Any]:
