@@ -154,7 +154,7 @@ def _read_pdf(path: Path, result: Result, zone: ZoneInfo) -> Columns:
                 if letter.get("mcid") is not None:
                     at = (page.page_number, letter["mcid"])
                     texts[at] = texts.get(at, "") + letter["text"]
-        tables = [node for node in _nodes(pdf.structure_tree) if node["type"] == "Table"]
+        tables = [node for node in nodes(pdf.structure_tree) if node["type"] == "Table"]
         pieces = [_table(table, texts) for table in tables]
     labels = [_squeezed(column.label) for column in result.columns]
     found: Columns = {}
@@ -174,8 +174,8 @@ def _read_pdf(path: Path, result: Result, zone: ZoneInfo) -> Columns:
 
 def _table(table: dict[str, Any], texts: dict[tuple[int, int], str]) -> tuple[list[str], list[list[str]]]:
     rows = [
-        [(cell["type"], _squeezed(_text(cell, texts))) for cell in _nodes([row]) if cell["type"] in ("TH", "TD")]
-        for row in _nodes([table])
+        [(cell["type"], _squeezed(_text(cell, texts))) for cell in nodes([row]) if cell["type"] in ("TH", "TD")]
+        for row in nodes([table])
         if row["type"] == "TR"
     ]
     heading = [text for kind, text in rows[0] if kind == "TH"]
@@ -186,13 +186,13 @@ def _table(table: dict[str, Any], texts: dict[tuple[int, int], str]) -> tuple[li
     return heading, body
 
 
-def _nodes(tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [found for node in tree for found in (node, *_nodes(node.get("children", [])))]
+def nodes(tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [found for node in tree for found in (node, *nodes(node.get("children", [])))]
 
 
 def _text(node: dict[str, Any], texts: dict[tuple[int, int], str]) -> str:
     return "".join(
-        texts.get((each["page_number"], mcid), "") for each in _nodes([node]) for mcid in each.get("mcids", ())
+        texts.get((each["page_number"], mcid), "") for each in nodes([node]) for mcid in each.get("mcids", ())
     )
 
 

@@ -18,6 +18,7 @@ from webapp.renderers import sheet_rows
 from webapp.renderers.about import About
 from webapp.renderers.cell_texts import cell_text
 from webapp.renderers.chart_data import ChartData, chart_data
+from webapp.renderers.chart_svg import COLOURS
 from webapp.renderers.row_texts import Progress
 from webapp.renderers.sheet_rows import LONGEST_TEXT, SHORTENED, DataSheet
 
@@ -79,6 +80,11 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> tu
         _write_summary(book, book.add_worksheet("Summary"), formats, result, about, notes)
         sheets = _write_frames(book, formats, result, counts, ZoneInfo(about.time_zone))
         _write_about(book.add_worksheet("About"), formats, about, [*result.notes, *notes])
+        for sheet in book.worksheets():  # on paper: all columns side by side
+            sheet.set_landscape()
+            sheet.set_paper(9)
+            sheet.fit_to_pages(1, 0)
+            sheet.set_footer("&L&A&RPage &P of &N")
     sheet_rows.fill(frame, path, sheets, result, about.time_zone, on_progress)
     frame.unlink()
     return result.row_count, notes
@@ -101,6 +107,7 @@ def _write_frames(
         sheets.append(DataSheet(f"xl/worksheets/sheet{len(book.worksheets())}.xml", first, count))
         first += count
         sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)
         for place, column in enumerate(columns):
             sheet.set_column(place, place, widths[place])
             sheet.write_string(0, place, _plain(column.label), formats.heading)
@@ -159,7 +166,7 @@ def _write_summary(
     book: xlsxwriter.Workbook, sheet: Worksheet, formats: _Formats, result: Result, about: About, notes: list[str]
 ) -> None:
     sheet.set_column(0, 0, 34)
-    sheet.set_column(1, 12, 18)
+    sheet.set_column(1, 12, 15)
     row = 0
     sheet.write_string(row, 0, _plain(about.title), formats.title)
     for text in (about.description, f"{about.organization} · {result.row_count:,} rows from {result.rows_matched:,}"):
@@ -207,19 +214,32 @@ def _write_chart(book: xlsxwriter.Workbook, sheet: Worksheet, formats: _Formats,
     )
     chart = book.add_chart(kind)
     last = row + len(data.categories)
+    dashes = ("solid", "dash", "square_dot", "long_dash")
     for place, name in enumerate(data.series, start=1):
+        colour = COLOURS[(place - 1) % len(COLOURS)]
         chart.add_series(
             {
                 "name": ["Summary", row, place] if len(data.series) > 1 else _plain(name),
                 "categories": ["Summary", row + 1, 0, last, 0],
                 "values": ["Summary", row + 1, place, last, place],
+                **(
+                    {"line": {"color": colour, "width": 2, "dash_type": dashes[(place - 1) % len(dashes)]}}
+                    if data.kind == "line"
+                    else {"fill": {"color": colour}, "gap": 40}
+                ),
             }
         )
     chart.set_title({"name": _plain(data.title), "name_font": {"size": 12}})
+    number_axis: dict[str, Any] = {"num_format": {"ratio": "0%", "seconds": "[h]:mm"}.get(data.y_column.unit, "#,##0")}
+    if all(value is None or value >= 0 for values in data.values for value in values):
+        number_axis["min"] = 0
     if data.kind == "line":
         chart.set_x_axis({"name": _plain(data.x_label)})
+        chart.set_y_axis(number_axis)
     else:
-        chart.set_y_axis({"reverse": True})  # the first category on top, as in the table
+        # The first category on top, as in the table, and the numbers below.
+        chart.set_y_axis({"reverse": True, "crossing": "max"})
+        chart.set_x_axis(number_axis)
     if len(data.series) == 1:
         chart.set_legend({"none": True})
     chart.set_size({"width": 760, "height": max(320, 24 * len(data.categories) + 100) if data.kind != "line" else 360})
