@@ -245,6 +245,7 @@ def test_a_pdf_of_many_rows_says_what_it_leaves_out(tmp_path: Path, settings_env
     assert "first 20 of 30 rows" in found.notes[0]
     with pdfplumber.open(found.path) as pdf:
         assert "first 20 of 30 rows" in pdf.pages[0].extract_text()
+        assert "Rows written: 20" in pdf.pages[-1].extract_text()
     assert renderers.limits_in_words("pdf", 30, 2) == (
         "A PDF shows the first 20 of 30 rows. Excel, CSV, JSON and Parquet have all."
     )

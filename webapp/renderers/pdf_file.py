@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -57,6 +58,7 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> tu
     """Write `path`; returns how many rows, and what people should know of the file (rows left out, texts replaced)."""
     limit = row_limit(len(result.columns))
     written = min(result.row_count, limit)
+    about = dataclasses.replace(about, provenance={**about.provenance, "rowsWritten": written})
     notes: list[str] = []
     if result.row_count > limit:
         notes.append(
