@@ -15,7 +15,7 @@ from typing import IO
 import duckdb
 import pyarrow as pa
 
-BATCH = 50_000
+BATCH = 250_000
 MEMORY_LIMIT = "256MB"
 
 Progress = Callable[[int, int], None]
@@ -55,18 +55,20 @@ def write_rows(
 
     `expression` may name `file_row_number`, the row's place in the result from 0 on.
     """
-    rows = "read_parquet($1, file_row_number = true)"
-    if count is not None:
-        rows += f" WHERE file_row_number >= {first} AND file_row_number < {first + count}"
-    written = 0
+    end = total if count is None else first + count
     with database() as connection:
-        connection.execute(f"SELECT {expression} AS line FROM {rows}", [str(rows_path)])  # noqa: S608
-        reader = connection.to_arrow_reader(BATCH)
-        for batch in reader:
-            _write_buffer(file, batch.column(0))
-            written += batch.num_rows
-            on_progress(first + written, total)
-    return written
+        # Part by part: a whole part is worked out by all threads, a stream of rows by one.
+        for begin in range(first, end, BATCH):
+            upto = min(begin + BATCH, end)
+            found = connection.execute(
+                f"SELECT {expression} AS line FROM read_parquet($1, file_row_number = true) "  # noqa: S608
+                f"WHERE file_row_number >= {begin} AND file_row_number < {upto}",
+                [str(rows_path)],
+            ).to_arrow_table()
+            for texts in found.column(0).chunks:
+                _write_buffer(file, texts)
+            on_progress(upto, total)
+    return end - first
 
 
 def _write_buffer(file: IO[bytes], texts: pa.Array) -> None:
