@@ -43,9 +43,10 @@ unit: setup
 	$(PYTEST) -m "not slow"
 	$(BIN)/pytest -m slow
 
-# The queue's long proof: kills, stops, cut connections. Minutes to an hour.
+# The long proof of the queue and of storing files: kills, stops, cut connections. Minutes to an hour.
 faults: setup
-	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/services/test_job_machine.py -q -s -o timeout=0
+	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/services/test_job_machine.py \
+	  tests/worker/test_publishing.py -q -s -o timeout=0
 
 # Ratios against named baselines, measured in the same run: `make bench PART=import`.
 bench: setup

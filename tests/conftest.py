@@ -6,8 +6,11 @@ The server is the embedded one, in this process, one per session; `REPORTDESK_TE
 from __future__ import annotations
 
 import os
+import socket
+import urllib.request
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +119,44 @@ def mock_database(settings_env: pytest.MonkeyPatch) -> Iterator[None]:
 def people(database: Any) -> People:
     """The cast: owner, colleague (same team and department), manager, stranger (another department), administrator."""
     return factories.make_people()
+
+
+@dataclass(frozen=True)
+class S3Bucket:
+    """A bucket of this test's own; `endpoint` speaks S3."""
+
+    url: str
+    endpoint: str
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """A real S3 server: moto's."""
+    from moto.server import ThreadedMotoServer
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = ThreadedMotoServer("127.0.0.1", port)
+    server.start()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> S3Bucket:
+    """A new bucket, and the environment that finds it, as an installation has it."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT": s3_endpoint,
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+    urllib.request.urlopen(urllib.request.Request(f"{s3_endpoint}/{bucket}", method="PUT"), timeout=5).close()  # noqa: S310
+    return S3Bucket(f"s3://{bucket}/files", s3_endpoint)
 
 
 @pytest.fixture(scope="session")

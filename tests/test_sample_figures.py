@@ -18,6 +18,10 @@ import duckdb
 import pytest
 from pymongo import MongoClient
 
+from tests.renderers import every_type
+from webapp.documents import connect, disconnect
+from webapp.settings import get_settings
+
 pytestmark = [pytest.mark.sample, pytest.mark.timeout(900), pytest.mark.xdist_group("sample")]
 
 Report = Callable[..., list[dict[str, Any]]]
@@ -178,3 +182,27 @@ def test_withdrawals_by_week_agree_with_sql_over_the_statements(report: Report, 
 
 def _measures(keys: list[str]) -> list[str]:
     return [word for key in keys for word in ("--measure", key)]
+
+
+def test_every_cell_is_the_same_in_every_format(
+    desk: dict[str, str], imported: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every report type, as it stands and row by row. REPORTDESK_TEST_FILES=full: with all their rows."""
+    for name, value in desk.items():
+        if name.startswith("REPORTDESK_"):
+            monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+    connect(desk["REPORTDESK_MONGODB_URI"], desk["REPORTDESK_MONGODB_DATABASE"])
+    try:
+        limit = None if os.environ.get("REPORTDESK_TEST_FILES") == "full" else 100
+        compared = {}
+        for number, case in enumerate(every_type.cases()):
+            compared[str(case)] = every_type.check(case, tmp_path / str(number), limit=limit)
+        for case_, (rows, cells) in compared.items():
+            print(f"{case_}: {rows:,} rows, {cells:,} cells of five files compared")
+        # This module has no SCORM packages, no certificates and no instructors.
+        empty = {case_ for case_, (rows, _) in compared.items() if rows == 0}
+        assert empty <= {name for name in compared if name.startswith(("scorm", "certification", "instructor"))}
+    finally:
+        disconnect()
+        get_settings.cache_clear()

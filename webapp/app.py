@@ -17,11 +17,12 @@ from webapp.web.auth.views import auth
 from webapp.web.department.views import department
 from webapp.web.home.views import home
 from webapp.web.jobs.views import jobs
+from webapp.web.verify.views import verify
 
 ROOT = Path(__file__).resolve().parent.parent
 #: A form is small; views that take files say so (`web.uploading`).
 LARGEST_FORM_BYTES = 2 * 1024 * 1024
-BLUEPRINTS = (auth, home, jobs, department, admin)
+BLUEPRINTS = (auth, home, jobs, department, admin, verify)
 
 
 def create_app(settings: Settings | None = None, *, connect: bool = True) -> Flask:
@@ -53,9 +54,9 @@ def create_app(settings: Settings | None = None, *, connect: bool = True) -> Fla
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     languages.register(app, settings)
+    uploading.register(app)
     # Before CSRF: a session that has ended must lead to the sign-in page, with what was typed, not to an error.
     access.register(app)
-    uploading.register(app, settings)
     CSRFProtect(app)
     formatting.register(app, settings)
     security_headers.register(app, settings)

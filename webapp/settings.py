@@ -68,8 +68,9 @@ class Settings(BaseSettings):
     job_retention_days: float = Field(default=30, gt=0)
     audit_retention_days: float = Field(default=365, gt=0)
 
-    # Limits of files
+    # Files
     upload_limit_mb: int = Field(default=1024, ge=1, description="Of LMS files sent by the browser in one go.")
+    filename_template: str = Field(default="{name}-{date}", description="What a file is called that nobody named.")
     pdf_row_limit: int = Field(default=5000, ge=1)
     signed_url_seconds: int = Field(default=300, ge=1, le=3600)
 

@@ -11,6 +11,7 @@ import sys
 from tests.bench import (
     engine_speed,
     extract_speed,
+    files,
     import_speed,
     queue_cost,
     web,
@@ -23,6 +24,7 @@ PARTS = {
     "import": import_speed.main,
     "extract": extract_speed.main,
     "engine": engine_speed.main,
+    "files": files.main,
     "queue": queue_cost.main,
     "web": web.main,
 }

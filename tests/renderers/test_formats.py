@@ -19,11 +19,12 @@ import pyarrow.parquet
 import pytest
 from python_calamine import CalamineWorkbook
 
+from tests.renderers import pdf_ua, reading_back
 from tests.renderers.results import COLUMNS, ROWS, make_about, make_result
 from webapp import renderers
 from webapp.engine.result import ChartSpec, Column, Result
-from webapp.renderers import chart_svg, csv_file, page_result, xlsx_file
-from webapp.renderers.filenames import content_disposition, file_name
+from webapp.renderers import chart_svg, csv_file, page_result, pdf_file, xlsx_file
+from webapp.renderers.filenames import content_disposition, file_name, fill_template
 from webapp.settings import Settings
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -192,32 +193,45 @@ def test_a_pdf_is_tagged_titled_and_repeats_its_table_heading(tmp_path: Path) ->
     rows = [{"learner": f"Learner {number}", "count": number} for number in range(120)]
     result = make_result(tmp_path, rows, (TEXT, COUNT), chart=ChartSpec("bar", "learner", ("count",), None, "Count"))
     path = render(tmp_path, "pdf", result)
+    assert pdf_ua.problems(path) == []
     with pikepdf.open(path) as pdf:
-        assert pdf.Root.Lang == "en"
-        assert pdf.Root.MarkInfo.Marked
-        assert pdf.Root.StructTreeRoot is not None
-        assert str(pdf.docinfo["/Title"]) == "Clicks by learner"
-        tags = _tags(pdf.Root.StructTreeRoot)
-    assert {"/Table", "/TH", "/TD", "/Figure", "/H1", "/H2"} <= tags
+        assert (pdf.Root.Lang, str(pdf.docinfo["/Title"])) == ("en", "Clicks by learner")
     with pdfplumber.open(path) as pdf:
         headed = [page for page in pdf.pages if "Learner 5" in page.extract_text()]
         assert all("Learner Count" in page.extract_text() for page in headed)
         assert f"Page 1 of {len(pdf.pages)}" in pdf.pages[0].extract_text()
+        assert "Count. highest 24" in next(
+            node["alt_text"] for node in reading_back.nodes(pdf.structure_tree) if node["type"] == "Figure"
+        )
 
 
-def _tags(node: Any) -> set[str]:
-    found: set[str] = set()
-    waiting = [node]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, pikepdf.Array):
-            waiting.extend(each)
-        elif isinstance(each, pikepdf.Dictionary):
-            if "/S" in each:
-                found.add(str(each["/S"]))
-            if "/K" in each:
-                waiting.append(each["/K"])
-    return found
+def test_pdfs_of_every_shape_keep_the_rules_of_accessibility(tmp_path: Path) -> None:
+    wide = (TEXT, *(Column(f"m{n}", f"A long name of {n}", "integer", "count", "measure") for n in range(24)))
+    shapes = {
+        "empty": make_result(tmp_path / "1", [], (TEXT, COUNT)),
+        "totals": make_result(tmp_path / "2", totals={"count": 648_506}),
+        "groups": make_result(tmp_path / "3", [{"learner": "Ana", **{f"m{n}": n for n in range(24)}}] * 40, wide),
+        "parts": make_result(tmp_path / "4", [{"learner": f"L{n}", "count": n} for n in range(1100)], (TEXT, COUNT)),
+    }
+    found = {name: pdf_ua.problems(render(tmp_path / name, "pdf", result)) for name, result in shapes.items()}
+    assert found == {name: [] for name in shapes}
+
+
+def test_the_rules_of_accessibility_can_be_broken(tmp_path: Path) -> None:
+    """The checks themselves: a PDF with its tags taken away fails them."""
+    path = render(tmp_path, "pdf", make_result(tmp_path))
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        del pdf.Root["/StructTreeRoot"], pdf.Root["/Lang"]
+        page = pdf.pages[0]
+        page.Contents = pdf.make_stream(
+            pikepdf.unparse_content_stream(
+                [each for each in pikepdf.parse_content_stream(page) if str(each.operator) not in ("BDC", "EMC", "BMC")]
+            )
+        )
+        pdf.save()
+    told = pdf_ua.problems(path)
+    assert {"no structure tree", "no language"} <= set(told)
+    assert "page 1 has text that is neither tagged nor decoration" in told
 
 
 def test_a_pdf_of_many_rows_says_what_it_leaves_out(tmp_path: Path, settings_env: pytest.MonkeyPatch) -> None:
@@ -231,7 +245,20 @@ def test_a_pdf_of_many_rows_says_what_it_leaves_out(tmp_path: Path, settings_env
     assert "first 20 of 30 rows" in found.notes[0]
     with pdfplumber.open(found.path) as pdf:
         assert "first 20 of 30 rows" in pdf.pages[0].extract_text()
-    assert renderers.limits_in_words("pdf", 30) == "A PDF shows the first 20 of 30 rows."
+        assert "Rows written: 20" in pdf.pages[-1].extract_text()
+    assert renderers.limits_in_words("pdf", 30, 2) == (
+        "A PDF shows the first 20 of 30 rows. Excel, CSV, JSON and Parquet have all."
+    )
+
+
+def test_a_wide_table_shows_fewer_rows_in_a_pdf_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_file, "MOST_CELLS", 60)
+    result = make_result(tmp_path, [{"learner": f"L{number}", "count": 1} for number in range(40)], (TEXT, COUNT))
+    found = renderers.render("pdf", result, make_about(), tmp_path / "pdf", filename_stem="r")
+    assert (found.rows_written, "first 30 of 40 rows" in found.notes[0]) == (30, True)
+    told = renderers.limits_in_words("pdf", 40, 2)
+    assert told is not None
+    assert "first 30 of 40 rows" in told
 
 
 def test_columns_that_do_not_fit_side_by_side_come_in_groups_that_keep_the_key(tmp_path: Path) -> None:
@@ -251,6 +278,7 @@ def test_rows_that_cannot_fit_are_refused_with_what_would_do() -> None:
     with pytest.raises(renderers.TooLargeForFormatError) as caught:
         renderers.check_fits("excel", 30_000_000, {})
     assert "CSV" in caught.value.hint
+    assert "CSV" in (renderers.limits_in_words("excel", 30_000_000, 2) or "")
     renderers.check_fits("csv", 30_000_000, {})
     with pytest.raises(renderers.UnknownFormatError):
         renderers.check_fits("docx", 1, {})
@@ -301,6 +329,15 @@ def test_a_chart_states_its_main_figures_in_words_and_comes_light_and_dark(tmp_p
 )
 def test_a_file_name_is_never_a_path(stem: str, name: str) -> None:
     assert file_name(stem, "csv") == name
+
+
+def test_a_file_that_nobody_named_is_called_by_its_template_and_keeps_its_date() -> None:
+    day = date(2026, 3, 2)
+    assert fill_template("{name}-{date}", name="Rates", day=day) == "Rates-2026-03-02"
+    assert fill_template("{date} {name}", name="{date} {name}", day=day) == "2026-03-02 {date} {name}"
+    assert fill_template("minutes", name="Rates", day=day) == "minutes"
+    long = fill_template("{name}-{date}", name="é" * 300, day=day)
+    assert file_name(long, "csv") == "é" * 84 + "-2026-03-02.csv"
 
 
 def test_a_download_is_named_for_old_browsers_and_for_all_of_unicode() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from webapp.settings import get_settings
 from webapp.web.auth import views as auth_views
 
 Client = Callable[[User], FlaskClient]
+CONTENT = b"Class,Count\r\nAAA,3\r\n"
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def ready_job(people: People, tmp_path: Any) -> Callable[..., ReportJob]:
         assert hold is not None
         files = storage.open_storage(get_settings().effective_storage_url)
         content = tmp_path / f"{job.id}.csv"
-        content.write_bytes(b"Class,Count\r\nAAA,3\r\n")
+        content.write_bytes(CONTENT)
         page = tmp_path / f"{job.id}.json"
         page.write_text(
             '{"columns":[{"key":"class","label":{"message":"Class"},"type":"string","unit":"text"},'
@@ -70,7 +72,12 @@ def ready_job(people: People, tmp_path: Any) -> Callable[..., ReportJob]:
         key = f"reports/{job.id}/1/file.csv"
         files.put(content, key)
         files.put(page, f"reports/{job.id}/1/page.json")
-        stored = {**files.locate(key), "sizeBytes": content.stat().st_size, "sha256": "ab" * 32, "mimeType": "text/csv"}
+        stored = {
+            **files.locate(key),
+            "sizeBytes": len(CONTENT),
+            "sha256": hashlib.sha256(CONTENT).hexdigest(),
+            "mimeType": "text/csv",
+        }
         assert job_lifecycle.finish(hold, storage=stored, provenance={"rowsWritten": 1}, records=1)
         job.reload()
         return job

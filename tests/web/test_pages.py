@@ -63,6 +63,20 @@ def test_a_question_asked_in_the_form_becomes_a_job_with_what_was_asked(people: 
     assert parameters.filters.statuses == ["completed"]
 
 
+def test_what_is_asked_of_the_file_is_kept_and_shown_again(people: People, as_person: Client) -> None:
+    client = as_person(people.owner)
+    answer = client.post("/reports/new", data=ask(with_zip="y", with_meta="y", with_bom="y"))
+    assert answer.status_code == 303, answer.text
+    job = ReportJob.objects.get()
+    assert job.output.options == {"zip": True, "meta": True, "bom": True}
+    page = client.get(f"/reports/{job.id}/change", follow_redirects=True).text
+    for name in ("zip", "meta", "bom"):
+        assert re.search(rf'<input [^>]*checked[^>]* id="with_{name}"', page), name
+    answer = client.post("/reports/new", data=ask(submission="two", format="json"))
+    assert answer.status_code == 303, answer.text
+    assert ReportJob.objects.get(output__format="json").output.options == {}
+
+
 def test_a_double_submit_makes_one_job(people: People, as_person: Client) -> None:
     client = as_person(people.owner)
     first, second = (client.post("/reports/new", data=ask()) for _ in range(2))

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from bson import ObjectId
 
-from webapp import embedded
+from webapp import embedded, renderers
 from webapp.cli.session import connected
 from webapp.documents import (
     Class,
@@ -59,6 +59,13 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--include-inactive", is_flag=True, help="Count deactivated records too.")
 @click.option("--as-of", "as_of", metavar="JOB_ID", help="Answer from the data that an earlier report saw.")
 @click.option("--format", "format_key", default="csv", show_default=True, help="csv, json, excel, pdf or parquet.")
+@click.option(
+    "--with",
+    "options",
+    multiple=True,
+    type=click.Choice(renderers.OPTIONS),
+    help="zip; meta (a file that says what it means, both in a zip); bom (CSV with a byte order mark).",
+)
 @click.option("--name", default="", help="What the report is called; default: its type.")
 @click.option("--as", "email", help="Whose report it is; default: the first system administrator.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: standard output.")
@@ -85,6 +92,7 @@ def command(
     include_inactive: bool,
     as_of: str | None,
     format_key: str,
+    options: tuple[str, ...],
     name: str,
     email: str | None,
     output: Path | None,
@@ -125,7 +133,13 @@ def command(
             include_inactive=include_inactive,
             as_of_job_id=_job_id(as_of),
         )
-        request = ReportRequest(report_type=report_type, parameters=parameters, format=format_key, name=name)
+        request = ReportRequest(
+            report_type=report_type,
+            parameters=parameters,
+            format=format_key,
+            options=dict.fromkeys(options, True),
+            name=name,
+        )
         job = report_requests.create(actor, request, insist=True)
         job = _finished(settings, job, show=not quiet and sys.stderr.isatty())
         if not job.state.has_file:

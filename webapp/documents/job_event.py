@@ -22,6 +22,7 @@ class JobEvent(me.Document):
             {"name": "status_at", "fields": ["status", "at"]},
             {"name": "at", "fields": ["at"]},
             {"name": "user_at", "fields": ["user_id", "at"]},
+            {"name": "file_sha256", "fields": ["sha256"], "sparse": True},
             {"name": "event_ttl", "fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
         "auto_create_index_on_save": False,
@@ -40,6 +41,7 @@ class JobEvent(me.Document):
     code = me.StringField()  # of the error, for failures and retries
     wait_seconds = me.FloatField(db_field="waitSeconds")  # from due to claimed
     run_seconds = me.FloatField(db_field="runSeconds")  # from claimed to the end of the attempt
+    sha256 = me.StringField()  # of the file, in the event that published it
     report_type = me.StringField(db_field="reportType")
     requested_by = me.ObjectIdField(db_field="requestedBy")
     department_id = me.ObjectIdField(db_field="departmentId")

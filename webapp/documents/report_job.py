@@ -211,11 +211,9 @@ class ReportJob(Stamped):
             },
             {"name": "updated", "fields": ["updated_at"]},
             {"name": "requester_recent", "fields": ["requested_by", "-created_at"]},
-            {
-                "name": "file_expiry",
-                "fields": ["output.storage.expires_at"],
-                "partialFilterExpression": {"output.storage.expiresAt": {"$type": "date"}},
-            },
+            # Sparse, where no server would choose a partial index: none can tell that “before now” is a date.
+            {"name": "file_expires_at", "fields": ["output.storage.expires_at"], "sparse": True},
+            {"name": "file_sha256", "fields": ["output.storage.sha256"], "sparse": True},
             {"name": "question", "fields": ["requested_by", "question_hash", "-created_at"]},
         ],
         "index_background": True,

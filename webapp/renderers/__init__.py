@@ -14,9 +14,12 @@ from webapp.messages import Message
 from webapp.renderers import chart_svg, csv_file, json_file, page_result, parquet_file, pdf_file, xlsx_file
 from webapp.renderers.about import About
 from webapp.renderers.filenames import file_name
-from webapp.settings import get_settings
 
 Progress = Callable[[int, int], None]
+#: What may be asked of a file: a byte order mark (CSV), a zip, a `.meta.json` beside it (both then come in a zip).
+OPTIONS = ("bom", "zip", "meta")
+ANY_SIZE = Message("Ask for it as CSV, JSON or Parquet, which take any number.")
+ALL_ROWS = Message("Excel, CSV, JSON and Parquet have all.")
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,30 @@ def check_fits(format_key: str, row_count: int, options: Mapping[str, Any]) -> N
                 format=format_key,
                 most=found.most_rows,
             ),
-            hint=Message("Ask for it as CSV, JSON or Parquet, which take any number."),
+            hint=ANY_SIZE,
         )
 
 
-def limits_in_words(format_key: str, row_count: int) -> str | None:
-    """What this format would leave out of so many rows, or None; told before anything is asked for."""
+def limits_in_words(format_key: str, row_count: int, columns: int) -> str | None:
+    """What this format would leave out of so many rows and columns, or None; told before anything is asked for."""
     found = FORMATS.get(format_key)
     if found is None:
         return None
     if found.most_rows is not None and row_count > found.most_rows:
         return Message(
-            "%(rows)s rows do not fit into %(format)s (at most %(most)s).",
+            "%(rows)s rows do not fit into %(format)s (at most %(most)s). %(advice)s",
             rows=row_count,
             format=format_key,
             most=found.most_rows,
+            advice=ANY_SIZE,
         )
-    limit = get_settings().pdf_row_limit
-    if format_key == "pdf" and row_count > limit:
-        return Message("A PDF shows the first %(shown)s of %(rows)s rows.", shown=limit, rows=row_count)
+    if format_key == "pdf" and row_count > (limit := pdf_file.row_limit(columns)):
+        return Message(
+            "A PDF shows the first %(shown)s of %(rows)s rows. %(advice)s",
+            shown=limit,
+            rows=row_count,
+            advice=ALL_ROWS,
+        )
     return None
 
 
@@ -155,6 +163,6 @@ def _format(format_key: str) -> Format:
 
 
 __all__ = [
-    "FORMATS", "About", "RenderedFile", "TooLargeForFormatError", "UnknownFormatError", "chart_svg", "check_fits",
-    "limits_in_words", "page_result", "render",
+    "FORMATS", "OPTIONS", "About", "RenderedFile", "TooLargeForFormatError", "UnknownFormatError", "chart_svg",
+    "check_fits", "limits_in_words", "page_result", "render",
 ]  # fmt: skip

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class About:
         return [
             ("Requested by", self.requested_by),
             ("Data scope", str(self.provenance.get("scopeInWords", ""))),
-            ("Data as of", _moment(self.provenance.get("asOf"))),
+            ("Data as of", _moment(self.provenance.get("asOf"), self.time_zone)),
             ("Time zone", self.time_zone),
             ("Rows matched", f"{self.provenance.get('rowsMatched', 0):,}"),
             ("Rows written", f"{self.provenance.get('rowsWritten', 0):,}"),
@@ -59,5 +60,8 @@ class About:
         }
 
 
-def _moment(moment: Any) -> str:
-    return moment.isoformat(sep=" ", timespec="seconds") if isinstance(moment, datetime) else str(moment or "")
+def _moment(moment: Any, time_zone: str) -> str:
+    if not isinstance(moment, datetime):
+        return str(moment or "")
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(ZoneInfo(time_zone)).isoformat(sep=" ", timespec="seconds")

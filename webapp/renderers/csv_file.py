@@ -10,22 +10,25 @@ from pathlib import Path
 
 from webapp.engine.result import Column, Result
 from webapp.renderers.about import About
-from webapp.renderers.row_texts import Progress, identifier, instant_text, literal, number_text, write_rows
+from webapp.renderers.instants import in_zone
+from webapp.renderers.row_texts import Progress, identifier, literal, number_text, write_rows
 
 PERCENT_DIGITS = 6
-_NEEDS_QUOTES = r'[",\r\n]'
+#: The last two separate cells for spreadsheets of some countries.
+_NEEDS_QUOTES = '",\r\n;\t'
 #: Also behind spaces, and in the wide forms that some spreadsheets accept.
 _FORMULA = r"^\s*[=+\-@＝＋－＠]|^[\t\r]"
 
 
 def write(result: Result, about: About, path: Path, on_progress: Progress, *, bom: bool = False) -> int:
     """Write `path`; returns how many rows."""
-    cells = " || ',' || ".join(_cell(column, about.time_zone) for column in result.columns) or "''"
+    cells = [_cell(column, result.rows_path, about.time_zone) for column in result.columns]
+    row = f"concat_ws(',', {', '.join(cells)})" if cells else "''"
     with path.open("wb") as file:
         if bom:
             file.write(b"\xef\xbb\xbf")
         file.write((",".join(_quoted(heading(column)) for column in result.columns) + "\r\n").encode())
-        return write_rows(file, result.rows_path, f"{cells} || chr(13) || chr(10)", on_progress, result.row_count)
+        return write_rows(file, result.rows_path, f"concat({row}, chr(13), chr(10))", on_progress, result.row_count)
 
 
 def heading(column: Column) -> str:
@@ -35,31 +38,36 @@ def heading(column: Column) -> str:
 
 def _quoted(text: str) -> str:
     text = _harmless(text)
-    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in '",\r\n') else text
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in _NEEDS_QUOTES) else text
 
 
 def _harmless(text: str) -> str:
     return f"'{text}" if text.lstrip()[:1] in set("=+-@＝＋－＠") - {""} or text[:1] in ("\t", "\r") else text
 
 
-def _cell(column: Column, time_zone: str) -> str:
+def _cell(column: Column, rows_path: Path, time_zone: str) -> str:
     name = identifier(column.key)
     if column.type == "string":
-        text = f"{name}::VARCHAR"
-        safe = f"CASE WHEN regexp_matches({text}, {literal(_FORMULA)}) THEN '''' || {text} ELSE {text} END"
-        value = (
-            f"CASE WHEN regexp_matches({text}, {literal(_NEEDS_QUOTES)}) "
-            f"THEN '\"' || replace({safe}, '\"', '\"\"') || '\"' ELSE {safe} END"
-        )
+        value = _text_cell(f"{name}::VARCHAR")
     elif column.unit == "ratio":
         value = f"({number_text(f'round({name} * 100, {PERCENT_DIGITS})')}) || '%'"
     elif column.type == "number":
         value = number_text(name)
+    elif column.type == "integer":
+        value = f"{name}::BIGINT::VARCHAR"
     elif column.type == "datetime":
-        value = instant_text(name, time_zone)
+        value = in_zone(rows_path, column.key, time_zone).text
     elif column.type == "boolean":
         value = f"CASE WHEN {name} THEN 'true' ELSE 'false' END"
-        return f"CASE WHEN {name} IS NULL THEN '' ELSE ({value}) END"
     else:
         value = f"{name}::VARCHAR"
-    return f"coalesce(({value}), '')"
+    return f"CASE WHEN {name} IS NULL THEN '' ELSE coalesce(({value}), '') END"
+
+
+def _text_cell(text: str) -> str:
+    """Most texts begin with a letter or a digit and hold no mark; only the others are worth a regular expression."""
+    begins_well = f"({text} >= '0' AND {text} < '=' OR {text} >= 'A' AND {text} < '\uff00')"
+    has_mark = " OR ".join(f"contains({text}, {literal(mark)})" for mark in _NEEDS_QUOTES)
+    safe = f"CASE WHEN regexp_matches({text}, {literal(_FORMULA)}) THEN '''' || {text} ELSE {text} END"
+    quoted = f"'\"' || replace({safe}, '\"', '\"\"') || '\"'"
+    return f"CASE WHEN {begins_well} AND NOT ({has_mark}) THEN {text} WHEN {has_mark} THEN {quoted} ELSE {safe} END"

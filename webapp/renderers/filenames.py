@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date
 from urllib.parse import quote
 
 #: File systems count bytes; this leaves room for an extension and a number.
@@ -21,6 +22,14 @@ def file_name(stem: str, extension: str) -> str:
     if not text or _RESERVED.match(text):
         text = f"report {text}".strip()
     return f"{text}.{extension}"
+
+
+def fill_template(template: str, *, name: str, day: date) -> str:
+    """`{name}` and `{date}` in `template`. Where that is too long the name is cut, so that the date stays."""
+    rest = template.replace("{name}", "").replace("{date}", day.isoformat())
+    room = max(MOST_BYTES - len(rest.encode()), 0)
+    short = name.encode()[:room].decode(errors="ignore").rstrip()
+    return template.replace("{date}", day.isoformat()).replace("{name}", short)
 
 
 def content_disposition(name: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from webapp.engine.result import Column, Result
 from webapp.renderers.about import About
-from webapp.renderers.row_texts import Progress, identifier, instant_text, is_number, literal, write_rows
+from webapp.renderers.instants import in_utc
+from webapp.renderers.row_texts import Progress, identifier, literal, number_text, write_rows
 
 
 def write(result: Result, about: About, path: Path, on_progress: Progress) -> int:
@@ -24,16 +25,15 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> in
             for column in result.columns
         ],
     }
-    pieces = [
-        f"{literal(('{' if number == 0 else ',') + dumps(column.key) + ':')} || {_cell(column)}"
-        for number, column in enumerate(result.columns)
-    ]
-    row = " || ".join(pieces) + " || '}'" if pieces else "'{}'"
+    # Every row begins with the comma after the row before it; the first one's is taken back below.
+    pieces = ["','"]
+    for number, column in enumerate(result.columns):
+        pieces += [literal(f"{',' if number else '{'}{dumps(column.key)}:"), _cell(column)]
+    row = f"concat({', '.join(pieces)}, {literal('}' if result.columns else '{}')}, chr(10))"
     with path.open("wb") as file:
         file.write(dumps(head)[:-1].encode() + b',"rows":[\n')
-        # Every row begins with the comma after the row before it; the first one's is taken back below.
         begin = file.tell()
-        written = write_rows(file, result.rows_path, f"',' || {row} || chr(10)", on_progress, result.row_count)
+        written = write_rows(file, result.rows_path, row, on_progress, result.row_count)
         file.write(b'],"totals":' + dumps(result.totals).encode() + b"}\n")
         if written:
             file.seek(begin)
@@ -55,14 +55,16 @@ def _told(value: Any) -> str:
 
 def _cell(column: Column) -> str:
     name = identifier(column.key)
-    if column.type == "number":  # JSON has no word for an infinite number
-        return f"CASE WHEN isfinite({name}) THEN {name}::VARCHAR ELSE 'null' END"
-    if is_number(column):
-        return f"coalesce({name}::VARCHAR, 'null')"
-    if column.type == "boolean":
-        return f"CASE WHEN {name} IS NULL THEN 'null' WHEN {name} THEN 'true' ELSE 'false' END"
-    if column.type == "datetime":
-        return f"coalesce('\"' || {instant_text(name, None)} || '\"', 'null')"
-    if column.type == "date":
-        return f"coalesce('\"' || {name}::VARCHAR || '\"', 'null')"
-    return f"coalesce(to_json({name}::VARCHAR)::VARCHAR, 'null')"
+    if column.type == "number":  # JSON has no word for an infinite number: it is NULL here
+        value = number_text(name)
+    elif column.type == "integer":
+        value = f"{name}::BIGINT::VARCHAR"
+    elif column.type == "boolean":
+        value = f"CASE WHEN {name} THEN 'true' ELSE 'false' END"
+    elif column.type == "datetime":
+        value = f"concat('\"', {in_utc(column.key).text}, '\"')"
+    elif column.type == "date":
+        value = f"concat('\"', {name}::VARCHAR, '\"')"
+    else:
+        value = f"to_json({name}::VARCHAR)::VARCHAR"
+    return f"CASE WHEN {name} IS NULL THEN 'null' ELSE coalesce({value}, 'null') END"

@@ -17,7 +17,13 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> in
         for column in result.columns
     ]
     metadata = json_file.dumps({"report": about.to_json(), "columns": columns, "totals": result.totals})
-    names = ", ".join(identifier(column.key) for column in result.columns)
+    # A count is a whole number, whatever the rows hold it in.
+    names = ", ".join(
+        f"{identifier(column.key)}::BIGINT AS {identifier(column.key)}"
+        if column.type == "integer"
+        else identifier(column.key)
+        for column in result.columns
+    )
     with database() as connection:
         connection.execute(
             f"COPY (SELECT {names} FROM read_parquet({literal(str(result.rows_path))})) TO {literal(str(path))} "  # noqa: S608

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -27,6 +28,11 @@ TEMPLATE = Path(__file__).with_name("report.typ")
 PORTRAIT_WIDTH, LANDSCAPE_WIDTH = 105, 155
 NARROWEST, WIDEST = 6, 34
 LONGEST_CELL = 300
+#: A cell of more lines than this may go over the end of a page.
+MOST_LINES = 12
+PART_ROWS = 500
+#: Typesetting takes some 12 KB of memory for a cell: wide tables show fewer rows.
+MOST_CELLS = 100_000
 ROWS_MEASURED = 400
 ROUNDS = 12
 #: No font has them, or they turn the text around: a screen shows nothing where they are.
@@ -44,10 +50,16 @@ class PdfError(ReportdeskError):
     hint = Message("Ask for the report as Excel or CSV.")
 
 
+def row_limit(columns: int) -> int:
+    """How many rows of so many columns a PDF shows."""
+    return min(get_settings().pdf_row_limit, max(MOST_CELLS // max(columns, 1), 1))
+
+
 def write(result: Result, about: About, path: Path, on_progress: Progress) -> tuple[int, list[str]]:
     """Write `path`; returns how many rows, and what people should know of the file (rows left out, texts replaced)."""
-    limit = get_settings().pdf_row_limit
-    rows = _rows(result, limit)
+    limit = row_limit(len(result.columns))
+    written = min(result.row_count, limit)
+    about = dataclasses.replace(about, provenance={**about.provenance, "rowsWritten": written})
     notes: list[str] = []
     if result.row_count > limit:
         notes.append(
@@ -64,8 +76,9 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> tu
         chart = chart_svg.draw(result)
         if chart is not None:
             (folder / "chart.svg").write_text(chart.svg, encoding="utf-8")
-        document = _document(result, about, rows, notes, chart.description if chart else None)
-        document, replaced = _typeset(folder, document, path)
+        # Through the file and out of memory: typesetting needs all there is.
+        _write_data(folder, _document(result, about, _rows(result, limit), notes, chart.description if chart else None))
+        replaced = _typeset(folder, path)
     if replaced:
         notes.append(
             Message(
@@ -75,31 +88,42 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> tu
                 shown=_REPLACEMENT,
             )
         )
-    on_progress(len(rows), len(rows))
-    return len(rows), notes
+    on_progress(written, written)
+    return written, notes
 
 
-def _typeset(folder: Path, document: dict[str, Any], path: Path) -> tuple[dict[str, Any], int]:
+def _typeset(folder: Path, path: Path) -> int:
     """Compile; where no font has a character, replace it and compile again. Returns how many were replaced."""
     replaced = 0
     for _ in range(ROUNDS):
-        (folder / "data.json").write_text(json.dumps(document), encoding="ascii")
         try:
-            path.write_bytes(typst.compile(str(folder / TEMPLATE.name), root=str(folder), pdf_standards=["ua-1"]))
-            return document, replaced
+            _compile(folder, path)
+            return replaced
         except typst.TypstError as error:
             words = " ".join([str(error), *getattr(error, "hints", ())])
             missing = {letter for found in _NO_FONT.finditer(words) for letter in _unquoted(found["quoted"])}
             missing = {letter for letter in missing if ord(letter) > 126}
             if not missing:
                 raise PdfError(Message("The PDF could not be typeset: %(reason)s", reason=words[:300])) from error
-            document, count = _without(document, missing)
-            replaced += count
+            replaced += _replace(folder, missing)
     # A script that no font here knows at all: everything beyond Latin goes.
-    document, count = _without(document, None)
-    (folder / "data.json").write_text(json.dumps(document), encoding="ascii")
+    replaced += _replace(folder, None)
+    _compile(folder, path)
+    return replaced
+
+
+def _compile(folder: Path, path: Path) -> None:
     path.write_bytes(typst.compile(str(folder / TEMPLATE.name), root=str(folder), pdf_standards=["ua-1"]))
-    return document, replaced + count
+
+
+def _replace(folder: Path, letters: set[str] | None) -> int:
+    document, count = _without(json.loads((folder / "data.json").read_text(encoding="ascii")), letters)
+    _write_data(folder, document)
+    return count
+
+
+def _write_data(folder: Path, document: dict[str, Any]) -> None:
+    (folder / "data.json").write_text(json.dumps(document), encoding="ascii")
 
 
 def _unquoted(text: str) -> str:
@@ -159,6 +183,7 @@ def _document(
         "created": _shown(f"{about.provenance.get('software', 'reportdesk')} · {about.created_at:%Y-%m-%d %H:%M} UTC"),
         "lang": about.locale[:2],
         "landscape": landscape,
+        "breakable": _most_lines(widths, texts) > MOST_LINES,
         "words": {
             "page": "Page",
             "of": "of",
@@ -176,7 +201,10 @@ def _document(
                 "widths": [widths[place] for place in group],
                 "align": ["right" if columns[place].type in ("integer", "number") else "left" for place in group],
                 "header": [_shown(columns[place].label) for place in group],
-                "rows": [[row[place] for place in group] for row in texts],
+                "parts": [
+                    [[row[place] for place in group] for row in texts[first : first + PART_ROWS]]
+                    for first in range(0, len(texts), PART_ROWS)
+                ],
                 "totals": [totals[place] for place in group] if totals else [],
             }
             for number, group in enumerate(groups, start=1)
@@ -224,6 +252,12 @@ def _width(place: int, column: Column, texts: list[list[str]]) -> int:
     longest = max((len(row[place]) for row in texts[:ROWS_MEASURED]), default=0)
     heading = max((len(word) for word in column.label.split()), default=0)
     return min(max(longest + 2, heading + 2, NARROWEST), WIDEST)
+
+
+def _most_lines(widths: list[int], texts: list[list[str]]) -> float:
+    """Of a cell, about: lines of its own, and those that its column's width makes."""
+    lines = (text.count("\n") + len(text) / width for row in texts for text, width in zip(row, widths, strict=True))
+    return max(lines, default=0)
 
 
 def _shown(text: str) -> str:

@@ -15,9 +15,7 @@ from typing import IO
 import duckdb
 import pyarrow as pa
 
-from webapp.engine.result import Column
-
-BATCH = 50_000
+BATCH = 250_000
 MEMORY_LIMIT = "256MB"
 
 Progress = Callable[[int, int], None]
@@ -43,17 +41,34 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def write_rows(file: IO[bytes], rows_path: Path, expression: str, on_progress: Progress, total: int) -> int:
-    """Append `expression` of every row to `file`, in order; returns how many rows."""
-    written = 0
+def write_rows(
+    file: IO[bytes],
+    rows_path: Path,
+    expression: str,
+    on_progress: Progress,
+    total: int,
+    *,
+    first: int = 0,
+    count: int | None = None,
+) -> int:
+    """Append `expression` of every row (of `count` rows from `first` on) to `file`, in order; returns how many rows.
+
+    `expression` may name `file_row_number`, the row's place in the result from 0 on.
+    """
+    end = total if count is None else first + count
     with database() as connection:
-        connection.execute(f"SELECT {expression} AS line FROM read_parquet($1)", [str(rows_path)])  # noqa: S608
-        reader = connection.to_arrow_reader(BATCH)
-        for batch in reader:
-            _write_buffer(file, batch.column(0))
-            written += batch.num_rows
-            on_progress(written, total)
-    return written
+        # Part by part: a whole part is worked out by all threads, a stream of rows by one.
+        for begin in range(first, end, BATCH):
+            upto = min(begin + BATCH, end)
+            found = connection.execute(
+                f"SELECT {expression} AS line FROM read_parquet($1, file_row_number = true) "  # noqa: S608
+                f"WHERE file_row_number >= {begin} AND file_row_number < {upto}",
+                [str(rows_path)],
+            ).to_arrow_table()
+            for texts in found.column(0).chunks:
+                _write_buffer(file, texts)
+            on_progress(upto, total)
+    return end - first
 
 
 def _write_buffer(file: IO[bytes], texts: pa.Array) -> None:
@@ -69,30 +84,10 @@ def _write_buffer(file: IO[bytes], texts: pa.Array) -> None:
     file.write(memoryview(values)[bounds[texts.offset] : bounds[texts.offset + len(texts)]])
 
 
-def instant_text(name: str, time_zone: str | None) -> str:
-    """SQL for an instant as ISO 8601: with the offset of `time_zone`, or with Z."""
-    if time_zone is None:
-        shown, zone = f"timezone('UTC', {name})", "'Z'"
-    else:
-        shown = f"timezone({literal(time_zone)}, {name})"
-        minutes = f"datediff('minute', timezone('UTC', {name}), {shown})"
-        zone = (
-            f"(CASE WHEN {minutes} < 0 THEN '-' ELSE '+' END || "
-            f"lpad((abs({minutes}) // 60)::VARCHAR, 2, '0') || ':' || "
-            f"lpad((abs({minutes}) % 60)::VARCHAR, 2, '0'))"
-        )
-    whole = f"strftime({shown}, '%Y-%m-%dT%H:%M:%S')"
-    fraction = f"CASE WHEN millisecond({shown}) % 1000 = 0 THEN '' ELSE strftime({shown}, '.%g') END"
-    return f"{whole} || {fraction} || {zone}"
-
-
 def number_text(value: str) -> str:
-    """SQL for a number: whole ones without a point, others with all their digits."""
+    """SQL for a number: whole ones without a point, others with all their digits; NULL for what is no number."""
     return (
-        f"CASE WHEN {value} = trunc({value}) AND abs({value}) < 1e15 THEN CAST({value} AS BIGINT)::VARCHAR "
+        f"CASE WHEN NOT isfinite({value}) THEN NULL "
+        f"WHEN {value} = trunc({value}) AND abs({value}) < 1e15 THEN CAST({value} AS BIGINT)::VARCHAR "
         f"ELSE CAST({value} AS VARCHAR) END"
     )
-
-
-def is_number(column: Column) -> bool:
-    return column.type in ("integer", "number")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet
 import xlsxwriter
 from xlsxwriter.format import Format
@@ -18,17 +15,17 @@ from xlsxwriter.worksheet import Worksheet
 
 from webapp.engine.result import Column, Result
 from webapp.messages import Message
+from webapp.renderers import sheet_rows
 from webapp.renderers.about import About
 from webapp.renderers.cell_texts import cell_text
 from webapp.renderers.chart_data import ChartData, chart_data
+from webapp.renderers.chart_svg import COLOURS
 from webapp.renderers.row_texts import Progress
+from webapp.renderers.sheet_rows import LONGEST_TEXT, SHORTENED, DataSheet
 
 #: Of a sheet, without its heading; more rows go to further sheets.
 SHEET_ROWS = 1_048_575
 MOST_SHEETS = 20
-LONGEST_TEXT = 32_767
-SHORTENED = "… [shortened]"
-BATCH = 10_000
 ROWS_MEASURED = 500
 NARROWEST, WIDEST = 9, 48
 _ILLEGAL = str.maketrans({**dict.fromkeys(range(32)), 9: " ", 10: "\n", 13: None, 0xFFFE: None, 0xFFFF: None})
@@ -67,127 +64,99 @@ class _Formats:
 def write(result: Result, about: About, path: Path, on_progress: Progress) -> tuple[int, list[str]]:
     """Write `path`; returns how many rows, and what people should know of the file."""
     notes: list[str] = []
-    with xlsxwriter.Workbook(str(path), {"constant_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
+    if shortened := sheet_rows.texts_to_shorten(result):
+        notes.append(
+            Message(
+                "%(count)s texts were longer than the %(most)s characters that Excel takes; they end with “%(end)s”.",
+                count=shortened,
+                most=LONGEST_TEXT,
+                end=SHORTENED,
+            )
+        )
+    counts = _rows_of_sheets(result.row_count)
+    if len(counts) > 1:
+        notes.append(
+            Message(
+                "%(rows)s rows are on %(sheets)s sheets, because a sheet holds %(most)s.",
+                rows=result.row_count,
+                sheets=len(counts),
+                most=SHEET_ROWS,
+            )
+        )
+    if result.totals is not None and counts[-1] == SHEET_ROWS:
+        notes.append(Message("The totals are on the sheet Summary alone: the last sheet of rows is full."))
+    frame = path.with_suffix(".frame")
+    with xlsxwriter.Workbook(str(frame), {"constant_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
         book.set_properties({"title": _plain(about.title)[:255], "author": _plain(about.organization)[:255]})
         formats = _Formats(book)
-        summary = book.add_worksheet("Summary")
-        writer = _DataSheets(book, formats, result, about.time_zone)
-        written = writer.write(on_progress)
-        if writer.shortened:
-            notes.append(
-                Message(
-                    "%(count)s texts were longer than the %(most)s characters that Excel takes; they end with "
-                    "“%(end)s”.",
-                    count=writer.shortened,
-                    most=LONGEST_TEXT,
-                    end=SHORTENED,
-                )
-            )
-        if len(writer.sheets) > 1:
-            notes.append(
-                Message(
-                    "%(rows)s rows are on %(sheets)s sheets, because a sheet holds %(most)s.",
-                    rows=written,
-                    sheets=len(writer.sheets),
-                    most=SHEET_ROWS,
-                )
-            )
-        _write_summary(book, summary, formats, result, about, notes)
+        _write_summary(book, book.add_worksheet("Summary"), formats, result, about, notes)
+        sheets = _write_frames(book, formats, result, counts, ZoneInfo(about.time_zone))
         _write_about(book.add_worksheet("About"), formats, about, [*result.notes, *notes])
-    return written, notes
+        for sheet in book.worksheets():  # on paper: all columns side by side
+            sheet.set_landscape()
+            sheet.set_paper(9)
+            sheet.fit_to_pages(1, 0)
+            sheet.set_footer("&L&A&RPage &P of &N")
+    sheet_rows.fill(frame, path, sheets, result, about.time_zone, on_progress)
+    frame.unlink()
+    return result.row_count, notes
 
 
-class _DataSheets:
-    def __init__(self, book: xlsxwriter.Workbook, formats: _Formats, result: Result, time_zone: str) -> None:
-        self.book, self.formats, self.result = book, formats, result
-        self.zone = ZoneInfo(time_zone)
-        self.sheets: list[Worksheet] = []
-        self.shortened = 0
+def _rows_of_sheets(rows: int) -> list[int]:
+    full, rest = divmod(rows, SHEET_ROWS)
+    return [SHEET_ROWS] * full + ([rest] if rest or not full else [])
 
-    def write(self, on_progress: Progress) -> int:
-        rows = self._rows(on_progress)
-        written = 0
-        while True:
-            sheet = self.book.add_worksheet("Data" if not self.sheets else f"Data {len(self.sheets) + 1}")
-            self.sheets.append(sheet)
-            count = self._write_sheet(sheet, islice(rows, SHEET_ROWS))
-            written += count
-            if count < SHEET_ROWS or written >= self.result.row_count:
-                break
-        if self.result.totals is not None and count < SHEET_ROWS:
-            self._write_totals(sheet, count + 1)
-        return written
 
-    def _rows(self, on_progress: Progress) -> Iterator[tuple[Any, ...]]:
-        done = 0
-        for batch in pyarrow.parquet.ParquetFile(self.result.rows_path).iter_batches(batch_size=BATCH):
-            columns = [self._values(batch.column(column.key), column) for column in self.result.columns]
-            yield from zip(*columns, strict=True)
-            done += batch.num_rows
-            on_progress(done, self.result.row_count)
-
-    def _values(self, array: pa.Array, column: Column) -> list[Any]:
-        """The cells of a column as Excel has them: instants by the clocks of the report's zone, times as days."""
-        if column.unit == "seconds" and array.type != pa.string():
-            array = pc.divide(array.cast(pa.float64()), 86_400.0)
-        if column.type == "datetime":
-            return [None if each is None else self._local(each) for each in array.to_pylist()]
-        return list(array.to_pylist())
-
-    def _local(self, moment: datetime) -> datetime:
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return aware.astimezone(self.zone).replace(tzinfo=None)
-
-    def _write_sheet(self, sheet: Worksheet, rows: Iterator[tuple[Any, ...]]) -> int:
-        columns = self.result.columns
+def _write_frames(
+    book: xlsxwriter.Workbook, formats: _Formats, result: Result, counts: list[int], zone: ZoneInfo
+) -> list[DataSheet]:
+    """Sheets with heading, widths, filter and totals; of their rows a sample with the formats, and the last one."""
+    columns, widths = result.columns, _widths(result)
+    sheets: list[DataSheet] = []
+    first = 0
+    for number, count in enumerate(counts, start=1):
+        sheet = book.add_worksheet("Data" if number == 1 else f"Data {number}")
+        sheets.append(DataSheet(f"xl/worksheets/sheet{len(book.worksheets())}.xml", first, count))
+        first += count
         sheet.freeze_panes(1, 0)
-        widths = [len(column.label) for column in columns]
+        sheet.repeat_rows(0)
         for place, column in enumerate(columns):
-            sheet.write_string(0, place, _plain(column.label), self.formats.heading)
-        cell_formats = [self.formats.cell(column) for column in columns]
-        is_text = [column.type == "string" for column in columns]
-        write_string, write_number = sheet.write_string, sheet.write_number
-        number = 0
-        for number, row in enumerate(rows, start=1):
-            for place, value in enumerate(row):
-                if value is None:
-                    continue
-                if is_text[place]:
-                    write_string(number, place, self._fitting(value))
-                elif isinstance(value, bool):
-                    sheet.write_boolean(number, place, value)
-                elif isinstance(value, date):
-                    sheet.write_datetime(number, place, _for_excel(value), cell_formats[place])
-                else:
-                    write_number(number, place, value, cell_formats[place])
-                if number <= ROWS_MEASURED:
-                    widths[place] = max(widths[place], _width(value, columns[place]))
-        for place, width in enumerate(widths):
-            sheet.set_column(place, place, min(max(width + 2, NARROWEST), WIDEST))
+            sheet.set_column(place, place, widths[place])
+            sheet.write_string(0, place, _plain(column.label), formats.heading)
+        for row in sorted({1, count}) if count and columns else ():
+            for place, column in enumerate(columns):
+                sheet.write_blank(row, place, None, formats.cell(column) or formats.quiet)
         if columns:
-            sheet.autofilter(0, 0, max(number, 1), len(columns) - 1)
-        return number
+            sheet.autofilter(0, 0, max(count, 1), len(columns) - 1)
+        if number == len(counts) and result.totals is not None and count < SHEET_ROWS:
+            _write_totals(sheet, count + 1, formats, result, zone)
+    return sheets
 
-    def _write_totals(self, sheet: Worksheet, row: int) -> None:
-        totals = self.result.totals or {}
-        for place, column in enumerate(self.result.columns):
-            value = totals.get(column.key)
-            if place == 0 and value is None:
-                sheet.write_string(row, 0, "Total", self.formats.cell(column, bold=True))
-            elif isinstance(value, datetime):
-                sheet.write_datetime(row, place, self._local(value), self.formats.cell(column, bold=True))
-            elif value is not None:
-                shown = value / 86_400 if column.unit == "seconds" else value
-                sheet.write_number(row, place, shown, self.formats.cell(column, bold=True))
 
-    def _fitting(self, text: str) -> str:
-        text = _plain(text)
-        # Excel counts UTF-16 units.
-        if len(text) * 2 <= LONGEST_TEXT or len(text.encode("utf-16-le")) // 2 <= LONGEST_TEXT:
-            return text
-        self.shortened += 1
-        room = LONGEST_TEXT - len(SHORTENED)
-        return text.encode("utf-16-le")[: room * 2].decode("utf-16-le", "ignore") + SHORTENED
+def _write_totals(sheet: Worksheet, row: int, formats: _Formats, result: Result, zone: ZoneInfo) -> None:
+    totals = result.totals or {}
+    for place, column in enumerate(result.columns):
+        value = totals.get(column.key)
+        if place == 0 and value is None:
+            sheet.write_string(row, 0, "Total", formats.cell(column, bold=True))
+        elif isinstance(value, datetime):
+            local = value.astimezone(zone).replace(tzinfo=None)
+            sheet.write_datetime(row, place, local, formats.cell(column, bold=True))
+        elif value is not None:
+            shown = value / 86_400 if column.unit == "seconds" else value
+            sheet.write_number(row, place, shown, formats.cell(column, bold=True))
+
+
+def _widths(result: Result) -> list[int]:
+    """Of every column, by its first rows."""
+    widths = [len(column.label) for column in result.columns]
+    file = pyarrow.parquet.ParquetFile(result.rows_path)
+    names = [column.key for column in result.columns]
+    for batch in islice(file.iter_batches(batch_size=ROWS_MEASURED, columns=names), 1):
+        for place, column in enumerate(result.columns):
+            values = (value for value in batch.column(column.key).to_pylist() if value is not None)
+            widths[place] = max(widths[place], max((_width(value, column) for value in values), default=0))
+    return [min(max(width + 2, NARROWEST), WIDEST) for width in widths]
 
 
 def _plain(text: str) -> str:
@@ -195,11 +164,6 @@ def _plain(text: str) -> str:
     if text.isprintable():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").translate(_ILLEGAL)
-
-
-def _for_excel(value: date) -> date:
-    # Excel's calendar begins in 1900; nothing in a learning record is older.
-    return value if value.year >= 1900 else type(value)(1900, 1, 1)
 
 
 def _width(value: Any, column: Column) -> int:
@@ -214,7 +178,7 @@ def _write_summary(
     book: xlsxwriter.Workbook, sheet: Worksheet, formats: _Formats, result: Result, about: About, notes: list[str]
 ) -> None:
     sheet.set_column(0, 0, 34)
-    sheet.set_column(1, 12, 18)
+    sheet.set_column(1, 12, 15)
     row = 0
     sheet.write_string(row, 0, _plain(about.title), formats.title)
     for text in (about.description, f"{about.organization} · {result.row_count:,} rows from {result.rows_matched:,}"):
@@ -262,19 +226,32 @@ def _write_chart(book: xlsxwriter.Workbook, sheet: Worksheet, formats: _Formats,
     )
     chart = book.add_chart(kind)
     last = row + len(data.categories)
+    dashes = ("solid", "dash", "square_dot", "long_dash")
     for place, name in enumerate(data.series, start=1):
+        colour = COLOURS[(place - 1) % len(COLOURS)]
         chart.add_series(
             {
                 "name": ["Summary", row, place] if len(data.series) > 1 else _plain(name),
                 "categories": ["Summary", row + 1, 0, last, 0],
                 "values": ["Summary", row + 1, place, last, place],
+                **(
+                    {"line": {"color": colour, "width": 2, "dash_type": dashes[(place - 1) % len(dashes)]}}
+                    if data.kind == "line"
+                    else {"fill": {"color": colour}, "gap": 40}
+                ),
             }
         )
     chart.set_title({"name": _plain(data.title), "name_font": {"size": 12}})
+    number_axis: dict[str, Any] = {"num_format": {"ratio": "0%", "seconds": "[h]:mm"}.get(data.y_column.unit, "#,##0")}
+    if all(value is None or value >= 0 for values in data.values for value in values):
+        number_axis["min"] = 0
     if data.kind == "line":
         chart.set_x_axis({"name": _plain(data.x_label)})
+        chart.set_y_axis(number_axis)
     else:
-        chart.set_y_axis({"reverse": True})  # the first category on top, as in the table
+        # The first category on top, as in the table, and the numbers below.
+        chart.set_y_axis({"reverse": True, "crossing": "max"})
+        chart.set_x_axis(number_axis)
     if len(data.series) == 1:
         chart.set_legend({"none": True})
     chart.set_size({"width": 760, "height": max(320, 24 * len(data.categories) + 100) if data.kind != "line" else 360})

@@ -22,7 +22,7 @@ from webapp.renderers.filenames import content_disposition
 from webapp.services import job_lifecycle, lookups, visibility
 from webapp.services.visibility import DataScope
 from webapp.settings import get_settings
-from webapp.storage import FileGoneError, Storage
+from webapp.storage import FileGoneError, Storage, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,13 @@ class ScopeError(ForbiddenError):
     hint = Message("Ask for the same report yourself: it then counts the rows that you may read.")
 
 
+class FileDamagedError(StorageError):
+    """Somebody or something has changed the stored file."""
+
+    code = "file-damaged"
+    hint = "Make the report again, and tell an administrator."
+
+
 @dataclass
 class Download:
     """An answer to a download: `redirect_url`, or `status`, `headers` and `chunks`."""
@@ -56,7 +63,12 @@ class Download:
 
 
 def open_download(
-    actor: User, job_id: str | ObjectId, *, range_header: str | None = None, if_none_match: str | None = None
+    actor: User,
+    job_id: str | ObjectId,
+    *,
+    range_header: str | None = None,
+    if_range: str | None = None,
+    if_none_match: str | None = None,
 ) -> Download:
     """The job's file for `actor`. A download that is finished (its last byte went out) counts, no other.
 
@@ -82,8 +94,13 @@ def open_download(
     if if_none_match and etag in [each.strip().removeprefix("W/") for each in if_none_match.split(",")]:
         return Download(HTTPStatus.NOT_MODIFIED, headers)
     size = files.stat(stored.key).size
+    if stored.size_bytes is not None and size != stored.size_bytes:
+        raise FileDamagedError(f"The file of “{job.name}” is not as long as it was when it was made.")
     start, end = 0, size
     status = HTTPStatus.OK
+    # A download that is taken up again after the report was made anew begins from the start.
+    if if_range and if_range.strip() != etag:
+        range_header = None
     if range_header and (bounds := _bounds(range_header, size)) is not None:
         start, end = bounds
         if start >= end:

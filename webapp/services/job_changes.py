@@ -74,10 +74,11 @@ def transition(
     user_id: ObjectId | None = None,
     worker_id: str | None = None,
     code: str | None = None,
+    told: Mapping[str, Any] | None = None,
     sets: Mapping[str, Any] | None = None,
     unsets: Sequence[str] = (),
 ) -> list[Document]:
-    """The pipeline of one transition: the state, its line in the history, and what else changes with it."""
+    """The pipeline of one transition: the state, its line in the history (with `told`), and what else changes."""
     event: Document = {
         "seq": {"$add": [{"$ifNull": ["$eventCount", 0]}, 1]},
         "from": "$status",
@@ -87,6 +88,7 @@ def transition(
         "workerId": worker_id,
         "why": text(why),
         "code": text(code),
+        **{name: literal(value) for name, value in (told or {}).items()},
     }
     if wanted is JobStatus.PROCESSING:
         event["fence"] = {"$add": [{"$ifNull": ["$lease.fence", 0]}, 1]}

@@ -357,6 +357,8 @@ def finish(hold: Hold, *, storage: Mapping[str, Any], provenance: Mapping[str, A
         JobStatus.READY,
         why="file published",
         worker_id=hold.worker_id,
+        # The file's mark outlives the file: with the audit trail it can be told for what it is (`verification`).
+        told={"sha256": storage["sha256"]} if storage.get("sha256") else None,
         sets={
             "output.storage": {**{key: literal(value) for key, value in storage.items()}, "expiresAt": file_expiry},
             "provenance": {"$mergeObjects": [{"$ifNull": ["$provenance", {}]}, {"$literal": dict(provenance)}]},

@@ -327,6 +327,10 @@ def _checked(actor: User, request: ReportRequest, now: datetime) -> ReportJob:
             possible=list(renderers.FORMATS),
         )
     filename = _clean_filename(request.filename, request.format, errors)
+    if unknown := set(request.options) - set(renderers.OPTIONS):
+        told = ", ".join(sorted(str(each)[:40] for each in unknown))
+        errors["options"] = f"A file has no option “{told}”. Possible: {', '.join(renderers.OPTIONS)}."
+    options = {key: True for key, wanted in request.options.items() if wanted}
     _check_priority(actor, request.priority, errors)
     department_id = _department(actor, request.department_id, errors)
     scheduled_for = _due(request.scheduled_for, now, errors)
@@ -346,7 +350,11 @@ def _checked(actor: User, request: ReportRequest, now: datetime) -> ReportJob:
         name=name,
         description=description,
         parameters=request.parameters,
-        output=Output(format=request.format, filename=filename, options=dict(request.options)),
+        output=Output(
+            format=request.format,
+            filename=filename,
+            options=options,
+        ),
         priority=request.priority,
         visibility=request.visibility,
         requested_by=actor.id,

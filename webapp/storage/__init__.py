@@ -5,13 +5,14 @@ A key is made of this program's own ids and of cleaned file names; it is never a
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -28,6 +29,12 @@ from webapp.messages import Message
 CHUNK = 1 << 20
 #: Larger files go up in parts of this size, and a cut connection costs one part, not the file.
 PART = 8 << 20
+#: A cut connection is tried again at once, for some seconds. A store that stays away is the queue's matter: the job
+#: waits and comes again.
+_RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
+#: EFBIG is how a quota on the size of files is told.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL_WORDS = tuple(f"os error {number}" for number in _FULL)
 
 
 class StorageError(ReportdeskError):
@@ -72,7 +79,7 @@ class Storage:
             self._root = Path(unquote(parsed.path))
             self._store: Any = LocalStore(self._root, mkdir=True)
         else:
-            self._store = from_url(url)
+            self._store = from_url(url, retry_config=_RETRIES)
 
     @property
     def is_local(self) -> bool:
@@ -117,17 +124,20 @@ class Storage:
 
     def delete(self, key: str) -> None:
         """Delete `key`; one that is not there is no error. Empty folders of a local storage go too."""
-        try:
-            with _in_words(key):
+        with _in_words(key):
+            if self._root is not None:
+                (self._root / key).unlink(missing_ok=True)
+                _remove_empty_folders(self._root, (self._root / key).parent)
+                return
+            with contextlib.suppress(NotFoundError):
                 obstore.delete(self._store, key)
-        except FileGoneError:
-            return
-        if self._root is not None:
-            _remove_empty_folders(self._root, (self._root / key).parent)
 
     def list(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
         """(key, size, changed at) of everything under `prefix`, which ends with a slash."""
         with _in_words(prefix):
+            if self._root is not None:
+                yield from _files_below(self._root, prefix)
+                return
             for batch in obstore.list(self._store, prefix.rstrip("/")):
                 for meta in batch:
                     yield meta["path"], meta["size"], meta["last_modified"]
@@ -165,6 +175,18 @@ def open_storage(url: str) -> Storage:
         raise StorageError(Message("The storage cannot be opened (%(kind)s).", kind=type(error).__name__)) from error
 
 
+def _files_below(root: Path, prefix: str) -> Iterator[tuple[str, int, datetime]]:
+    """Also what a writer that was killed has left (`key#1`), which obstore hides: it would stay for ever."""
+    for folder, _, names in os.walk(root / prefix):
+        for name in names:
+            path = Path(folder, name)
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue  # it was moved or deleted meanwhile
+            yield path.relative_to(root).as_posix(), found.st_size, datetime.fromtimestamp(found.st_mtime, UTC)
+
+
 def _remove_empty_folders(root: Path, folder: Path) -> None:
     while folder != root and root in folder.parents:
         try:
@@ -183,7 +205,7 @@ def _in_words(key: str) -> Iterator[None]:
         raise FileGoneError(Message("The file %(name)s is not in the storage.", name=key.rpartition("/")[2])) from error
     except (OSError, BaseError) as error:
         text = str(error)
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in text or "122" in text:
+        if getattr(error, "errno", None) in _FULL or any(words in text for words in _FULL_WORDS):
             raise StorageFullError(Message("The storage has no space left for the file.")) from error
         raise StorageError(
             Message("The storage does not answer as it should (%(kind)s).", kind=type(error).__name__)

@@ -71,7 +71,10 @@ def _words(code: int) -> tuple[str, str]:
             _("Check the address, or ask the person who shared it."),
         ),
         405: (_("This address does not answer that kind of request."), _("Start again from the home page.")),
-        413: (_("That is more than this form can take."), _("Shorten it or choose fewer values, then send it again.")),
+        413: (
+            _("That is more than this page can take."),
+            _("Send a smaller file, a shorter text or fewer values, then try again."),
+        ),
         414: (_("The address is too long."), _("Choose fewer filters, then try again.")),
         416: (_("That part of the file does not exist."), _("Download the whole file again.")),
         429: (_("Too many attempts in a short time."), _("Wait a few minutes, then try again.")),

@@ -1,4 +1,4 @@
-"""Views that take more than a form: who may send how much is decided before the body is read."""
+"""Views that take a file say how large it may be, and who may send one; everywhere else a form is small."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, request
 
-from webapp.settings import Settings
 from webapp.web.access import permissions
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-def accepts_upload(permission: str) -> Callable[[View], View]:
-    """Let people with `permission` send files to this view; everybody else's bodies stay as small as a form's."""
+def accepts_upload(most_bytes: Callable[[], int], *, permission: str | None = None) -> Callable[[View], View]:
+    """Let this view take a body of so many bytes, from people with `permission`; what is larger is a 413."""
 
     def decorate(view: View) -> View:
-        view.upload_permission = permission  # type: ignore[attr-defined]
+        view.upload_bytes, view.upload_permission = most_bytes, permission  # type: ignore[attr-defined]
         return view
 
     return decorate
 
 
-def register(app: Flask, settings: Settings) -> None:
-    """Must come after the sign-in and before CSRF protection, which reads the body."""
-    limit = settings.upload_limit_mb * 1_000_000
+def register(app: Flask) -> None:
+    """Register before whatever reads the form, and with it the file: the sign-in and CSRF."""
 
     @app.before_request
-    def allow_uploads() -> None:
+    def allow_upload() -> None:
         view = current_app.view_functions.get(request.endpoint or "")
+        most_bytes = getattr(view, "upload_bytes", None)
+        if most_bytes is None:
+            return
         permission = getattr(view, "upload_permission", None)
-        if permission is not None and permission in permissions():
-            request.max_content_length = limit
+        if permission is None or permission in permissions():
+            request.max_content_length = most_bytes()

@@ -7,9 +7,12 @@ worker's, when it has written that the job is ready.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +30,7 @@ from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.renderers import page_result
 from webapp.renderers.about import About
-from webapp.renderers.filenames import content_disposition
+from webapp.renderers.filenames import content_disposition, fill_template
 from webapp.services import report_questions, visibility
 from webapp.services.visibility import DataScope
 from webapp.settings import get_settings
@@ -46,6 +49,14 @@ class StoredFileDamagedError(ReportdeskError):
     is_permanent = False
 
 
+class WorkerDiskFullError(ReportdeskError):
+    """The disk that the worker works on is full."""
+
+    code = "worker-disk-full"
+    hint = "Tell an administrator. It is tried again later."
+    is_permanent = False
+
+
 class PinnedDataGoneError(ReportdeskError):
     """The data that another report saw cannot be read again."""
 
@@ -55,6 +66,11 @@ class PinnedDataGoneError(ReportdeskError):
 
 def execute(context: Context) -> Outcome:
     """Make and publish the file of `context.job`. Raises ReportdeskError for what people should be told."""
+    with _full_disk_in_words():
+        return _execute(context)
+
+
+def _execute(context: Context) -> Outcome:
     job = context.job
     scratch = Path(context.assignment.scratch)
     scope = DataScope.from_document(job.provenance["scope"])
@@ -93,7 +109,7 @@ def execute(context: Context) -> Outcome:
         result,
         _about(job, provenance),
         scratch / "file",
-        filename_stem=job.output.filename or _usual_name(job, query.time_zone),
+        filename_stem=_file_stem(job, query.time_zone),
         options=options,
         on_progress=_scaled(context, Message("Writing the file"), ANSWERED, RENDERED),
     )
@@ -157,6 +173,21 @@ def _verified(files: storage.Storage, source: Path, key: str) -> str:
     return digest.hexdigest()
 
 
+@contextmanager
+def _full_disk_in_words() -> Iterator[None]:
+    """Whichever library was writing: each has an error of its own, all quote the system's."""
+    try:
+        yield
+    except ReportdeskError:
+        raise
+    except Exception as error:
+        if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)):
+            raise WorkerDiskFullError(
+                Message("The disk of the worker has no space left for making the report.")
+            ) from error
+        raise
+
+
 def _pinned_by(job_id: ObjectId) -> tuple[dict[str, int], dict[str, str]]:
     """The versions that an earlier report was made from, and the ids of their tables."""
     earlier = ReportJob.objects(id=job_id).first()
@@ -172,9 +203,10 @@ def _moment_of(job_id: ObjectId | None) -> datetime | None:
     return (earlier.provenance or {}).get("asOf") if earlier is not None else None
 
 
-def _usual_name(job: ReportJob, time_zone: str) -> str:
-    """`{name}-{date}`: two months of one report lie side by side in a folder."""
-    return f"{job.name}-{clock.utcnow().astimezone(ZoneInfo(time_zone)):%Y-%m-%d}"
+def _file_stem(job: ReportJob, time_zone: str) -> str:
+    """What was asked for, else the usual name: two months of one report lie side by side in a folder."""
+    template = job.output.filename or get_settings().filename_template
+    return fill_template(template, name=job.name, day=clock.utcnow().astimezone(ZoneInfo(time_zone)).date())
 
 
 def _provenance(job: ReportJob, query: Any, result: Any, snapshot: extract.Snapshot) -> dict[str, Any]:

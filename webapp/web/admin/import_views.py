@@ -20,7 +20,7 @@ from webapp.web.fragments import fragment, is_htmx, redirect_after, tag_of, unch
 from webapp.web.uploading import accepts_upload
 
 
-@accepts_upload(visibility.MANAGE_CONTENT)
+@accepts_upload(lambda: get_settings().upload_limit_mb * 1_000_000, permission=visibility.MANAGE_CONTENT)
 @permission_required(visibility.MANAGE_CONTENT)
 def index() -> ResponseReturnValue:
     """Send files, and the imports so far."""

@@ -32,6 +32,7 @@ from wtforms import (
 )
 from wtforms.validators import Length, Optional, ValidationError
 
+from webapp import renderers
 from webapp.documents import DateRange, LookupCategory, Parameters, ReportFilters, User
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH, Condition
 from webapp.engine.catalogue.dimensions import DEFINITIONS, DIMENSIONS
@@ -138,6 +139,9 @@ class AskForm(FlaskForm):
         _l("File name"),
         [Length(max=FILENAME_LENGTH, message=_l("A file name has at most %(max)d characters."))],
     )
+    with_bom = BooleanField(_l("CSV for old spreadsheet programs (with a byte order mark)"))
+    with_zip = BooleanField(_l("As a zip"))
+    with_meta = BooleanField(_l("With a file that says what it means, both in a zip"))
     visibility = SelectField(_l("Who may see it"), default="private")
     priority = SelectField(_l("Priority"), default="normal")
     scheduled = DateTimeLocalField(_l("Not before"), [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
@@ -340,6 +344,7 @@ class AskForm(FlaskForm):
             name=(self.name.data or "").strip() or label(LookupCategory.REPORT_TYPE, self.type.data),
             description=self.description.data,
             filename=self.filename.data,
+            options={name: True for name in renderers.OPTIONS if self._fields[f"with_{name}"].data},
             priority=self.priority.data or "normal",
             visibility=self.visibility.data or "private",
             department_id=ObjectId(self.filed_under.data) if ObjectId.is_valid(self.filed_under.data or "") else None,

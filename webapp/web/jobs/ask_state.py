@@ -30,6 +30,7 @@ def of_job(job: ReportJob) -> dict[str, Any]:
         "inactive": "y" if parameters.include_inactive else None,
         "format": job.output.format,
         "filename": job.output.filename,
+        **{f"with_{name}": "y" for name, wanted in (job.output.options or {}).items() if wanted},
         "visibility": job.visibility,
         "priority": job.priority,
     }

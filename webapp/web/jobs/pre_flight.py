@@ -27,7 +27,7 @@ def context(actor: User, asked: ReportRequest, found: Preview) -> dict[str, Any]
         actor.id, asked.report_type, int(ranks.get(asked.priority, 0)), asked.scheduled_for
     )
     estimate = report_questions.estimate(asked.report_type, found.result)
-    limit = renderers.limits_in_words(asked.format, found.result.row_count)
+    limit = renderers.limits_in_words(asked.format, found.result.row_count, len(found.result.columns))
     return {
         "found": found,
         "columns": [vars(column) for column in found.result.columns],

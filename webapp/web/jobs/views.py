@@ -84,6 +84,7 @@ def download(job_id: str) -> ResponseReturnValue:
         current_actor(),
         job_id,
         range_header=request.headers.get("Range"),
+        if_range=request.headers.get("If-Range"),
         if_none_match=request.headers.get("If-None-Match"),
     )
     if found.redirect_url:

@@ -1,0 +1,58 @@
+"""Every report type, as it stands and row by row, answered from the extract and written in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.renderers.reading_back import check_same
+from tests.renderers.results import make_about
+from webapp import extract, renderers
+from webapp.documents import Parameters
+from webapp.engine import runner
+from webapp.engine.catalogue.report_types import REPORT_TYPES
+from webapp.engine.result import Result
+from webapp.services import report_questions
+from webapp.services.visibility import DataScope
+
+#: Not UTC, and with a clock change: an hour that is off would be seen.
+ZONE = "Europe/Madrid"
+
+
+@dataclass(frozen=True)
+class Case:
+    report_type: str
+    detail: bool
+
+    def __str__(self) -> str:
+        return f"{self.report_type}{' row by row' if self.detail else ''}"
+
+
+def cases() -> Iterator[Case]:
+    """A summary of every type, and the detail rows of every type that has them."""
+    for key, declared in REPORT_TYPES.items():
+        yield Case(key, detail=False)
+        if declared.detail:
+            yield Case(key, detail=True)
+
+
+def answer(case: Case, folder: Path, limit: int | None) -> Result:
+    declared = REPORT_TYPES[case.report_type]
+    parameters = Parameters(time_zone=ZONE, detail=case.detail, limit=limit)
+    if not case.detail:
+        parameters.group_by, parameters.measures = list(declared.group_by), list(declared.measures)
+        parameters.slicers, parameters.sort = list(declared.slicers), list(declared.sort)
+    query = report_questions.to_query(case.report_type, parameters, DataScope())
+    snapshot = extract.refresh(report_questions.tables_for(query))
+    return runner.run(query, snapshot.files, folder / "rows.parquet")
+
+
+def check(case: Case, folder: Path, *, limit: int | None, rows_in_pdf: int = 5000) -> tuple[int, int]:
+    """Write all five files and hold every cell against the rows. Returns (rows, cells compared)."""
+    result = answer(case, folder, limit)
+    about = make_about(time_zone=ZONE)
+    files = {
+        key: renderers.render(key, result, about, folder / key, filename_stem="file").path for key in renderers.FORMATS
+    }
+    return result.row_count, check_same(result, files, ZONE, rows_in_pdf=rows_in_pdf)

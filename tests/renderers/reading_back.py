@@ -1,0 +1,244 @@
+"""Files read back by other programs' readers, and held against the row set they were made from.
+
+Each reader gives `{column key: [value of every row]}` in the units of the row set; what a format cannot tell (a PDF shows
+one digit of a percentage, Excel knows no zones) is compared as far as it tells it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pdfplumber
+import pyarrow.parquet
+from python_calamine import CalamineWorkbook
+
+from webapp.engine.result import Column, Result
+
+Columns = dict[str, list[Any]]
+#: How far a value may be from the row set's, by format: the digits that the format shows.
+PERCENT_OF_CSV, MILLISECOND = 5.1e-9, timedelta(milliseconds=1)
+LONGEST_IN_PDF = 300
+_FORMULA = tuple("=+-@＝＋－＠\t\r")
+
+
+def rows_of(result: Result) -> Columns:
+    """The row set itself."""
+    table = pyarrow.parquet.read_table(result.rows_path)
+    return {column.key: table.column(column.key).to_pylist() for column in result.columns}
+
+
+def check_same(result: Result, files: dict[str, Path], time_zone: str, *, rows_in_pdf: int) -> int:
+    """Every cell of every file is that of the row set. Returns how many cells were compared."""
+    rows, zone = rows_of(result), ZoneInfo(time_zone)
+    compared = 0
+    readers: dict[str, tuple[Callable[..., Columns], Callable[..., bool]]] = {
+        "csv": (_read_csv, _same_in_csv),
+        "json": (_read_json, _same_exactly),
+        "parquet": (_read_parquet, _same_exactly),
+        "excel": (_read_excel, _same_in_excel),
+        "pdf": (_read_pdf, _same_in_pdf),
+    }
+    for key, path in files.items():
+        read, same = readers[key]
+        found = read(path, result, zone)
+        expected = min(result.row_count, rows_in_pdf) if key == "pdf" else result.row_count
+        for column in result.columns:
+            got, wanted = found[column.key], rows[column.key][:expected]
+            assert len(got) == len(wanted), f"{key}, {column.key}: {len(got)} rows, not {len(wanted)}"
+            for number, (one, other) in enumerate(zip(got, wanted, strict=True)):
+                assert same(one, other, column, zone), f"{key}, {column.key}, row {number}: {one!r}, not {other!r}"
+            compared += len(got)
+    return compared
+
+
+# --- CSV, JSON, Parquet -----------------------------------------------------------------------------------------------
+
+
+def _read_csv(path: Path, result: Result, zone: ZoneInfo) -> Columns:
+    csv.field_size_limit(10_000_000)
+    with path.open(newline="", encoding="utf-8") as file:
+        _, *rows = csv.reader(file)
+    return _by_key(rows, result)
+
+
+def _same_in_csv(got: str, wanted: Any, column: Column, zone: ZoneInfo) -> bool:
+    if wanted is None:
+        return got == ""
+    if column.type == "string":
+        return got == wanted or (got == f"'{wanted}" and wanted.lstrip().startswith(_FORMULA))
+    if column.unit == "ratio":
+        return got.endswith("%") and abs(float(got[:-1]) / 100 - wanted) <= PERCENT_OF_CSV
+    if column.type == "datetime":
+        moment = datetime.fromisoformat(got)
+        return moment == _aware(wanted) and moment.utcoffset() == _aware(wanted).astimezone(zone).utcoffset()
+    told: dict[str, Callable[[str], Any]] = {
+        "number": float,
+        "integer": int,
+        "date": date.fromisoformat,
+        "boolean": {"true": True, "false": False}.__getitem__,
+    }
+    return told[column.type](got) == wanted
+
+
+def _read_json(path: Path, result: Result, zone: ZoneInfo) -> Columns:
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    told: dict[str, Callable[[str], Any]] = {"datetime": datetime.fromisoformat, "date": date.fromisoformat}
+    return {
+        column.key: [
+            told[column.type](row[column.key]) if column.type in told and row[column.key] else row[column.key]
+            for row in rows
+        ]
+        for column in result.columns
+    }
+
+
+def _read_parquet(path: Path, result: Result, zone: ZoneInfo) -> Columns:
+    table = pyarrow.parquet.read_table(path)
+    assert table.column_names == [column.key for column in result.columns]
+    return {name: table.column(name).to_pylist() for name in table.column_names}
+
+
+def _same_exactly(got: Any, wanted: Any, column: Column, zone: ZoneInfo) -> bool:
+    return bool(got == (_aware(wanted) if isinstance(wanted, datetime) else wanted))
+
+
+# --- Excel ------------------------------------------------------------------------------------------------------------
+
+
+def _read_excel(path: Path, result: Result, zone: ZoneInfo) -> Columns:
+    book = CalamineWorkbook.from_path(str(path))
+    rows: list[list[Any]] = []
+    for name in book.sheet_names:
+        if name.startswith("Data"):
+            heading, *found = book.get_sheet_by_name(name).to_python()
+            assert heading == [column.label for column in result.columns]
+            rows += found
+    return _by_key(rows[: result.row_count], result)
+
+
+def _same_in_excel(got: Any, wanted: Any, column: Column, zone: ZoneInfo) -> bool:
+    if wanted is None or wanted == "":
+        return bool(got == "")
+    if column.type == "datetime":
+        if not isinstance(got, datetime):  # calamine gives a midnight as a day
+            got = datetime(got.year, got.month, got.day)  # noqa: DTZ001 - Excel knows no zones
+        return abs(got - _aware(wanted).astimezone(zone).replace(tzinfo=None)) <= MILLISECOND
+    if column.unit == "seconds":
+        return abs(_as_time(got) - timedelta(seconds=wanted)) <= MILLISECOND
+    if column.type == "number":
+        return abs(got - wanted) <= 1e-12 * max(abs(wanted), 1)
+    return bool(got == wanted)
+
+
+def _as_time(got: Any) -> timedelta:
+    """Calamine gives a time as a duration; a whole number of days as a number."""
+    return got if isinstance(got, timedelta) else timedelta(days=got)
+
+
+# --- PDF --------------------------------------------------------------------------------------------------------------
+
+
+def _read_pdf(path: Path, result: Result, zone: ZoneInfo) -> Columns:
+    """As a screen reader hears it: the cells of the tagged tables. Columns that stand in groups are put together."""
+    with pdfplumber.open(path) as pdf:
+        texts: dict[tuple[int, int], str] = {}
+        for page in pdf.pages:
+            for letter in page.chars:
+                if letter.get("mcid") is not None:
+                    at = (page.page_number, letter["mcid"])
+                    texts[at] = texts.get(at, "") + letter["text"]
+        tables = [node for node in nodes(pdf.structure_tree) if node["type"] == "Table"]
+        pieces = [_table(table, texts) for table in tables]
+    labels = [_squeezed(column.label) for column in result.columns]
+    found: Columns = {}
+    for heading, rows in pieces:
+        for place, label in enumerate(heading):
+            assert heading.count(label) == labels.count(label), f"the PDF's columns are {heading}, not {labels}"
+            keys = [result.columns[n].key for n, each in enumerate(labels) if each == label]
+            found.setdefault(keys[heading[:place].count(label)], []).extend(row[place] for row in rows)
+    # A key column stands in each group: all its copies are the same.
+    rows_shown = min(len(values) for values in found.values()) if found else 0
+    for values in found.values():
+        copies = [values[begin : begin + rows_shown] for begin in range(0, len(values), rows_shown or 1)]
+        assert all(copy == copies[0] for copy in copies)
+    totals = 1 if result.totals and rows_shown == result.row_count + 1 else 0
+    return {column.key: found.get(column.key, [])[: rows_shown - totals] for column in result.columns}
+
+
+def _table(table: dict[str, Any], texts: dict[tuple[int, int], str]) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [(cell["type"], _squeezed(_text(cell, texts))) for cell in nodes([row]) if cell["type"] in ("TH", "TD")]
+        for row in nodes([table])
+        if row["type"] == "TR"
+    ]
+    heading = [text for kind, text in rows[0] if kind == "TH"]
+    assert len(heading) == len(rows[0]), "a heading that is not tagged as one"
+    body = [[text for _, text in row] for row in rows[1:]]
+    if body and len(body[-1]) < len(heading):  # the totals: pdfplumber leaves their empty cells out
+        body.pop()
+    return heading, body
+
+
+def nodes(tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [found for node in tree for found in (node, *nodes(node.get("children", [])))]
+
+
+def _text(node: dict[str, Any], texts: dict[tuple[int, int], str]) -> str:
+    return "".join(
+        texts.get((each["page_number"], mcid), "") for each in nodes([node]) for mcid in each.get("mcids", ())
+    )
+
+
+def _squeezed(text: str) -> str:
+    """Without spaces: a line's end may have swallowed one."""
+    return "".join(text.split())
+
+
+def _same_in_pdf(got: str, wanted: Any, column: Column, zone: ZoneInfo) -> bool:
+    if wanted is None or wanted == "":
+        return got == "–"
+    if column.type == "string":
+        return _same_text(got, wanted)
+    if column.unit == "ratio":
+        return got.endswith("%") and abs(_number(got[:-1]) / 100 - wanted) <= 0.00051
+    if column.unit == "seconds":
+        hours, minutes, seconds = got.removeprefix("−").split(":")
+        told = (int(hours) * 3600 + int(minutes) * 60 + int(seconds)) * (-1 if got.startswith("−") else 1)
+        return abs(told - wanted) <= 0.51
+    if column.type in ("integer", "number"):
+        return abs(_number(got) - wanted) <= 0.0051
+    if column.type == "boolean":
+        return got == ("yes" if wanted else "no")
+    if column.type == "datetime":
+        local = _aware(wanted).astimezone(zone)
+        return got == f"{local.month}/{local.day}/{local:%y},{local.hour % 12 or 12}:{local:%M%p}"
+    return got == f"{wanted:%b}{wanted.day},{wanted.year}"
+
+
+def _same_text(got: str, wanted: str) -> bool:
+    if len(wanted) > LONGEST_IN_PDF:
+        return got.endswith("…(shortened)") and _squeezed(wanted).startswith(got.removesuffix("…(shortened)"))
+    return got == _squeezed(wanted)
+
+
+def _number(text: str) -> float:
+    return float(re.sub("[,\u2212]", lambda found: {",": "", "\u2212": "-"}[found[0]], text))
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+
+def _by_key(rows: list[list[Any]], result: Result) -> Columns:
+    assert all(len(row) == len(result.columns) for row in rows)
+    return {column.key: [row[place] for row in rows] for place, column in enumerate(result.columns)}
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,165 @@
+"""The rows of Excel sheets as XML, made by DuckDB, in place of a sample that XlsxWriter wrote.
+
+XlsxWriter takes six microseconds for a cell, and a million rows have millions of them. So it writes the book with every
+sheet's heading, totals and one sample row that carries the formats; here the rows take the sample's place, streamed
+from the result into the book's archive. Only the file format and XlsxWriter's public face are relied on.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from xlsxwriter.utility import xl_col_to_name
+
+from webapp.engine.result import Column, Result
+from webapp.renderers.instants import in_zone
+from webapp.renderers.row_texts import Progress, database, identifier, literal, number_text, write_rows
+
+LONGEST_TEXT = 32_767
+SHORTENED = "… [shortened]"
+#: Sheets are XML that repeats itself: more effort than this costs seconds and saves a few percent.
+COMPRESSION = 3
+#: An archive's entry beyond 2 GB must say so before it is written; no cell is longer on average.
+_BYTES_OF_A_CELL = 120
+_DAY_SECONDS, _DAY_MICROSECONDS = 86_400.0, 86_400_000_000.0
+#: Excel's day 0; nothing in a learning record is older than its calendar, which begins in 1900.
+_EPOCH = 25_569
+_ROW = re.compile(r'<row r="(\d+)"[^>]*?(?:/>|>.*?</row>)', re.DOTALL)
+#: What needs more than to be copied: controls, marks of XML, `_x0041_` (a code of Excel's own), spaces at the ends.
+_SPECIAL = r"[\x00-\x1f&<>\x{FFFE}\x{FFFF}]|_x[0-9A-Fa-f]{4}_|^ | $"
+_NOT_IN_XML = r"[\x00-\x08\x0b-\x1f\x{FFFE}\x{FFFF}]"
+
+
+@dataclass(frozen=True)
+class DataSheet:
+    """Rows `first` up to but without `first + count` of the result, in the archive's entry `entry`."""
+
+    entry: str
+    first: int
+    count: int
+
+
+def fill(
+    book: Path, target: Path, sheets: Iterable[DataSheet], result: Result, time_zone: str, on_progress: Progress
+) -> None:
+    """Write `book` to `target` with the rows of `sheets` in place of row 2 up to the last data row."""
+    by_entry = {sheet.entry: sheet for sheet in sheets}
+    with (
+        zipfile.ZipFile(book) as source,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive,
+    ):
+        for info in source.infolist():
+            sheet = by_entry.get(info.filename)
+            if sheet is None or sheet.count == 0:
+                archive.writestr(info, source.read(info))
+                continue
+            before, styles, after = _taken_apart(source.read(info).decode(), sheet.count)
+            is_large = sheet.count * len(result.columns) * _BYTES_OF_A_CELL > 2**31
+            with archive.open(info.filename, "w", force_zip64=is_large) as file:
+                file.write(before.encode())
+                write_rows(
+                    file,
+                    result.rows_path,
+                    _row(result, sheet.first, styles, time_zone),
+                    on_progress,
+                    result.row_count,
+                    first=sheet.first,
+                    count=sheet.count,
+                )
+                file.write(after.encode())
+
+
+def texts_to_shorten(result: Result) -> int:
+    """How many cells have more text than Excel takes."""
+    names = [identifier(column.key) for column in result.columns if column.type == "string"]
+    if not names:
+        return 0
+    counts = " + ".join(f"count(*) FILTER ({_is_too_long(name)})" for name in names)
+    with database() as connection:
+        query = f"SELECT {counts} FROM read_parquet($1)"  # noqa: S608
+        found = connection.execute(query, [str(result.rows_path)]).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _taken_apart(xml: str, count: int) -> tuple[str, dict[str, str], str]:
+    """The sheet before its data rows, the style of each column by its letters, and the sheet after them."""
+    heading, sample, *later = _ROW.finditer(xml)
+    styles = dict(re.findall(r'<c r="([A-Z]+)2" s="(\d+)"', sample[0]))
+    last = [row for row in (sample, *later) if int(row[1]) <= count + 1][-1]
+    return xml[: heading.end()], styles, xml[last.end() :]
+
+
+def _row(result: Result, first: int, styles: dict[str, str], time_zone: str) -> str:
+    """SQL for a row of a sheet; the heading is row 1."""
+    number = f"(file_row_number - {first} + 2)::VARCHAR"
+    cells = []
+    for place, column in enumerate(result.columns):
+        letters = xl_col_to_name(place)
+        style = f' s="{styles[letters]}"' if column.type not in ("string", "boolean") and letters in styles else ""
+        begin = literal(f'<c r="{letters}') + f", {number}"
+        cells.append(_cell(column, begin, style, result.rows_path, time_zone))
+    return f"concat('<row r=\"', {number}, '\">', {', '.join(cells)}, '</row>')"
+
+
+def _cell(column: Column, begin: str, style: str, rows_path: Path, time_zone: str) -> str:
+    name = identifier(column.key)
+    if column.type == "string":
+        text = f"{name}::VARCHAR"
+        open_, close = '" t="inlineStr"><is><t>', "</t></is></c>"
+        as_it_is = f"concat({begin}, {literal(open_)}, {text}, {literal(close)})"
+        open_ = '" t="inlineStr"><is><t xml:space="preserve">'
+        made_fit = f"concat({begin}, {literal(open_)}, {_fitting(text)}, {literal(close)})"
+        is_special = f"strlen({text}) > {LONGEST_TEXT} OR regexp_matches({text}, {literal(_SPECIAL)})"
+        return f"CASE WHEN {name} IS NULL OR {text} = '' THEN '' WHEN {is_special} THEN {made_fit} ELSE {as_it_is} END"
+    if column.type == "boolean":
+        value, open_ = f"CASE WHEN {name} THEN '1' ELSE '0' END", '" t="b"><v>'
+    else:
+        value, open_ = _number(column, name, rows_path, time_zone), f'"{style}><v>'
+    cell = f"concat({begin}, {literal(open_)}, {value}, '</v></c>')"
+    return f"CASE WHEN {name} IS NULL OR ({value}) IS NULL THEN '' ELSE {cell} END"
+
+
+def _number(column: Column, name: str, rows_path: Path, time_zone: str) -> str:
+    """SQL for a number as text: instants by the clocks of the report's zone (Excel knows none), times as days."""
+    if column.type == "datetime":
+        microseconds = in_zone(rows_path, column.key, time_zone).microseconds
+        return number_text(_in_calendar(f"({microseconds} / {_DAY_MICROSECONDS} + {_EPOCH})"))
+    if column.type == "date":
+        day = _in_calendar(f"({name}::DATE - DATE '1899-12-30')")
+        return f"{day}::VARCHAR"
+    if column.unit == "seconds":
+        return number_text(f"({name} / {_DAY_SECONDS})")
+    return number_text(name) if column.type == "number" else f"{name}::BIGINT::VARCHAR"
+
+
+def _in_calendar(day: str) -> str:
+    """Excel counts a 29 February 1900 that never was: days before it are one less."""
+    return f"(CASE WHEN {day} < 2 THEN 1 WHEN {day} < 61 THEN {day} - 1 ELSE {day} END)"
+
+
+def _units(text: str) -> str:
+    """Excel counts UTF-16 units: two for what lies beyond the first 65,536 characters."""
+    beyond = r"[^\x{10000}-\x{10FFFF}]"
+    return f"length({text}) + length(regexp_replace({text}, {literal(beyond)}, '', 'g'))"
+
+
+def _is_too_long(text: str) -> str:
+    return f"CASE WHEN strlen({text}) <= {LONGEST_TEXT} THEN false ELSE {_units(text)} > {LONGEST_TEXT} END"
+
+
+def _fitting(text: str) -> str:
+    """SQL for a text that Excel takes, as XML: what XML cannot hold is left out."""
+    room = LONGEST_TEXT - len(SHORTENED)
+    # Half the room is enough for any mixture of short and long characters.
+    kept = f"left({text}, CASE WHEN {_units(text)} = length({text}) THEN {room} ELSE {room // 2} END)"
+    short = f"CASE WHEN {_is_too_long(text)} THEN {kept} || {literal(SHORTENED)} ELSE {text} END"
+    tidy = f"regexp_replace(replace({short}, chr(9), ' '), {literal(_NOT_IN_XML)}, '', 'g')"
+    plain = f"regexp_replace({tidy}, '_(x[0-9A-Fa-f]{{4}}_)', '_x005F_\\1', 'g')"
+    return f"replace(replace(replace({plain}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')"
+
+
+__all__ = ["LONGEST_TEXT", "SHORTENED", "DataSheet", "fill", "texts_to_shorten"]
