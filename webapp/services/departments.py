@@ -15,7 +15,7 @@ from webapp.documents import AdminArea, Department, Team, User
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit
-from webapp.services.filter_choices import folded
+from webapp.services.plain_text import folded
 
 Found = TypeVar("Found", Department, Team)
 

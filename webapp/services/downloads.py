@@ -49,7 +49,7 @@ class FileDamagedError(StorageError):
     """Somebody or something has changed the stored file."""
 
     code = "file-damaged"
-    hint = "Make the report again, and tell an administrator."
+    hint = Message("Make the report again, and tell an administrator.")
 
 
 @dataclass

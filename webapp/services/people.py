@@ -18,7 +18,7 @@ from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services import accounts, administrators, audit, filter_choices
 from webapp.services.administrators import LastAdministratorError
-from webapp.services.filter_choices import folded
+from webapp.services.plain_text import folded
 from webapp.services.visibility import DataScope
 
 PAGE_SIZE = 50
