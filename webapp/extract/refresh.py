@@ -137,6 +137,7 @@ class _Change:
 
     def __init__(self, staged: Staged, known: DeltaTable) -> None:
         self._database = duckdb.connect(config={"memory_limit": "512MB", "threads": 2})
+        self._database.execute("SET enable_progress_bar = false")  # a child process looks like a prompt to it
         self._database.register("read_rows", staged.reader())
         held = delta.files(known)
         known_columns = delta.columns(known)

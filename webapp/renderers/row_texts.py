@@ -26,6 +26,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB in memory that stays small."""
     with tempfile.TemporaryDirectory(prefix="reportdesk-") as spill:
         connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "threads": 2, "temp_directory": spill})
+        connection.execute("SET enable_progress_bar = false")  # a child process looks like a prompt to it
         connection.execute("SET TimeZone = 'UTC'")
         try:
             yield connection

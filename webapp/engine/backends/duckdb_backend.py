@@ -18,13 +18,14 @@ class DuckDbBackend(Backend):
     """`scratch` is where it spills what does not fit its memory."""
 
     def __init__(self, scratch: Path, limits: Limits) -> None:
-        # DuckDB takes a child process for a person at a prompt, and would draw them a bar.
-        options: dict[str, Any] = {"temp_directory": str(scratch), "enable_progress_bar": False}
+        options: dict[str, Any] = {"temp_directory": str(scratch)}
         if limits.memory_mb is not None:
             options["memory_limit"] = f"{limits.memory_mb}MB"
         if limits.threads is not None:
             options["threads"] = limits.threads
         self._connection = ibis.duckdb.connect(**options)
+        # DuckDB takes a child process for a person at a prompt, and would draw them a bar.
+        self._connection.con.execute("SET enable_progress_bar = false")
         self._deadline = Deadline(limits.seconds, self._connection.con.interrupt)
 
     def files(self, name: str, paths: Sequence[str]) -> Table:
