@@ -22,7 +22,7 @@ PAGE_SIZE = 50
 #: A page, one more to know whether there is another, and those of one instant that the page before has shown already.
 READ_AT_ONCE = PAGE_SIZE + 1 + 100
 #: How far back to read at first, and then, while that gives less than a page.
-LOOKS = (timedelta(days=2), timedelta(days=30))
+LOOKS = (timedelta(hours=12), timedelta(days=4))
 #: Kinds of what happens to a report: the state it came to, or that it was deleted.
 REPORTS, DELETED = "reports", "deleted"
 LONGEST_CHANGE = 200

@@ -38,7 +38,7 @@ def index() -> ResponseReturnValue:
     latest = chores.latest(AdminArea.IMPORTS)
     limit = get_settings().upload_limit_mb * 1_000_000
     return render_template(
-        "admin/imports.html", chores=latest, names=_names(latest), problem=problem, limit=limit
+        "admin/imports.html", chores=latest, shown=chores.SHOWN, names=_names(latest), problem=problem, limit=limit
     ), status
 
 
