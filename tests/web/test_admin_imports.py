@@ -123,4 +123,4 @@ def test_more_than_the_limit_is_refused_in_words(
     client.post("/sign-in", data=data)
     answer = client.post("/admin/imports/", **one_large(2_000_000))
     assert answer.status_code == 413
-    assert "more than this form can take" in answer.text
+    assert "more than this page can take" in answer.text

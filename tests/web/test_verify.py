@@ -118,7 +118,7 @@ def test_a_file_that_is_too_large_is_refused_and_says_so(
     people: People, as_person: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = as_person(people.owner)
-    monkeypatch.setattr(views.check, "most_bytes", 3_000_000)
+    monkeypatch.setattr(views.check, "upload_bytes", lambda: 3_000_000)
     large = client.post("/verify/", **multipart(b"x" * 2_500_000))  # more than a form takes elsewhere
     assert NOT_FOUND in large.text
     answer = client.post("/verify/", **multipart(b"x" * 3_500_000))
