@@ -184,12 +184,22 @@ def test_why_a_report_failed_is_told_in_the_language_of_whoever_reads_it(people:
     job = make_job(people.owner.id, status="queued", slot="s", visibility="organization")
     hold = job_lifecycle.take(job.id, "worker")
     assert hold is not None
-    text = Message("A PDF shows the first %(shown)s of %(rows)s rows.", shown=5_000, rows=70_000)
+    text = Message(
+        "A PDF shows the first %(shown)s of %(rows)s rows. %(advice)s",
+        shown=5_000,
+        rows=70_000,
+        advice=Message("Excel, CSV, JSON and Parquet have all."),
+    )
     assert job_lifecycle.fail(hold, Failure("too-large", text))
-    assert job.reload().error.message == "A PDF shows the first 5,000 of 70,000 rows."  # for other clients: English
+    assert job.reload().error.message == (
+        "A PDF shows the first 5,000 of 70,000 rows. Excel, CSV, JSON and Parquet have all."
+    )  # for other clients: English
     assert "5,000 of 70,000" in as_person(people.colleague).get(f"/reports/{job.id}").text
     client = as_person(in_spanish(people.owner))
-    assert "Un PDF muestra las primeras 5.000 de 70.000 filas." in client.get(f"/reports/{job.id}").text
+    assert (
+        "Un PDF muestra las primeras 5.000 de 70.000 filas. Excel, CSV, JSON y Parquet las tienen todas."
+        in client.get(f"/reports/{job.id}").text
+    )
     assert "Un PDF muestra" in client.get("/reports/").text
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from webapp.documents import Class
-from webapp.settings import get_settings
-
-#: Terms change a few times a year; a form must not read all classes each time it is shown.
-KEPT_SECONDS = 300.0
+from webapp.services.remembered import Remembered
 
 
 @dataclass(frozen=True)
@@ -38,18 +33,10 @@ def last_term(today: date) -> Term | None:
 
 def every() -> list[Term]:
     """Every term that dated classes name. Classes of one term may differ by days: the usual dates are the term's."""
-    global _kept
-    keep = min(KEPT_SECONDS, get_settings().lookup_cache_seconds * 5)
-    with _lock:
-        if _kept is not None and time.monotonic() - _kept[0] < keep:
-            return _kept[1]
-    found = _read()
-    with _lock:
-        _kept = (time.monotonic(), found)
-    return found
+    return _terms.get(None)
 
 
-def _read() -> list[Term]:
+def _read(_: None) -> list[Term]:
     dates: dict[str, Counter[tuple[date, date]]] = defaultdict(Counter)
     for name, starts_at, ends_at in Class.objects(term__nin=[None, ""]).scalar("term", "starts_at", "ends_at"):
         if starts_at and ends_at and starts_at < ends_at:
@@ -63,5 +50,5 @@ def _day(moment: datetime) -> date:
     return (moment + timedelta(hours=12)).date()
 
 
-_lock = threading.Lock()
-_kept: tuple[float, list[Term]] | None = None
+#: Terms change a few times a year; a form must not read all classes each time it is shown.
+_terms = Remembered(_read, seconds=300.0)
