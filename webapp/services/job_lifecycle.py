@@ -11,6 +11,7 @@ who may write:
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -219,19 +220,28 @@ class UnsureClaimError(AutoReconnect):
 
 def claim(worker_id: str) -> Hold | None:
     """Take the most urgent queued job; None when there is none, or others were faster for all that were seen."""
-    for candidate in claimable():
+    candidates = list(claimable())
+    place = 0
+    while candidates:
+        candidate = candidates.pop(place)
+        place = 0
         if not candidate.get("slot"):
             # Another client wrote "queued" itself: promotion checks it first, and gives it its requester's slot.
             hold_back(candidate["_id"], why="not promoted yet")
             continue
         if (hold := _take(candidate, worker_id)) is not None:
             return hold
+        # Somebody was faster, and has the same list: in the same order all would follow each other down it. Any of the
+        # equally urgent ones will do.
+        equals = [each for each in candidates if each.get("priorityRank") == candidates[0].get("priorityRank")]
+        place = random.randrange(len(equals)) if equals else 0  # noqa: S311 - keeps workers apart, guards nothing
     return None
 
 
 def claimable(*, limit: int = PEEK) -> Cursor[Document]:
     """The queued jobs that would be taken next, with what a claim must know of them."""
-    return _jobs().find({"status": Q.value}, {"slot": 1, "lease.fence": 1}).sort(QUEUE_ORDER).limit(limit)
+    seen = {"slot": 1, "priorityRank": 1, "lease.fence": 1}
+    return _jobs().find({"status": Q.value}, seen).sort(QUEUE_ORDER).limit(limit)
 
 
 def take(job_id: ObjectId, worker_id: str) -> Hold | None:
