@@ -22,6 +22,11 @@
     if (copy) copyText(copy);
   });
 
+  // A search has asked as one typed; leaving its field must not ask again, under the menus opened meanwhile.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("[data-search]")) event.stopPropagation();
+  }, true);
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       const menu = event.target.closest?.("details.menu[open], details.confirm[open]");

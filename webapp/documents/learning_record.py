@@ -46,7 +46,7 @@ class Class(LearningRecordDocument):
     meta = {
         "collection": "classes",
         "strict": False,
-        "indexes": [EXTERNAL_ID, "code", "department_id", "instructor_ids", "updated_at"],
+        "indexes": [EXTERNAL_ID, "code", "department_id", "instructor_ids", "term", "updated_at"],
     }
 
     name = me.StringField(required=True, max_length=255)

@@ -38,7 +38,7 @@ def every() -> list[Term]:
 
 def _read(_: None) -> list[Term]:
     dates: dict[str, Counter[tuple[date, date]]] = defaultdict(Counter)
-    for name, starts_at, ends_at in Class.objects(term__nin=[None, ""]).scalar("term", "starts_at", "ends_at"):
+    for name, starts_at, ends_at in Class.objects(term__gt="").scalar("term", "starts_at", "ends_at"):
         if starts_at and ends_at and starts_at < ends_at:
             # `ends_at` is the first instant after the class.
             dates[name][(_day(starts_at), _day(ends_at) - timedelta(days=1))] += 1
