@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ import pyarrow.parquet
 
 from tests.bench import engine_data, engine_pipelines
 from tests.bench.engine_questions import QUESTIONS, BenchQuestion
+from tests.bench.memory import peak_mb
 from webapp.engine import runner
 from webapp.engine.backends import Limits
 from webapp.engine.result import Result
@@ -152,7 +152,7 @@ def _measure_memory(answer: Connection, number: int, files: Files) -> None:
     """Peak megabytes of a process that answers once, the interpreter and its libraries included."""
     with tempfile.TemporaryDirectory() as folder:
         by_engine(QUESTIONS[number], files, Path(folder) / "rows.parquet")
-    answer.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    answer.send(peak_mb())
 
 
 def _megabytes(files: Files) -> float:

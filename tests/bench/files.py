@@ -7,7 +7,6 @@ baseline take turns.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet
 
+from tests.bench.memory import peak_mb
 from webapp import renderers
 from webapp.engine.result import ChartSpec, Column, Result
 from webapp.renderers.about import About
@@ -118,7 +118,7 @@ def _write(writer: str, key: str, folder: Path, name: str) -> None:
     begin = time.perf_counter()
     write(key, rows, folder / "out")
     seconds = time.perf_counter() - begin
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+    print(json.dumps([seconds, peak_mb()]))
 
 
 def _ours(key: str, rows: Path, target: Path) -> None:

@@ -5,7 +5,8 @@ The rows of a question (`matching_rows`) keep to the requester's scope and, besi
 Everything else is built on those rows. Group keys are ids and truncated instants; the texts people read are joined when
 the groups, which are few, are known (`labelled`).
 
-Names of columns: `k0`, `k1`… keys of the dimensions; `s0`… keys of the slicers; `m0`… measures.
+Names of columns: `k0`, `k1`… keys of the dimensions; `s0`… keys of the slicers; `m0`… measures; `p0_0`, `p0_1`… the
+parts that the first measure is made of.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from collections.abc import Iterable, Sequence
 
 import ibis
 
-from webapp.engine import zones
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.tables import TABLES, TYPES
 from webapp.engine.conditions import condition_of
@@ -104,34 +104,16 @@ def _filtered(query: Query, tables: Tables, *, in_period: bool) -> Table:
     return rows
 
 
-def dates_of(query: Query, tables: Tables) -> Table | None:
-    """One row about the dates of all rows, matching or not: `first`, `last`, and how many have none (`undated`).
-
-    None where it makes no difference. Knowing the first and the last, most of a zone's clock changes need not be
-    looked at in every row.
-    """
-    named = {*query.dimensions, *query.slicers, *query.fields, *(each.field for each in query.filters)}
-    named |= {split_measure(text)[1] for text in query.measures}
-    by_clock = any(DIMENSIONS[key].time for key in named if key in DIMENSIONS)
-    is_open = query.date_range.start is None and query.date_range.end is None
-    if is_open and not (by_clock and len(zones.offsets(query.time_zone)) > 1):
-        return None
-    instant = tables[dataset_of(query).table][date_column(query)]
-    return instant.as_table().aggregate(
-        first=instant.min(), last=instant.max(), undated=instant.isnull().ifelse(1, 0).sum()
-    )
-
-
 def _in_scope(query: Query, rows: Table) -> list[Value]:
-    """What a row must be to be counted at all, whatever else is asked."""
+    """What a row must be to be counted at all, whatever else is asked. What is not known to be so, is not."""
     scope = query.scope
     if scope.is_everything:
         return []
     allowed = ibis.literal(False)
     if scope.department_ids:
-        allowed |= rows.department_id.isin(list(scope.department_ids)).fill_null(False)
+        allowed |= rows.department_id.isin(list(scope.department_ids))
     if scope.class_ids:
-        allowed |= rows.class_id.isin(list(scope.class_ids)).fill_null(False)
+        allowed |= rows.class_id.isin(list(scope.class_ids))
     return [allowed]
 
 
@@ -150,21 +132,38 @@ def with_measure_columns(query: Query, tables: Tables, rows: Table) -> Table:
     return rows
 
 
-def aggregates(query: Query, rows: Table) -> dict[str, Value]:
-    """`m0`, `m1`… over the groups of `rows`, and `matched`: how many rows."""
+def _measures_of(query: Query) -> list[Measure]:
     dataset = dataset_of(query)
+    found = [(text, measure_of(query, dataset, split_measure(text)[0])) for text in query.measures]
+    if unknown := [text for text, measure in found if measure is None]:
+        raise ValueError(f"an unchecked query: {unknown}")
+    return [measure for _, measure in found if measure is not None]
+
+
+def aggregates(query: Query, rows: Table) -> dict[str, Value]:
+    """`p0_0`, `p0_1`…, the parts of each measure over the groups of `rows`, and `matched`: how many rows."""
     found: dict[str, Value] = {}
-    for number, text in enumerate(query.measures):
-        measure = measure_of(query, dataset, split_measure(text)[0])
-        if measure is None:
-            raise ValueError(f"an unchecked query: {text}")
-        value = _measured_value(query, dataset, text, rows) if measure.requires_field else None
-        found[f"m{number}"] = _zeroed(measure, measure.compute(rows, value))
+    for number, (text, measure) in enumerate(zip(query.measures, _measures_of(query), strict=True)):
+        value = _measured_value(query, dataset_of(query), text, rows) if measure.requires_field else None
+        found |= {f"p{number}_{n}": part for n, part in enumerate(measure.parts(rows, value))}
     return found | {"matched": count_rows(query, rows)}
 
 
+def measured(query: Query, groups: Table) -> Table:
+    """`groups` with the measures `m0`, `m1`… in the place of their parts."""
+    numbers: dict[str, Value] = {}
+    parts: list[str] = []
+    for number, measure in enumerate(_measures_of(query)):
+        mine = [name for name in groups.columns if name.startswith(f"p{number}_")]
+        value = measure.value(*(groups[name] for name in mine))
+        # No rows at all, or no groups, have the count 0.
+        numbers[f"m{number}"] = value.fill_null(0) if measure.zero_if_empty else value
+        parts += mine
+    return groups.select(*(name for name in groups.columns if name not in parts), **numbers)
+
+
 def aggregated(query: Query, tables: Tables, rows: Table, keys: Sequence[str], slicers: Sequence[str]) -> Table:
-    """A row for each group of the dimensions `keys` and `slicers`, with all measures (see `aggregates`)."""
+    """A row for each group of the dimensions `keys` and `slicers`, with the parts of all measures."""
     names = [*(f"k{number}" for number in range(len(keys))), *(f"s{number}" for number in range(len(slicers)))]
     source = keyed(query, tables, keyed(query, tables, rows, keys), slicers, "s")
     measures = aggregates(query, source)
@@ -175,7 +174,7 @@ def aggregated(query: Query, tables: Tables, rows: Table, keys: Sequence[str], s
         # A row that belongs to several groups brings its values to each. Different values are few: they are found
         # first, and then brought.
         apart = {
-            f"m{number}": _different(query, tables, rows, keys, slicers, text)
+            f"p{number}_0": _different(query, tables, rows, keys, slicers, text)
             for number, text in enumerate(query.measures)
             if _is_distinct_count(query, text)
         }
@@ -212,29 +211,20 @@ def _different(
 
 def can_roll_up(query: Query, merged: Iterable[str]) -> bool:
     """Whether groups that differ in the dimensions `merged` can be put together without going back to their rows: a
-    mean of means is none, and a row that belongs to several groups must count once."""
-    dataset = dataset_of(query)
-    found = (measure_of(query, dataset, split_measure(text)[0]) for text in query.measures)
-    return all(measure is not None and measure.rolls_up is not None for measure in found) and not any(
+    median of medians is none, and a row that belongs to several groups must count once."""
+    return all(measure.combine is not None for measure in _measures_of(query)) and not any(
         DIMENSIONS[key].many for key in merged
     )
 
 
 def rolled_up(query: Query, groups: Table) -> dict[str, Value]:
     """As `aggregates`, from groups where `can_roll_up`."""
-    dataset = dataset_of(query)
     found: dict[str, Value] = {}
-    for number, text in enumerate(query.measures):
-        measure = measure_of(query, dataset, split_measure(text)[0])
-        if measure is None or measure.rolls_up is None:
-            raise ValueError(f"cannot be put together from groups: {text}")
-        found[f"m{number}"] = _zeroed(measure, measure.rolls_up(groups[f"m{number}"]))
+    for number, measure in enumerate(_measures_of(query)):
+        if measure.combine is None:
+            raise ValueError(f"cannot be put together from groups: {measure.key}")
+        found |= {name: measure.combine(groups[name]) for name in groups.columns if name.startswith(f"p{number}_")}
     return found | {"matched": groups.matched.sum().fill_null(0)}
-
-
-def _zeroed(measure: Measure, value: Value) -> Value:
-    """No rows at all, or no groups, have the count 0."""
-    return value.fill_null(0) if measure.zero_if_empty else value
 
 
 def _measured_value(query: Query, dataset: Dataset, text: str, rows: Table) -> Value:

@@ -19,6 +19,8 @@ HEX_ID = 24
 
 
 def condition_of(dataset: Dataset, condition: Filter, rows: Table, tables: Tables, query: Query) -> Value:
+    """True for the rows that fit; for others false, or empty where there is nothing to compare. Plain comparisons, as
+    far as they go: an engine can tell by them which parts of a file it need not read."""
     field = field_of(dataset, condition.field)
     if field is not None:
         return _compared(field.value(rows), condition)
@@ -51,7 +53,7 @@ def _by_label(dimension: Dimension, condition: Filter, column: Value, tables: Ta
         opposite = {"ne": "eq", "not-in": "in", "is-null": "is-not-null"}[condition.operator]
         refused = known.filter(_compared(text, Filter(condition.field, opposite, condition.values)))  # type: ignore[arg-type]
         return ~column.isin(refused.id).fill_null(False)
-    return column.isin(known.filter(_compared(text, condition)).id).fill_null(False)
+    return column.isin(known.filter(_compared(text, condition)).id)
 
 
 def _related(dimension: Dimension, condition: Filter, rows: Table, tables: Tables) -> Value:
@@ -78,19 +80,19 @@ def _compared(value: Value, condition: Filter) -> Value:
         case "is-not-null":
             return value.notnull()
         case "eq":
-            return (value == given[0]).fill_null(False)
+            return value == given[0]
         case "ne":
             return (value != given[0]).fill_null(True)
         case "in":
-            return value.isin(given).fill_null(False) if given else ibis.literal(False)
+            return value.isin(given) if given else ibis.literal(False)
         case "not-in":
             return value.notin(given).fill_null(True) if given else ibis.literal(True)
         case "between":
-            return value.between(given[0], given[1]).fill_null(False)
+            return value.between(given[0], given[1])
         case "contains":
-            return value.cast("string").lower().contains(str(given[0]).lower()).fill_null(False)
+            return value.cast("string").lower().contains(str(given[0]).lower())
         case "starts-with":
-            return value.cast("string").lower().startswith(str(given[0]).lower()).fill_null(False)
+            return value.cast("string").lower().startswith(str(given[0]).lower())
         case "gt" | "gte" | "lt" | "lte":
             compare: Callable[[Any, Any], Any] = {
                 "gt": operator.gt,
@@ -98,7 +100,7 @@ def _compared(value: Value, condition: Filter) -> Value:
                 "lt": operator.lt,
                 "lte": operator.le,
             }[condition.operator]
-            return compare(value, given[0]).fill_null(False)
+            return compare(value, given[0])
     raise ValueError(f"unknown operator {condition.operator}")
 
 

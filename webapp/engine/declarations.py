@@ -64,24 +64,30 @@ class Field:
         return self.unit in (Unit.COUNT, Unit.SECONDS, Unit.SCORE, Unit.NUMBER, Unit.RATIO)
 
 
+def _only(part: Value) -> Value:
+    return part
+
+
 @dataclass(frozen=True)
 class Measure:
     """A number of a group of rows: its unit, its definition in words, and how to compute it.
 
-    `compute` takes the rows and, for one that requires a field, that field's value.
+    `parts` are aggregates of the rows (and, for one that requires a field, of that field's value); `value` makes the
+    number of them. Keeping a sum and a count instead of their quotient, groups can be put together.
     """
 
     key: str
     label: str
     unit: Unit | None  # None: the field's own
     definition: str
-    compute: Callable[[Table, Any], Value]
+    parts: Callable[[Table, Any], tuple[Value, ...]]
+    value: Callable[..., Value] = _only
     requires_field: bool = False
     zero_if_empty: bool = False
     needs: tuple[str, ...] = ()  # tables beside the dataset's own
-    #: The value of several groups together, from theirs; None where only their rows tell it.
-    rolls_up: Callable[[Value], Value] | None = None
-    #: Adds to the rows what `compute` reads: (rows, tables, start, end) -> rows; the bounds are naive UTC or None.
+    #: A part of several groups together, from theirs; None where only their rows tell it.
+    combine: Callable[[Value], Value] | None = None
+    #: Adds to the rows what `parts` read: (rows, tables, start, end) -> rows; the bounds are naive UTC or None.
     prepare: Callable[[Table, dict[str, Table], Any, Any], Table] | None = None
 
 

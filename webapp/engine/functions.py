@@ -5,14 +5,9 @@ from __future__ import annotations
 import ibis
 
 
-@ibis.udf.agg.builtin(name="favg")
-def exact_mean(value: float) -> float:  # type: ignore[empty-body]
-    """Mean with a compensated sum: the same to the last digits in whatever order the threads add."""
-
-
 @ibis.udf.agg.builtin(name="fsum")
 def exact_sum(value: float) -> float:  # type: ignore[empty-body]
-    """Compensated sum."""
+    """Compensated sum: the same to the last digits in whatever order the threads add."""
 
 
 @ibis.udf.scalar.builtin(name="strip_accents")

@@ -57,10 +57,8 @@ def keyed(
     only: Callable[[Dimension], bool] = lambda dimension: True,
 ) -> Table:
     """`rows` with a key column for each of the dimensions `keys`; once for each group that a row belongs to."""
-    for number, key in enumerate(keys):
-        dimension, name = DIMENSIONS[key], f"{prefix}{number}"
-        if not only(dimension):
-            continue
+    wanted = {f"{prefix}{n}": DIMENSIONS[key] for n, key in enumerate(keys) if only(DIMENSIONS[key])}
+    for name, dimension in wanted.items():
         if dimension.many is not None:
             relation = relation_of(dimension, tables)
             related = relation.select(**{f"{name}_member": relation.member_id, name: relation.group_id})
@@ -69,22 +67,26 @@ def keyed(
             known = tables[ENTITIES[dimension.entity or ""].table]
             found = known.select(**{f"{name}_id": known.id, name: known[dimension.attribute].nullif("")})
             rows = rows.left_join(found, rows[dimension.column] == found[f"{name}_id"]).drop(f"{name}_id")
-        elif dimension.entity is not None:
-            rows = rows.mutate(**{name: rows[dimension.column]})
+    # In one step: every step is one more for Ibis to take away again.
+    own: dict[str, Value] = {}
+    for name, dimension in wanted.items():
+        if dimension.many is not None or dimension.attribute is not None:
+            continue
+        if dimension.entity is not None:
+            own[name] = rows[dimension.column]
         elif dimension.time is not None:
-            rows = rows.mutate(**{name: bucket(dimension.time, rows, query)})
+            own[name] = bucket(dimension.time, rows, query)
         elif dimension.value is not None:
-            rows = rows.mutate(**{name: dimension.value(rows).nullif("")})
-    return rows
+            own[name] = dimension.value(rows).nullif("")
+    return rows.mutate(**own) if own else rows
 
 
 def bucket(unit: str, rows: Table, query: Query) -> Value:
     """The beginning of the hour, day, ISO week… of the row's date, on the clocks of the report's zone."""
     instant = rows[date_column(query)]
     start, end = query.date_range.start or query.span.start, query.date_range.end or query.span.end
-    seconds = zones.offset_seconds(instant, query.time_zone, start=start, end=end)
     letter = {"hour": "h", "day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}[unit]
-    return (instant + seconds.as_interval("s")).truncate(letter)
+    return zones.local(instant, query.time_zone, start=start, end=end).truncate(letter)
 
 
 def bucket_text(unit: str, begin: Value) -> Value:
@@ -103,25 +105,28 @@ def bucket_text(unit: str, begin: Value) -> Value:
 
 def labelled(tables: Tables, groups: Table, keys: Sequence[str], prefix: str = "k") -> Table:
     """`groups` with what people read for each key: `<key column>_text`, and `_number` where an entity has one."""
+    joined, texts = groups, dict[str, Value]()
     for number, key in enumerate(keys):
         dimension, name = DIMENSIONS[key], f"{prefix}{number}"
         if dimension.entity is not None and dimension.attribute is None:
             entity = ENTITIES[dimension.entity]
             known = tables[entity.table]
-            columns = {f"{name}_id": known.id, f"{name}_text": entity.label(known)}
+            columns = {f"{name}_id": known.id, f"{name}_known": entity.label(known)}
             if entity.number is not None:
                 columns[f"{name}_number"] = entity.number(known)
             found = known.select(**columns)
-            groups = groups.left_join(found, groups[name] == found[f"{name}_id"]).drop(f"{name}_id")
+            joined = joined.left_join(found, groups[name] == found[f"{name}_id"])
             # Who is not in the record any more is still counted, under the id.
-            groups = groups.mutate(**{f"{name}_text": ibis.coalesce(groups[f"{name}_text"], groups[name])})
+            texts[f"{name}_text"] = ibis.coalesce(found[f"{name}_known"], groups[name])
+            if entity.number is not None:
+                texts[f"{name}_number"] = found[f"{name}_number"]
         elif dimension.time == "day":
-            groups = groups.mutate(**{f"{name}_text": groups[name].date()})
+            texts[f"{name}_text"] = groups[name].date()
         elif dimension.time is not None:
-            groups = groups.mutate(**{f"{name}_text": bucket_text(dimension.time, groups[name])})
+            texts[f"{name}_text"] = bucket_text(dimension.time, groups[name])
         else:
-            groups = groups.mutate(**{f"{name}_text": groups[name]})
-    return groups
+            texts[f"{name}_text"] = groups[name]
+    return joined.select(*(groups[name] for name in groups.columns), **texts)
 
 
 def order_of(table: Table, columns: Iterable[tuple[str, bool]]) -> list[Value]:

@@ -17,10 +17,10 @@ from webapp.engine.backends import DUCKDB, Backend, Limits, open_backend
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.declarations import Table
 from webapp.engine.errors import QueryError
-from webapp.engine.keys import dataset_of, keyed, labelled, order_of, same_keys, sort_keys
+from webapp.engine.keys import dataset_of, date_column, keyed, labelled, order_of, same_keys, sort_keys
 from webapp.engine.query import DateRange, Query
 from webapp.engine.result import ROW_TYPE, Column, Result
-from webapp.engine.sources import Files, open_tables
+from webapp.engine.sources import Files, dates_in, open_tables
 from webapp.engine.validation import field_of, measure_of, split_measure
 from webapp.messages import Message
 
@@ -55,7 +55,8 @@ def run(
 
 @dataclass(frozen=True)
 class _Level:
-    """The groups of `keys`: `plain` has a row for each, `cells` one for each and each combination of the slicers."""
+    """The groups of `keys`: `plain` has a row for each, `cells` one for each and each combination of the slicers. Both
+    have the parts of the measures (`compiler.aggregates`)."""
 
     keys: tuple[str, ...]
     plain: Table
@@ -77,24 +78,16 @@ class _Run:
         self.backend = backend
         self.dataset = dataset_of(query)
         self.tables = open_tables(backend, query, files)
-        self._has_undated = False
-        self.query = query = self._with_span(query)
+        self._dates = dates_in(files, self.dataset.table, date_column(query))
+        if self._dates.first is not None and self._dates.last is not None:
+            # Between the first and the last, few of a zone's clock changes need to be looked at in every row.
+            query = replace(query, span=DateRange(self._dates.first, self._dates.last + timedelta(seconds=1)))
+        self.query = query
         self.rows = compiler.matching_rows(query, self.tables)
         self.notes: list[str] = []
         self._combo_names: list[str] = []
         self._tell = tell
         self._done = 0
-
-    def _with_span(self, query: Query) -> Query:
-        dates = compiler.dates_of(query, self.tables)
-        if dates is None:
-            return query
-        first, last, undated = (each[0].as_py() for each in self.backend.fetch(dates).columns)
-        self._has_undated = bool(undated)
-        if first is None:
-            return query
-        first, last = first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
-        return replace(query, span=DateRange(first, last + timedelta(seconds=1)))
 
     def _count(self, rows: Table) -> int:
         """How many things `rows` are."""
@@ -110,7 +103,7 @@ class _Run:
 
     def _note_undated(self) -> None:
         undated = compiler.undated_rows(self.query, self.tables)
-        if undated is None or not self._has_undated:
+        if undated is None or not self._dates.may_be_empty:
             return
         found = self._count(undated)
         if found:
@@ -132,11 +125,12 @@ class _Run:
         shown = [key for key in query.fields if field_of(self.dataset, key) is not None]
         dimensions = [key for key in query.fields if key in self.dataset.dimensions and key not in shown]
         found = keyed(query, self.tables, rows, dimensions)
+        values: dict[str, Any] = {}
         for number, key in enumerate(shown):
             field = field_of(self.dataset, key)
             assert field is not None  # noqa: S101 - checked above
-            found = found.mutate(**{f"f{number}": field.value(found)})
-        found = found.select("id", *(f"k{n}" for n in range(len(dimensions))), *(f"f{n}" for n in range(len(shown))))
+            values[f"f{number}"] = field.value(found)
+        found = found.select("id", *_names("k", dimensions), **values)
         found = labelled(self.tables, found, dimensions)
         columns: list[Column] = []
         named: dict[str, Any] = {"row-id": found.id}
@@ -291,19 +285,21 @@ class _Run:
 
     def _wide(self, level: _Level) -> Table:
         """A row for each group, its measures again for each combination of slicers."""
+        plain = compiler.measured(self.query, level.plain)
         if level.cells is None or not self._combo_names:
-            return level.plain
+            return plain
         names, slices = _names("k", level.keys), _names("s", self.query.slicers)
-        placed = level.cells.join(self._combos, same_keys(level.cells, self._combos, slices))
+        cells = compiler.measured(self.query, level.cells)
+        placed = cells.join(self._combos, same_keys(cells, self._combos, slices))
         spread = {
             f"m{m}_{combo}": self._zeroed(text, placed[f"m{m}"].max(where=placed.combo == combo))
             for m, text in enumerate(self.query.measures)
             for combo in range(len(self._combo_names))
         }
         if not names:
-            return level.plain.cross_join(placed.aggregate(**spread))
+            return plain.cross_join(placed.aggregate(**spread))
         wide = placed.group_by(names).aggregate(**spread).rename({f"{each}_same": each for each in names})
-        joined = level.plain.left_join(wide, same_keys(level.plain, wide, names))
+        joined = plain.left_join(wide, same_keys(plain, wide, names))
         return joined.drop(*(f"{each}_same" for each in names))
 
     def _labelled(self, block: Table, keys: Sequence[str]) -> Table:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import ibis
+import pyarrow.parquet
 
 from webapp.engine import compiler
 from webapp.engine.backends import Backend
@@ -27,6 +31,47 @@ def open_tables(backend: Backend, query: Query, files: Files) -> Tables:
     if DEPARTMENT_TREE in {DIMENSIONS[key].many for key in _dimensions_named(query)}:
         tables[DEPARTMENT_TREE] = _department_tree(backend, tables["departments"])
     return tables
+
+
+@dataclass(frozen=True)
+class Dates:
+    """What is known of a table's instants without reading them: none is before `first` or after `last` (None: not
+    known), and whether some may be empty."""
+
+    first: datetime | None = None
+    last: datetime | None = None
+    may_be_empty: bool = True
+
+
+def dates_in(files: Files, table: str, column: str) -> Dates:
+    """From the statistics that stand at the end of every Parquet file; nothing is known of files far away."""
+    paths = list(files.get(table, ()))
+    if any("://" in path for path in paths):
+        return Dates()
+    firsts: list[datetime] = []
+    lasts: list[datetime] = []
+    may_be_empty = False
+    for path in paths:
+        parquet = pyarrow.parquet.read_metadata(path)
+        place = next((n for n in range(parquet.num_columns) if parquet.schema.column(n).path == column), None)
+        if place is None:
+            may_be_empty = True
+            continue
+        for group in range(parquet.num_row_groups):
+            statistics: Any = parquet.row_group(group).column(place).statistics
+            if statistics is None or not statistics.has_null_count:
+                return Dates()
+            may_be_empty |= statistics.null_count > 0
+            if statistics.has_min_max:
+                firsts.append(_aware(statistics.min))
+                lasts.append(_aware(statistics.max))
+            elif statistics.null_count < parquet.row_group(group).num_rows:
+                return Dates()
+    return Dates(min(firsts, default=None), max(lasts, default=None), may_be_empty)
+
+
+def _aware(instant: datetime) -> datetime:
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _dimensions_named(query: Query) -> set[str]:

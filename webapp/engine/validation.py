@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from webapp.engine.catalogue.datasets import DATASETS
@@ -43,15 +44,12 @@ def measure_of(query: Query, dataset: Dataset, key: str) -> Measure | None:
     for custom in query.custom_measures:
         if custom.key == key and dataset.key in custom.datasets and custom.aggregate in AGGREGATES:
             base = AGGREGATES[custom.aggregate]
-            return Measure(
-                key,
-                custom.label,
-                Unit(custom.unit) if custom.unit in ("ratio", "seconds") else Unit.NUMBER,
-                Message("%(definition)s Field: %(field)s.", definition=base.definition, field=custom.field),
-                base.compute,
-                requires_field=base.requires_field,
-                zero_if_empty=base.zero_if_empty,
-                rolls_up=base.rolls_up,
+            return replace(
+                base,
+                key=key,
+                label=custom.label,
+                unit=Unit(custom.unit) if custom.unit in ("ratio", "seconds") else Unit.NUMBER,
+                definition=Message("%(definition)s Field: %(field)s.", definition=base.definition, field=custom.field),
             )
     return dataset.measures.get(key)
 

@@ -58,8 +58,8 @@ def _first_after(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
     return before + timedelta(seconds=high)
 
 
-def offset_seconds(instant: Value, zone: str, *, start: datetime | None = None, end: datetime | None = None) -> Value:
-    """Seconds east of UTC at each `instant`. `start` and `end` (aware) are bounds that all instants keep to."""
+def local(instant: Value, zone: str, *, start: datetime | None = None, end: datetime | None = None) -> Value:
+    """What the clocks of `zone` show at each `instant`; all of them keep to the bounds `start` and `end` (aware)."""
     changes = list(offsets(zone))
     if end is not None:
         changes = [change for change in changes if change[0] < end.astimezone(UTC).replace(tzinfo=None)] or changes[:1]
@@ -67,7 +67,9 @@ def offset_seconds(instant: Value, zone: str, *, start: datetime | None = None, 
         first = start.astimezone(UTC).replace(tzinfo=None)
         while len(changes) > 1 and changes[1][0] <= first:
             changes.pop(0)
-    return _tree(instant, changes)
+    if [seconds for _, seconds in changes] == [0]:
+        return instant
+    return instant + _tree(instant, changes).as_interval("s")
 
 
 def _tree(instant: Value, changes: Sequence[tuple[datetime, int]]) -> Value:

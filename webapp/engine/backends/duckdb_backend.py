@@ -30,7 +30,10 @@ class DuckDbBackend(Backend):
 
     def files(self, name: str, paths: Sequence[str]) -> Table:
         with self._deadline.kept(duckdb.InterruptException):
-            return self._connection.read_parquet(list(paths), table_name=name, union_by_name=True)
+            listed = ", ".join(_literal(path) for path in paths)
+            sql = f'CREATE TEMP VIEW "{name}" AS SELECT * FROM read_parquet([{listed}], union_by_name = true)'  # noqa: S608
+            self._connection.raw_sql(sql)
+            return self._kept(name)
 
     def rows(self, name: str, rows: Sequence[dict[str, Any]], schema: Any) -> Table:
         with self._deadline.kept(duckdb.InterruptException):
@@ -47,7 +50,7 @@ class DuckDbBackend(Backend):
             columns = f"* REPLACE ({whole})" if whole else "*"
             sql = f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self._connection.compile(table)})'  # noqa: S608
             self._connection.raw_sql(sql)
-            return self._connection.table(name, database=("temp", "main"))
+            return self._kept(name)
 
     def fetch(self, table: Table) -> pa.Table:
         with self._deadline.kept(duckdb.InterruptException):
@@ -55,8 +58,16 @@ class DuckDbBackend(Backend):
 
     def write(self, table: Table, path: Path) -> None:
         with self._deadline.kept(duckdb.InterruptException):
-            self._connection.to_parquet(table, path)
+            sql = f"COPY ({self._connection.compile(table)}) TO {_literal(str(path))} (FORMAT parquet)"
+            self._connection.raw_sql(sql)
 
     def close(self) -> None:
         self._deadline.end()
         self._connection.disconnect()
+
+    def _kept(self, name: str) -> Table:
+        return self._connection.table(name, database=("temp", "main"))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -81,7 +81,6 @@ class SparkBackend(Backend):
         return self._session.sql(self._connection.compile(_in_sparks_words(table)))
 
 
-_MEAN = type(functions.exact_mean(ibis.literal(1.0)).op())
 _SUM = type(functions.exact_sum(ibis.literal(1.0)).op())
 _WITHOUT_ACCENTS = type(functions.without_accents(ibis.literal("")).op())
 
@@ -91,8 +90,6 @@ def _in_sparks_words(table: Table) -> Table:
 
     def replaced(node: Any, changed: dict[str, Any] | None) -> Any:
         node = node.__recreate__(changed) if changed else node
-        if isinstance(node, _MEAN):
-            return ops.Mean(*node.args)
         if isinstance(node, _SUM):
             return ops.Sum(*node.args)
         if isinstance(node, _WITHOUT_ACCENTS):

@@ -2,53 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import ibis
 
 from webapp.engine.declarations import Measure, Table, Unit, Value
-from webapp.engine.functions import exact_mean, exact_sum
+from webapp.engine.functions import exact_sum
 from webapp.messages import Message
 
-
-def mean(value: Value) -> Value:
-    return exact_mean(value.cast("float64"))
+Condition = Callable[[Table], Value]
 
 
-def share(part: Value, whole: Value) -> Value:
-    """How many of the rows where `whole` holds are ones where `part` does; empty when there are none."""
-    hits = (part & whole).ifelse(1, 0).sum()
-    return hits.cast("float64") / whole.ifelse(1, 0).sum().nullif(0).cast("float64")
+def total(parts: Value) -> Value:
+    """Counts of several groups together."""
+    return parts.sum()
+
+
+def quotient(part: Value, whole: Value) -> Value:
+    return part.cast("float64") / whole.nullif(0).cast("float64")
+
+
+def mean_of(value: Value) -> tuple[Value, Value]:
+    """Sum and number of the values: `quotient` makes their mean."""
+    value = value.cast("float64")
+    return exact_sum(value), value.count()
+
+
+def share_of(part: Value, whole: Value) -> tuple[Value, Value]:
+    """How many of the rows where `whole` holds are ones where `part` does, and how many there are."""
+    return (part & whole).ifelse(1, 0).sum(), whole.ifelse(1, 0).sum()
 
 
 def seconds_between(start: Value, end: Value) -> Value:
     return (end.cast("timestamp").epoch_seconds() - start.cast("timestamp").epoch_seconds()).cast("float64")
 
 
+def _mean(key: str, label: str, unit: Unit | None, definition: str, of: Callable[[Table, Any], Value]) -> Measure:
+    return Measure(
+        key, label, unit, definition, lambda table, value: mean_of(of(table, value)), quotient, combine=exact_sum
+    )
+
+
+def _rate(key: str, label: str, definition: str, part: Condition, whole: Condition) -> Measure:
+    return Measure(
+        key,
+        label,
+        Unit.RATIO,
+        definition,
+        lambda table, _: share_of(part(table), whole(table)),
+        quotient,
+        combine=total,
+    )
+
+
 def _everything(table: Table) -> Value:
     return table.id.notnull()
 
 
-def _study_time(table: Table, _: Any) -> Value:
-    return exact_sum(table.duration) / table.learner_id.nunique(where=table.duration.notnull()).nullif(0)
-
-
+STUDY_TIME = Measure(
+    "avg-study-time",
+    Message("Average study time"),
+    Unit.SECONDS,
+    Message("Recorded time / learners with recorded time; empty without any."),
+    lambda table, _: (exact_sum(table.duration), table.learner_id.nunique(where=table.duration.notnull())),
+    quotient,
+)
 COUNT = Measure(
     "count",
     Message("Count"),
     Unit.COUNT,
     Message("Number of rows; 0 where there are none."),
-    lambda table, _: table.count(),
+    lambda table, _: (table.count(),),
     zero_if_empty=True,
-    rolls_up=lambda counts: counts.sum(),
+    combine=total,
 )
 COUNT_DISTINCT = Measure(
     "count-distinct",
     Message("Distinct count"),
     Unit.COUNT,
     Message("Number of different values, empty ones left out; 0 where there are none."),
-    lambda _, value: value.nunique(),
+    lambda _, value: (value.nunique(),),
     requires_field=True,
     zero_if_empty=True,
 )
@@ -57,16 +92,18 @@ SUM = Measure(
     Message("Sum"),
     None,
     Message("Sum of the values; empty without any."),
-    lambda _, value: exact_sum(value),
+    lambda _, value: (exact_sum(value),),
     requires_field=True,
-    rolls_up=exact_sum,
+    combine=exact_sum,
 )
-AVERAGE = Measure(
-    "average",
-    Message("Average"),
-    None,
-    Message("Arithmetic mean of the values, empty ones left out; empty without any."),
-    lambda _, value: mean(value),
+AVERAGE = replace(
+    _mean(
+        "average",
+        Message("Average"),
+        None,
+        Message("Arithmetic mean of the values, empty ones left out; empty without any."),
+        lambda _, value: value,
+    ),
     requires_field=True,
 )
 MEDIAN = Measure(
@@ -74,7 +111,7 @@ MEDIAN = Measure(
     Message("Median"),
     None,
     Message("The middle value, or the mean of the two middle ones, empty ones left out; empty without any."),
-    lambda _, value: value.median(),
+    lambda _, value: (value.median(),),
     requires_field=True,
 )
 MINIMUM = Measure(
@@ -82,25 +119,25 @@ MINIMUM = Measure(
     Message("Minimum"),
     None,
     Message("The smallest value; empty without any."),
-    lambda _, value: value.min(),
+    lambda _, value: (value.min(),),
     requires_field=True,
-    rolls_up=lambda smallest: smallest.min(),
+    combine=lambda smallest: smallest.min(),
 )
 MAXIMUM = Measure(
     "max",
     Message("Maximum"),
     None,
     Message("The largest value; empty without any."),
-    lambda _, value: value.max(),
+    lambda _, value: (value.max(),),
     requires_field=True,
-    rolls_up=lambda largest: largest.max(),
+    combine=lambda largest: largest.max(),
 )
 STD_DEV = Measure(
     "std-dev",
     Message("Standard deviation"),
     None,
     Message("Sample standard deviation (n − 1); empty below two values."),
-    lambda _, value: value.std(how="sample"),
+    lambda _, value: (value.std(how="sample"),),
     requires_field=True,
 )
 VARIANCE = Measure(
@@ -108,15 +145,15 @@ VARIANCE = Measure(
     Message("Variance"),
     Unit.NUMBER,
     Message("Sample variance (n − 1), in squared units; empty below two values."),
-    lambda _, value: value.var(how="sample"),
+    lambda _, value: (value.var(how="sample"),),
     requires_field=True,
 )
-AVG_SCORE = Measure(
+AVG_SCORE = _mean(
     "avg-score",
     Message("Average score"),
     Unit.SCORE,
     Message("Mean of the scores, 0–100; rows without a score are left out; empty without any score."),
-    lambda table, _: mean(table.score),
+    lambda table, _: table.score,
 )
 
 GENERAL = (COUNT, COUNT_DISTINCT, SUM, AVERAGE, MEDIAN, MINIMUM, MAXIMUM, STD_DEV, VARIANCE)
@@ -128,7 +165,7 @@ def _outcome(enrollment: Table) -> Value:
     return enrollment.status.isin(["completed", "failed"]).fill_null(False)
 
 
-def _is(status: str) -> Any:
+def _is(status: str) -> Condition:
     return lambda table: (table.status == status).fill_null(False)
 
 
@@ -150,40 +187,40 @@ def _mark_engaged(rows: Table, tables: dict[str, Table], start: Any, end: Any) -
 ENROLLMENT_MEASURES = (
     *GENERAL,
     AVG_SCORE,
-    Measure(
+    _rate(
         "completion-rate",
         Message("Completion rate"),
-        Unit.RATIO,
         Message("Completed / all enrollments, withdrawals included; empty without enrollments."),
-        lambda table, _: share(_is("completed")(table), _everything(table)),
+        _is("completed"),
+        _everything,
     ),
-    Measure(
+    _rate(
         "pass-rate",
         Message("Pass rate"),
-        Unit.RATIO,
         Message("Completed / enrollments that ended completed or failed; empty while none has."),
-        lambda table, _: share(_is("completed")(table), _outcome(table)),
+        _is("completed"),
+        _outcome,
     ),
-    Measure(
+    _rate(
         "fail-rate",
         Message("Fail rate"),
-        Unit.RATIO,
         Message("Failed / all enrollments, withdrawals included; empty without enrollments."),
-        lambda table, _: share(_is("failed")(table), _everything(table)),
+        _is("failed"),
+        _everything,
     ),
-    Measure(
+    _rate(
         "dropout-rate",
         Message("Dropout rate"),
-        Unit.RATIO,
         Message("Withdrawn / all enrollments; empty without enrollments."),
-        lambda table, _: share(_is("withdrawn")(table), _everything(table)),
+        _is("withdrawn"),
+        _everything,
     ),
-    Measure(
+    _rate(
         "retention-rate",
         Message("Retention rate"),
-        Unit.RATIO,
         Message("Enrollments not withdrawn / all enrollments; empty without enrollments."),
-        lambda table, _: share(~_is("withdrawn")(table), _everything(table)),
+        lambda table: ~_is("withdrawn")(table),
+        _everything,
     ),
     Measure(
         "engagement-rate",
@@ -193,14 +230,12 @@ ENROLLMENT_MEASURES = (
             "Learners with at least one event other than enrolling, in the class they enrolled in and within the "
             "report's dates / learners enrolled; empty without enrollments."
         ),
-        lambda table, _: (
-            table.learner_id.nunique(where=table.is_engaged).cast("float64")
-            / table.learner_id.nunique().nullif(0).cast("float64")
-        ),
+        lambda table, _: (table.learner_id.nunique(where=table.is_engaged), table.learner_id.nunique()),
+        quotient,
         needs=("learningevents",),
         prepare=_mark_engaged,
     ),
-    Measure(
+    _mean(
         "avg-time-to-complete",
         Message("Average time to complete"),
         Unit.SECONDS,
@@ -208,11 +243,9 @@ ENROLLMENT_MEASURES = (
             "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments "
             "completed; empty while none is."
         ),
-        lambda table, _: mean(
-            _is("completed")(table).ifelse(
-                seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
-                ibis.null("float64"),
-            )
+        lambda table, _: _is("completed")(table).ifelse(
+            seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
+            ibis.null("float64"),
         ),
     ),
 )
@@ -226,13 +259,7 @@ ACTIVITY_MEASURES = (
         label=Message("Events"),
         definition=Message("Number of learning events; 0 where there are none."),
     ),
-    Measure(
-        "avg-study-time",
-        Message("Average study time"),
-        Unit.SECONDS,
-        Message("Recorded time / learners with recorded time; empty without any."),
-        _study_time,
-    ),
+    STUDY_TIME,
 )
 
 
@@ -243,19 +270,19 @@ def _judged(table: Table) -> Value:
 ASSESSMENT_MEASURES = (
     *GENERAL,
     AVG_SCORE,
-    Measure(
+    _rate(
         "pass-rate",
         Message("Pass rate"),
-        Unit.RATIO,
         Message("Passed / results judged passed or failed; empty where none was judged."),
-        lambda table, _: share(table.passed.fill_null(False), _judged(table)),
+        lambda table: table.passed.fill_null(False),
+        _judged,
     ),
-    Measure(
+    _rate(
         "fail-rate",
         Message("Fail rate"),
-        Unit.RATIO,
         Message("Failed / results judged passed or failed; empty where none was judged."),
-        lambda table, _: share(~table.passed.fill_null(True), _judged(table)),
+        lambda table: ~table.passed.fill_null(True),
+        _judged,
     ),
 )
 
@@ -271,41 +298,35 @@ def _scorm_verdict(table: Table) -> Value:
 SCORM_MEASURES = (
     *GENERAL,
     AVG_SCORE,
-    Measure(
+    _rate(
         "completion-rate",
         Message("Completion rate"),
-        Unit.RATIO,
         Message("Attempts completed or passed / all attempts; empty without attempts."),
-        lambda table, _: share(table.status.isin(["completed", "passed"]).fill_null(False), _everything(table)),
+        lambda table: table.status.isin(["completed", "passed"]).fill_null(False),
+        _everything,
     ),
-    Measure(
+    _rate(
         "pass-rate",
         Message("Pass rate"),
-        Unit.RATIO,
         Message("Passed / attempts judged passed or failed; empty where none was judged."),
-        lambda table, _: share(_scorm_passed(table), _scorm_verdict(table)),
+        _scorm_passed,
+        _scorm_verdict,
     ),
-    Measure(
+    _rate(
         "fail-rate",
         Message("Fail rate"),
-        Unit.RATIO,
         Message("Failed / attempts judged passed or failed; empty where none was judged."),
-        lambda table, _: share(~_scorm_passed(table), _scorm_verdict(table)),
+        lambda table: ~_scorm_passed(table),
+        _scorm_verdict,
     ),
-    Measure(
+    _mean(
         "avg-time-to-complete",
         Message("Average time to complete"),
         Unit.SECONDS,
         Message("Mean time from the start to the completion of an attempt; empty while none is completed."),
-        lambda table, _: mean(seconds_between(table.started_at, table.completed_at)),
+        lambda table, _: seconds_between(table.started_at, table.completed_at),
     ),
-    Measure(
-        "avg-study-time",
-        Message("Average study time"),
-        Unit.SECONDS,
-        Message("Recorded time / learners with recorded time; empty without any."),
-        _study_time,
-    ),
+    STUDY_TIME,
 )
 
 CERTIFICATE_MEASURES = (COUNT, COUNT_DISTINCT, MINIMUM, MAXIMUM)
@@ -314,7 +335,7 @@ CLASS_MEASURES = (
     replace(
         COUNT,
         definition=Message("Number of classes; 0 where there are none."),
-        compute=lambda table, _: table.is_first.ifelse(1, 0).sum(),
+        parts=lambda table, _: (table.is_first.ifelse(1, 0).sum(),),
     ),
     *(measure for measure in GENERAL if measure is not COUNT),
 )
