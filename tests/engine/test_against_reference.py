@@ -325,6 +325,17 @@ def test_every_measure_by_every_dimension_agrees_with_the_reference(worlds: Worl
             check_same(question, tables, result)
 
 
+@pytest.mark.parametrize("key", sorted(DATASETS))
+def test_what_groups_show_as_empty_is_found_as_empty_by_filters(worlds: Worlds, tmp_path: Path, key: str) -> None:
+    tables, files = worlds[4]
+    for dimension in DATASETS[key].dimensions:
+        for operator in ("is-null", "is-not-null", "ne"):
+            values = ("no such value",) if operator == "ne" else ()
+            question = Question(key, [dimension], measures=["count"], filters=[(dimension, operator, values)])
+            result = runner.run(to_query(question), files, tmp_path / "rows.parquet", limits=Limits(threads=1))
+            check_same(question, tables, result)
+
+
 def test_the_rest_of_a_top_is_worked_out_from_rows_not_from_rates(worlds: Worlds, tmp_path: Path) -> None:
     tables, files = worlds[2]
     question = Question("enrollments", ["class"], measures=["count", "completion-rate"])

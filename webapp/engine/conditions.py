@@ -35,7 +35,12 @@ def condition_of(dataset: Dataset, condition: Filter, rows: Table, tables: Table
     if dimension.time is not None:
         return _compared(bucket_text(dimension.time, bucket(dimension.time, rows, query)), condition)
     assert dimension.value is not None  # noqa: S101 - a dimension has one of the four
-    return _compared(dimension.value(rows), condition)
+    return _compared(_filled(dimension.value(rows), condition), condition)
+
+
+def _filled(text: Value, condition: Filter) -> Value:
+    """An empty text is none, as in groups. Where that makes no difference, the column is left as plain as it is."""
+    return text if condition.operator in ("eq", "in") and all(condition.values) else text.nullif("")
 
 
 def _is_id(value: Any) -> bool:
@@ -46,7 +51,7 @@ def _by_label(dimension: Dimension, condition: Filter, column: Value, tables: Ta
     """Rows whose entity's text, or attribute, fits. A row without an entity has an empty one."""
     entity = ENTITIES[dimension.entity or ""]
     known = tables[entity.table]
-    text = known[dimension.attribute] if dimension.attribute else entity.label(known)
+    text = _filled(known[dimension.attribute], condition) if dimension.attribute else entity.label(known)
     keeps_empty = condition.operator in ("ne", "not-in", "is-null")
     if keeps_empty:
         # Rows whose text is certainly another stay out; all else, unknown ones too, stays in.

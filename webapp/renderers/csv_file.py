@@ -11,9 +11,10 @@ from pathlib import Path
 from webapp.engine.result import Column, Result
 from webapp.renderers.about import About
 from webapp.renderers.instants import in_zone
-from webapp.renderers.row_texts import Progress, identifier, literal, number_text, write_rows
+from webapp.renderers.row_texts import Progress, copy_rows, identifier, literal, number_text
 
 PERCENT_DIGITS = 6
+NEW_LINE = "\r\n"
 #: The last two separate cells for spreadsheets of some countries.
 _NEEDS_QUOTES = '",\r\n;\t'
 #: Also behind spaces, and in the wide forms that some spreadsheets accept.
@@ -24,11 +25,9 @@ def write(result: Result, about: About, path: Path, on_progress: Progress, *, bo
     """Write `path`; returns how many rows."""
     cells = [_cell(column, result.rows_path, about.time_zone) for column in result.columns]
     row = f"concat_ws(',', {', '.join(cells)})" if cells else "''"
-    with path.open("wb") as file:
-        if bom:
-            file.write(b"\xef\xbb\xbf")
-        file.write((",".join(_quoted(heading(column)) for column in result.columns) + "\r\n").encode())
-        return write_rows(file, result.rows_path, f"concat({row}, chr(13), chr(10))", on_progress, result.row_count)
+    head = ("\ufeff" if bom else "") + ",".join(_quoted(heading(column)) for column in result.columns) + NEW_LINE
+    tail = NEW_LINE if result.row_count else ""
+    return copy_rows(path, result.rows_path, row, on_progress, result.row_count, head=head, between=NEW_LINE, tail=tail)
 
 
 def heading(column: Column) -> str:

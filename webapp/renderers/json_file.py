@@ -13,7 +13,7 @@ from typing import Any
 from webapp.engine.result import Column, Result
 from webapp.renderers.about import About
 from webapp.renderers.instants import in_utc
-from webapp.renderers.row_texts import Progress, identifier, literal, number_text, write_rows
+from webapp.renderers.row_texts import Progress, copy_rows, identifier, literal, number_text
 
 
 def write(result: Result, about: About, path: Path, on_progress: Progress) -> int:
@@ -25,20 +25,13 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> in
             for column in result.columns
         ],
     }
-    # Every row begins with the comma after the row before it; the first one's is taken back below.
-    pieces = ["','"]
+    pieces: list[str] = []
     for number, column in enumerate(result.columns):
         pieces += [literal(f"{',' if number else '{'}{dumps(column.key)}:"), _cell(column)]
-    row = f"concat({', '.join(pieces)}, {literal('}' if result.columns else '{}')}, chr(10))"
-    with path.open("wb") as file:
-        file.write(dumps(head)[:-1].encode() + b',"rows":[\n')
-        begin = file.tell()
-        written = write_rows(file, result.rows_path, row, on_progress, result.row_count)
-        file.write(b'],"totals":' + dumps(result.totals).encode() + b"}\n")
-        if written:
-            file.seek(begin)
-            file.write(b" ")
-    return written
+    row = f"concat({', '.join(pieces)}, {literal('}' if result.columns else '{}')})"
+    before = dumps(head)[:-1] + ',"rows":[\n'
+    after = '\n],"totals":' + dumps(result.totals) + "}\n"
+    return copy_rows(path, result.rows_path, row, on_progress, result.row_count, head=before, between=",\n", tail=after)
 
 
 def dumps(value: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from webapp.engine.result import Result
 from webapp.renderers import json_file
 from webapp.renderers.about import About
-from webapp.renderers.row_texts import Progress, database, identifier, literal
+from webapp.renderers.row_texts import Progress, database, execute, identifier, literal
 
 
 def write(result: Result, about: About, path: Path, on_progress: Progress) -> int:
@@ -25,9 +25,9 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> in
         for column in result.columns
     )
     with database() as connection:
-        connection.execute(
-            f"COPY (SELECT {names} FROM read_parquet({literal(str(result.rows_path))})) TO {literal(str(path))} "  # noqa: S608
+        sql = (
+            f"COPY (SELECT {names} FROM read_parquet($rows)) TO {literal(str(path))} "  # noqa: S608
             f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{reportdesk: {literal(metadata)}}})"
         )
-    on_progress(result.row_count, result.row_count)
+        execute(connection, sql, {"rows": str(result.rows_path)}, on_progress, result.row_count)
     return result.row_count

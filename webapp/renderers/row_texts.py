@@ -1,22 +1,25 @@
-"""Rows of a result as texts, made by DuckDB, streamed in order to a file.
+"""Rows of a result as texts, made by DuckDB, in order, into a file.
 
-Each row is one text that SQL puts together; Arrow keeps the texts of a batch side by side in one buffer, which goes to
-the file as it is. That is as quick as DuckDB's own writers, and the form of every cell is ours.
+Each row is one text that SQL puts together, so that the form of every cell is ours. A file of its own is written by
+DuckDB's writer, on all threads (`copy_rows`). What becomes part of another file goes through Arrow, which keeps the
+texts of a batch side by side in one buffer (`write_rows`).
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
 
 BATCH = 250_000
 MEMORY_LIMIT = "256MB"
+PROGRESS_SECONDS = 0.2
 
 Progress = Callable[[int, int], None]
 
@@ -26,7 +29,8 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB in memory that stays small."""
     with tempfile.TemporaryDirectory(prefix="reportdesk-") as spill:
         connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "threads": 2, "temp_directory": spill})
-        connection.execute("SET enable_progress_bar = false")  # a child process looks like a prompt to it
+        connection.execute("SET enable_progress_bar = true")
+        connection.execute("SET enable_progress_bar_print = false")  # a child process looks like a prompt to it
         connection.execute("SET TimeZone = 'UTC'")
         try:
             yield connection
@@ -40,6 +44,52 @@ def identifier(name: str) -> str:
 
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def execute(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any], on_progress: Progress, total: int
+) -> None:
+    """Run one statement about `total` rows, telling how far it is."""
+    done = 0
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(connection.execute, sql, values)
+        while not wait([running], timeout=PROGRESS_SECONDS).done:
+            done = max(done, round(total * connection.query_progress() / 100))
+            on_progress(min(done, total), total)
+        running.result()
+    on_progress(total, total)
+
+
+def copy_rows(
+    path: Path,
+    rows_path: Path,
+    expression: str,
+    on_progress: Progress,
+    total: int,
+    *,
+    head: str,
+    between: str,
+    tail: str,
+) -> int:
+    """Write `path`: `head`, `expression` of every row, `between` two of them, and `tail`. Returns how many rows."""
+    if total == 0:
+        path.write_text(head + tail, encoding="utf-8", newline="")
+        return 0
+    # CSV of a single column that is never quoted: the texts as they are. Its delimiter then means nothing.
+    form = (
+        "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER chr(10), "
+        "PREFIX $head, SUFFIX $tail, NEW_LINE $between"
+    )
+    sql = f"COPY (SELECT {expression} FROM read_parquet($rows)) TO {literal(str(path))} ({form})"  # noqa: S608
+    with database() as connection:
+        execute(
+            connection,
+            sql,
+            {"rows": str(rows_path), "head": head, "tail": tail, "between": between},
+            on_progress,
+            total,
+        )
+    return total
 
 
 def write_rows(
