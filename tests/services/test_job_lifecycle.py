@@ -12,6 +12,7 @@ from tests.factories import make_job
 from webapp.documents import JobEvent, JobStatus, Lease, ReportJob
 from webapp.services import database_clock, job_events, job_lifecycle
 from webapp.services.job_lifecycle import TRANSITIONS, Failure, Hold, IllegalTransitionError
+from webapp.services.queue_line import QueueLine
 from webapp.services.visibility import JobNotFoundError
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -101,14 +102,14 @@ def test_an_illegal_change_names_both_states() -> None:
 def test_a_claim_grows_the_fence_and_leases_by_the_databases_clock() -> None:
     job = job_in(S.QUEUED)
     before = database_clock.now()
-    hold = job_lifecycle.claim("w1")
+    hold = QueueLine("w1").claim()
     assert hold is not None
     assert (hold.job_id, hold.fence) == (job.id, 1)
     job.reload()
     assert timedelta(seconds=29) < job.lease.until - before < timedelta(seconds=32)
-    assert job_lifecycle.claim("w2") is None
+    assert QueueLine("w2").claim() is None
     assert job_lifecycle.hand_back(hold)
-    second = job_lifecycle.claim("w2")
+    second = QueueLine("w2").claim()
     assert second is not None
     assert second.fence == 2
 
@@ -118,15 +119,8 @@ def test_the_most_urgent_and_then_the_oldest_job_is_claimed_first() -> None:
     first = job_in(S.QUEUED)
     second = job_in(S.QUEUED)
     critical = job_in(S.QUEUED, priority="critical")
-    order = [hold.job_id for hold in iter(lambda: job_lifecycle.claim("w"), None)]
+    order = [hold.job_id for hold in iter(QueueLine("w").claim, None)]
     assert order == [critical.id, first.id, second.id, low.id]
-
-
-def test_a_queued_job_that_nobody_promoted_goes_back_to_pending() -> None:
-    job = job_in(S.QUEUED)
-    job.modify(unset__slot=True)
-    assert job_lifecycle.claim("w") is None
-    assert job.reload().status == "pending"
 
 
 @pytest.mark.parametrize("write", ["progress", "advance", "finish", "fail", "postpone", "hand_back", "stopped", "beat"])

@@ -33,6 +33,7 @@ from webapp.errors import ConflictError
 from webapp.services import database_clock, job_lifecycle, promotion
 from webapp.services.job_changes import Failure
 from webapp.services.job_lifecycle import TRANSITIONS, Hold
+from webapp.services.queue_line import QueueLine
 from webapp.services.visibility import JobNotFoundError
 from webapp.settings import get_settings
 
@@ -220,7 +221,7 @@ class JobMachine(RuleBasedStateMachine):
     def claim_one(self, worker: str) -> bool:
         queued = list(ReportJob._get_collection().find({"status": "queued"}))
         first = min(queued, key=lambda job: (-job["priorityRank"], job["scheduledFor"], job["_id"]), default=None)
-        hold = job_lifecycle.claim(worker)
+        hold = QueueLine(worker).claim()
         assert (hold.job_id if hold else None) == (first["_id"] if first else None)
         if hold is not None:
             job = self.model[hold.job_id]

@@ -13,6 +13,7 @@ from tests.worker.conftest import queue_job
 from webapp.documents import JobStatus, disconnect
 from webapp.documents.connection import current_database
 from webapp.services import database_clock, job_lifecycle, promotion, retention
+from webapp.services.queue_line import QueueLine
 from webapp.settings import get_settings
 from webapp.worker import reaper
 
@@ -47,7 +48,7 @@ def test_no_query_of_the_queue_reads_the_whole_collection(recorder: Recorder) ->
     for number in range(5):
         make_job(name=f"{number}", status="ready")
     queue_job("plain")
-    hold = job_lifecycle.claim("w")
+    hold = QueueLine("w").claim()
     assert hold is not None
     job_lifecycle.beat([hold])
     job_lifecycle.record_progress(hold, step="x", percentage=1, processed=1, total=2)

@@ -11,7 +11,6 @@ who may write:
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
-from pymongo.cursor import Cursor
 from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
 from webapp.documents import JobStatus, ReportJob
@@ -77,10 +75,6 @@ _WORDS = {
     JobStatus.CANCELLED: Message("cancelled"),
     JobStatus.EXPIRED: Message("expired"),
 }
-
-#: How many of the first queued jobs a claim looks at: with several workers at it, not all go for the same one.
-PEEK = 8
-QUEUE_ORDER = [("priorityRank", -1), ("scheduledFor", 1), ("_id", 1)]
 
 
 class IllegalTransitionError(ConflictError):
@@ -218,40 +212,15 @@ class UnsureClaimError(AutoReconnect):
         self.claim_id = claim_id
 
 
-def claim(worker_id: str) -> Hold | None:
-    """Take the most urgent queued job; None when there is none, or others were faster for all that were seen."""
-    candidates = list(claimable())
-    place = 0
-    while candidates:
-        candidate = candidates.pop(place)
-        place = 0
-        if not candidate.get("slot"):
-            # Another client wrote "queued" itself: promotion checks it first, and gives it its requester's slot.
-            hold_back(candidate["_id"], why="not promoted yet")
-            continue
-        if (hold := _take(candidate, worker_id)) is not None:
-            return hold
-        # Somebody was faster, and has the same list: in the same order all would follow each other down it. Any of the
-        # equally urgent ones will do.
-        equals = [each for each in candidates if each.get("priorityRank") == candidates[0].get("priorityRank")]
-        place = random.randrange(len(equals)) if equals else 0  # noqa: S311 - keeps workers apart, guards nothing
-    return None
-
-
-def claimable(*, limit: int = PEEK) -> Cursor[Document]:
-    """The queued jobs that would be taken next, with what a claim must know of them."""
-    seen = {"slot": 1, "priorityRank": 1, "lease.fence": 1}
-    return _jobs().find({"status": Q.value}, seen).sort(QUEUE_ORDER).limit(limit)
-
-
 def take(job_id: ObjectId, worker_id: str) -> Hold | None:
     """queued -> processing for this one job; None when another worker was first. Raises UnsureClaimError."""
     found = _jobs().find_one({"_id": job_id}, {"lease.fence": 1})
-    return _take(found, worker_id) if found is not None else None
+    return take_seen(found, worker_id) if found is not None else None
 
 
-def _take(seen: Document, worker_id: str) -> Hold | None:
-    """The fence that was seen is part of the guard, so the new one is known without asking again."""
+def take_seen(seen: Document, worker_id: str) -> Hold | None:
+    """As `take`, of a job whose `_id` and `lease.fence` were seen before: that fence is part of the guard, so that the
+    new one is known without asking again."""
     job_id, claim_id = seen["_id"], uuid.uuid4().hex
     old_fence = (seen.get("lease") or {}).get("fence")
     fence = int(old_fence or 0) + 1

@@ -26,6 +26,7 @@ from webapp.messages import Message
 from webapp.services import job_events, job_lifecycle
 from webapp.services.job_changes import Failure
 from webapp.services.job_lifecycle import Hold, UnsureClaimError
+from webapp.services.queue_line import QueueLine
 from webapp.settings import Settings
 from webapp.worker import heartbeat, reaper, retry
 from webapp.worker.assignment import Assignment, Failed, Outcome, RunJob
@@ -69,6 +70,7 @@ class Worker:
         self._running: dict[ObjectId, RunningJob] = {}
         self._unsure: dict[ObjectId, tuple[str, float]] = {}  # claims without an answer, and when they were made
         self._promoter = Promoter(settings)
+        self._line = QueueLine(self.id)
         self._wishes = heartbeat.Wishes()
         self._uncopied: set[ObjectId] = set()
         self._stopping_since: float | None = None
@@ -368,7 +370,7 @@ class Worker:
             return
         while len(self._running) < self._concurrency:
             try:
-                hold = job_lifecycle.claim(self.id)
+                hold = self._line.claim()
             except UnsureClaimError as error:
                 self._unsure[error.job_id] = (error.claim_id, time.monotonic())
                 raise
