@@ -6,7 +6,11 @@ states its main figures.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from webapp.engine.result import Result
@@ -18,6 +22,8 @@ DARK_COLOURS = ["#7fb2f0", "#5fd0c5", "#f08cc0", "#f9a46b", "#d7dce4", "#c3aeea"
 WIDTH, BAR_STEP, LINE_HEIGHT = 640, 26, 260
 #: Bars side by side are thinner, and there is a gap between their groups.
 GROUPED_STEP, GROUP_GAP = 11, 8
+
+_DRAW = "import json, sys, vl_convert; print(json.dumps([vl_convert.vegalite_to_svg(s) for s in json.load(sys.stdin)]))"
 
 
 @dataclass(frozen=True)
@@ -32,13 +38,21 @@ def draw(result: Result) -> Chart | None:
     data = chart_data(result)
     if data is None:
         return None
-    return Chart(_svg(data, dark=False), _svg(data, dark=True), data.description)
+    light, dark = _drawn(json.dumps([_specification(data, dark=dark) for dark in (False, True)]))
+    return Chart(light, dark, data.description)
 
 
-def _svg(data: ChartData, *, dark: bool) -> str:
-    import vl_convert
+@lru_cache(maxsize=2)  # a PDF and the page beside it show the same chart
+def _drawn(specifications: str) -> list[str]:
+    """An SVG for each Vega-Lite specification of a JSON list.
 
-    return str(vl_convert.vegalite_to_svg(_specification(data, dark=dark)))
+    By a process of its own: what draws is a whole JavaScript engine, which keeps 100 MB for as long as it lives.
+    """
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _DRAW], input=specifications.encode(), capture_output=True, check=True, timeout=60
+    )
+    found: list[str] = json.loads(done.stdout)
+    return found
 
 
 def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:

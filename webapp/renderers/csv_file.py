@@ -11,23 +11,51 @@ from pathlib import Path
 from webapp.engine.result import Column, Result
 from webapp.renderers.about import About
 from webapp.renderers.instants import in_zone
-from webapp.renderers.row_texts import Progress, copy_rows, identifier, literal, number_text
+from webapp.renderers.row_texts import Progress, copy_rows, database, identifier, literal, number_text
 
 PERCENT_DIGITS = 6
 NEW_LINE = "\r\n"
-#: The last two separate cells for spreadsheets of some countries.
-_NEEDS_QUOTES = '",\r\n;\t'
+#: Spreadsheets of some countries take these to separate cells, too.
+_ALSO_SEPARATE = ";\t"
+_NEEDS_QUOTES = '",\r\n' + _ALSO_SEPARATE
 #: Also behind spaces, and in the wide forms that some spreadsheets accept.
 _FORMULA = r"^\s*[=+\-@＝＋－＠]|^[\t\r]"
 
 
 def write(result: Result, about: About, path: Path, on_progress: Progress, *, bom: bool = False) -> int:
     """Write `path`; returns how many rows."""
-    cells = [_cell(column, result.rows_path, about.time_zone) for column in result.columns]
-    row = f"concat_ws(',', {', '.join(cells)})" if cells else "''"
     head = ("\ufeff" if bom else "") + ",".join(_quoted(heading(column)) for column in result.columns) + NEW_LINE
-    tail = NEW_LINE if result.row_count else ""
-    return copy_rows(path, result.rows_path, row, on_progress, result.row_count, head=head, between=NEW_LINE, tail=tail)
+    cells = [
+        f"{_cell(column, result.rows_path, about.time_zone)} AS {identifier(column.key)}" for column in result.columns
+    ]
+    quoted = ", ".join(identifier(key) for key in _to_quote(result))
+    return copy_rows(
+        path,
+        result.rows_path,
+        ", ".join(cells),
+        on_progress,
+        result.row_count,
+        form="QUOTE '\"', ESCAPE '\"', DELIMITER ','" + (f", FORCE_QUOTE ({quoted})" if quoted else ""),
+        head=head,
+        between=NEW_LINE,
+        tail=NEW_LINE if result.row_count else "",
+    )
+
+
+def _to_quote(result: Result) -> list[str]:
+    """Columns of text with marks that are nothing to CSV itself: all their cells are quoted."""
+    keys = [column.key for column in result.columns if column.type == "string"]
+    if not keys or not result.row_count:
+        return []
+    marked = [
+        " OR ".join(f"contains({identifier(key)}::VARCHAR, {literal(mark)})" for mark in _ALSO_SEPARATE) for key in keys
+    ]
+    with database() as connection:
+        found = connection.execute(
+            f"SELECT {', '.join(f'bool_or({each})' for each in marked)} FROM read_parquet($1)",  # noqa: S608
+            [str(result.rows_path)],
+        ).fetchone()
+    return [key for key, is_marked in zip(keys, found or (), strict=True) if is_marked]
 
 
 def heading(column: Column) -> str:
@@ -47,26 +75,22 @@ def _harmless(text: str) -> str:
 def _cell(column: Column, rows_path: Path, time_zone: str) -> str:
     name = identifier(column.key)
     if column.type == "string":
-        value = _text_cell(f"{name}::VARCHAR")
-    elif column.unit == "ratio":
-        value = f"({number_text(f'round({name} * 100, {PERCENT_DIGITS})')}) || '%'"
-    elif column.type == "number":
-        value = number_text(name)
-    elif column.type == "integer":
-        value = f"{name}::BIGINT::VARCHAR"
-    elif column.type == "datetime":
-        value = in_zone(rows_path, column.key, time_zone).text
-    elif column.type == "boolean":
-        value = f"CASE WHEN {name} THEN 'true' ELSE 'false' END"
-    else:
-        value = f"{name}::VARCHAR"
-    return f"CASE WHEN {name} IS NULL THEN '' ELSE coalesce(({value}), '') END"
+        return _text_cell(f"{name}::VARCHAR")
+    if column.unit == "ratio":
+        return f"({number_text(f'round({name} * 100, {PERCENT_DIGITS})')}) || '%'"
+    if column.type == "number":
+        return number_text(name)
+    if column.type == "integer":
+        return f"{name}::BIGINT::VARCHAR"
+    if column.type == "datetime":
+        return f"CASE WHEN {name} IS NOT NULL THEN {in_zone(rows_path, column.key, time_zone).text} END"
+    if column.type == "boolean":
+        return f"CASE WHEN {name} THEN 'true' WHEN NOT {name} THEN 'false' END"
+    return f"{name}::VARCHAR"
 
 
 def _text_cell(text: str) -> str:
-    """Most texts begin with a letter or a digit and hold no mark; only the others are worth a regular expression."""
+    """Most texts begin with a letter or a digit; only the others are worth a regular expression."""
     begins_well = f"({text} >= '0' AND {text} < '=' OR {text} >= 'A' AND {text} < '\uff00')"
-    has_mark = " OR ".join(f"contains({text}, {literal(mark)})" for mark in _NEEDS_QUOTES)
-    safe = f"CASE WHEN regexp_matches({text}, {literal(_FORMULA)}) THEN '''' || {text} ELSE {text} END"
-    quoted = f"'\"' || replace({safe}, '\"', '\"\"') || '\"'"
-    return f"CASE WHEN {begins_well} AND NOT ({has_mark}) THEN {text} WHEN {has_mark} THEN {quoted} ELSE {safe} END"
+    is_formula = f"regexp_matches({text}, {literal(_FORMULA)})"
+    return f"CASE WHEN {begins_well} THEN {text} WHEN {is_formula} THEN '''' || {text} ELSE nullif({text}, '') END"

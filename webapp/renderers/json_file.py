@@ -31,7 +31,17 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> in
     row = f"concat({', '.join(pieces)}, {literal('}' if result.columns else '{}')})"
     before = dumps(head)[:-1] + ',"rows":[\n'
     after = '\n],"totals":' + dumps(result.totals) + "}\n"
-    return copy_rows(path, result.rows_path, row, on_progress, result.row_count, head=before, between=",\n", tail=after)
+    return copy_rows(
+        path,
+        result.rows_path,
+        row,
+        on_progress,
+        result.row_count,
+        form="QUOTE '', ESCAPE '', DELIMITER chr(10)",  # one column, as it is
+        head=before,
+        between=",\n",
+        tail=after,
+    )
 
 
 def dumps(value: Any) -> str:

@@ -1,8 +1,8 @@
 """Rows of a result as texts, made by DuckDB, in order, into a file.
 
-Each row is one text that SQL puts together, so that the form of every cell is ours. A file of its own is written by
-DuckDB's writer, on all threads (`copy_rows`). What becomes part of another file goes through Arrow, which keeps the
-texts of a batch side by side in one buffer (`write_rows`).
+SQL makes the texts, so that the form of every cell is ours. A file of its own is written by DuckDB's writer, on all
+threads (`copy_rows`). What becomes part of another file goes through Arrow, which keeps the texts of a batch side by
+side in one buffer (`write_rows`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-BATCH = 250_000
-MEMORY_LIMIT = "256MB"
+BATCH = 100_000
+MEMORY_LIMIT = "320MB"
 PROGRESS_SECONDS = 0.2
 
 Progress = Callable[[int, int], None]
@@ -63,32 +63,25 @@ def execute(
 def copy_rows(
     path: Path,
     rows_path: Path,
-    expression: str,
+    columns: str,
     on_progress: Progress,
     total: int,
     *,
+    form: str,
     head: str,
     between: str,
     tail: str,
 ) -> int:
-    """Write `path`: `head`, `expression` of every row, `between` two of them, and `tail`. Returns how many rows."""
+    """Write `path`: `head`, the texts `columns` (SQL) of every row, `between` two of them, and `tail`; `form` is how
+    DuckDB's CSV writer puts the texts of a row together. Returns how many rows."""
     if total == 0:
         path.write_text(head + tail, encoding="utf-8", newline="")
         return 0
-    # CSV of a single column that is never quoted: the texts as they are. Its delimiter then means nothing.
-    form = (
-        "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER chr(10), "
-        "PREFIX $head, SUFFIX $tail, NEW_LINE $between"
-    )
-    sql = f"COPY (SELECT {expression} FROM read_parquet($rows)) TO {literal(str(path))} ({form})"  # noqa: S608
+    options = f"FORMAT csv, HEADER false, {form}, PREFIX $head, SUFFIX $tail, NEW_LINE $between"
+    sql = f"COPY (SELECT {columns} FROM read_parquet($rows)) TO {literal(str(path))} ({options})"  # noqa: S608
+    values = {"rows": str(rows_path), "head": head, "tail": tail, "between": between}
     with database() as connection:
-        execute(
-            connection,
-            sql,
-            {"rows": str(rows_path), "head": head, "tail": tail, "between": between},
-            on_progress,
-            total,
-        )
+        execute(connection, sql, values, on_progress, total)
     return total
 
 
