@@ -28,7 +28,7 @@ from webapp.renderers.row_texts import identifier
 
 ROWS = 1_000_000
 PDF_ROWS = 5_000
-ROUNDS = 3
+ROUNDS = 7
 #: The child of a report of this size may use so much.
 MOST_MB, PDF_MOST_MB = 500, 800
 

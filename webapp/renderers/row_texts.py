@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 BATCH = 100_000
-MEMORY_LIMIT = "320MB"
+MEMORY_LIMIT = "384MB"
 PROGRESS_SECONDS = 0.2
 
 Progress = Callable[[int, int], None]
