@@ -22,7 +22,7 @@ from webapp.documents import ReportJob, User
 from webapp.services import job_facts, organisation
 from webapp.services.job_facts import JobFacts
 from webapp.services.plain_text import folded
-from webapp.services.remembered import RIGHTS_SECONDS
+from webapp.services.remembered import RIGHTS_SECONDS, Remembered
 from webapp.services.visibility import JobNotFoundError, Reach
 
 PAGE_SIZE = 25
@@ -170,6 +170,21 @@ def glance(actor: User, job_id: str) -> JobFacts:
     raise JobNotFoundError(job_id)
 
 
+def watched(facts: JobFacts) -> ReportJob:
+    """The document behind a glance: read once for all who watch it, so not to be changed. Raises JobNotFoundError."""
+    job = _watched.get(facts)
+    if job is None:
+        raise JobNotFoundError(str(facts.id))
+    return job
+
+
+def _read_watched(facts: JobFacts) -> ReportJob | None:
+    return ReportJob.objects(id=facts.id).first()
+
+
+_watched: Remembered[JobFacts, ReportJob | None] = Remembered(_read_watched, kept=200)
+
+
 def ids_of(texts: Iterable[str]) -> list[ObjectId]:
     """The ids among `texts`; what is none is left out."""
     return [ObjectId(text) for text in texts if ObjectId.is_valid(text)]
@@ -183,8 +198,7 @@ def names_of(jobs: Iterable[ReportJob], *, besides: User | None = None) -> dict[
     if besides is not None and besides.id in people:
         people.discard(besides.id)
         names[besides.id] = besides.name
-    if people:
-        names.update(User.objects(id__in=list(people)).scalar("id", "name"))
+    names.update(organisation.names_of_people(people))
     wanted = {job.department_id for job in jobs if job.department_id}
     names.update((each.id, each.name) for each in organisation.departments().values() if each.id in wanted)
     return names

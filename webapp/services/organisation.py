@@ -57,9 +57,15 @@ def staff() -> list[StaffFacts]:
     return _staff.get(None)
 
 
+def names_of_people(people: Iterable[ObjectId]) -> dict[ObjectId, str]:
+    """The names of these people, as far as they are known."""
+    wanted = frozenset(people)
+    return _names.get(wanted) if wanted else {}
+
+
 def forget() -> None:
     """Read them anew, because this process has changed one."""
-    for each in (_departments, _teammates, _staff):
+    for each in (_departments, _teammates, _staff, _names):
         each.forget()
 
 
@@ -79,6 +85,11 @@ def _read_staff(_: None) -> list[StaffFacts]:
     return [StaffFacts(frozenset(places), frozenset(teams)) for places, teams, is_active in rows if is_active]
 
 
+def _read_names(people: frozenset[ObjectId]) -> dict[ObjectId, str]:
+    return dict(User.objects(id__in=list(people)).scalar("id", "name"))
+
+
 _departments = Remembered(_read_departments)
 _teammates = Remembered(_read_teammates)
 _staff = Remembered(_read_staff)
+_names = Remembered(_read_names)

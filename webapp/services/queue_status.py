@@ -82,7 +82,7 @@ def explain(job: ReportJob) -> Waiting | None:
     """Why `job` waits, in facts that a page puts in words; None for a job that does not wait."""
     if not job.state.is_waiting:
         return None
-    now = database_clock.now()
+    now = database_clock.about_now()
     due = job.scheduled_for or job.created_at or now
     if job.state is JobStatus.PENDING and due > now:
         why = Why.RETRY_LATER if job.error is not None and job.error.retry_count else Why.NOT_DUE
@@ -112,7 +112,7 @@ def explain_asking(
             requested_by=requester_id,
             report_type=report_type,
             priority_rank=priority_rank,
-            scheduled_for=scheduled_for or database_clock.now(),
+            scheduled_for=scheduled_for or database_clock.about_now(),
         )
     )
 
@@ -121,7 +121,7 @@ def ready_at(job: ReportJob) -> datetime | None:
     """When a running job will probably be ready: from its own pace, or what such reports have taken."""
     if not job.state.is_running or job.started_at is None:
         return None
-    now = database_clock.now()
+    now = database_clock.about_now()
     elapsed = (now - job.started_at).total_seconds()
     typical = typical_seconds(job.report_type)
     percentage = job.progress.percentage if job.progress else 0

@@ -32,9 +32,10 @@ def patience() -> float:
 class Remembered(Generic[K, V]):
     """`read(key)`, asked again after `seconds`: less where lookup values are cached for less than a minute, too."""
 
-    def __init__(self, read: Callable[[K], V], seconds: float = RIGHTS_SECONDS) -> None:
+    def __init__(self, read: Callable[[K], V], seconds: float = RIGHTS_SECONDS, *, kept: int = KEYS_KEPT) -> None:
         self._read = read
         self._seconds = seconds
+        self._kept = kept
         self._lock = threading.Lock()
         self._known: dict[K, tuple[float, V]] = {}
         _all.add(self)
@@ -47,7 +48,7 @@ class Remembered(Generic[K, V]):
             return known[1]
         answer = self._read(key)
         with self._lock:
-            if len(self._known) >= KEYS_KEPT:
+            if len(self._known) >= self._kept:
                 self._known.clear()
             self._known[key] = (now, answer)
         return answer

@@ -63,9 +63,10 @@ def show(job_id: str) -> ResponseReturnValue:
 @jobs.get("/<job_id>/live")
 def live(job_id: str) -> ResponseReturnValue:
     """The part of the page that moves while the report is made; 304 while it has not moved."""
-    if (nothing_new := unchanged(_tag(job_lists.glance(current_actor(), job_id)))) is not None:
+    seen = job_lists.glance(current_actor(), job_id)
+    if (nothing_new := unchanged(_tag(seen))) is not None:
         return nothing_new
-    job = visibility.visible_job(current_actor(), job_id)
+    job = job_lists.watched(seen)
     return fragment("jobs/_report.html", tag=_tag(job), **report_view.context(current_actor(), job))
 
 
