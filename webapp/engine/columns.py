@@ -61,7 +61,8 @@ def chart_of(query: Query, columns: Sequence[Column]) -> ChartSpec | None:
     if not query.dimensions:
         return None
     declared = REPORT_TYPES[query.report_type].chart if query.report_type in REPORT_TYPES else None
-    x = declared.x if declared and declared.x in query.dimensions else query.dimensions[0]
+    by_time = (key for key in query.dimensions if DIMENSIONS[key].time)
+    x = declared.x if declared and declared.x in query.dimensions else next(by_time, query.dimensions[0])
     y = declared.y if declared and declared.y in query.measures else query.measures[0]
     chosen = next(column for column in columns if column.key == y)
     if chosen.type not in ("integer", "number"):

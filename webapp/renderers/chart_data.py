@@ -74,6 +74,8 @@ def chart_data(result: Result) -> ChartData | None:
     rows: list[dict[str, Any]] = next(batches, None).to_pylist()  # type: ignore[union-attr]
     if ROW_TYPE in by_key:
         rows = [row for row in rows if row[ROW_TYPE] != "subtotal"]
+    if spec.kind == "line":  # time goes from left to right, however the rows are sorted; its texts sort as it does
+        rows.sort(key=lambda row: str(row[spec.x] or ""))
     most = MOST_POINTS if spec.kind == "line" else MOST_BARS
     notes: list[str] = []
     x_column = by_key[spec.x]

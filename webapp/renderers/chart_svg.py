@@ -65,7 +65,7 @@ def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:
         if number is not None
     ]
     colours = (DARK_COLOURS if dark else COLOURS)[: max(len(data.series), 1)]
-    form = {"ratio": ".0%", "count": ",d"}.get(data.y_column.unit, ",~g")
+    form = {"ratio": ".0%", "count": ",d"}.get(data.y_column.unit, ",.2~f")
     y_title = data.y_column.label.partition(" · ")[0]
     number_axis = alt.Axis(format=form, title=y_title, tickCount=6)
     colour = alt.Color(
