@@ -23,6 +23,7 @@ PAGES = {
     "new-report-activity": "/reports/new?type=learner-activity&period=custom&start=2026-01-01&end=2026-06-30",
     "new-report-detail": "/reports/new?type=transcript",
     "account": "/account",
+    "verify": "/verify",
     "not-found": "/nowhere",
 }
 NEW_PAGES = {"home-new": "/", "my-reports-new": "/reports/", "shared-new": "/reports/shared"}

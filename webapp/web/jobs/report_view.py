@@ -54,8 +54,18 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
         "priorities": report_requests.usable_priorities(actor) if may_manage and job.state.is_waiting else [],
         "edit_form": edit_form or EditForm(formdata=None, obj=job),
         "edit_open": edit_form is not None,
+        "audiences": _audiences(actor, job) if may_edit else {},
         "rows_shown": ROWS_SHOWN,
     }
+
+
+def _audiences(actor: User, job: ReportJob) -> dict[str, tuple[int, str]]:
+    """For each visibility how many people it means, and who they are; by key."""
+    requester = actor if job.requested_by == actor.id else User.objects(id=job.requested_by).first()
+    if requester is None:
+        return {}
+    keys = active_lookups(LookupCategory.REPORT_VISIBILITY)
+    return {key: visibility.audience(requester, key, job.department_id) for key in keys}
 
 
 def queue_fact(job: ReportJob | JobFacts) -> int:
