@@ -177,7 +177,8 @@ def _document(
     groups = _column_groups(widths, keys, LANDSCAPE_WIDTH if landscape else PORTRAIT_WIDTH)
     totals = _totals(result, about) if result.totals and len(rows) == result.row_count else []
     return {
-        "title": _shown(about.title),
+        # A name of nothing that can be seen would be an empty heading, which PDF/UA refuses.
+        "title": _shown(about.title).strip() or f"Report {about.job_id}",
         "description": _shown(about.description),
         "organization": _shown(about.organization),
         "created": _shown(f"{about.provenance.get('software', 'reportdesk')} · {about.created_at:%Y-%m-%d %H:%M} UTC"),
