@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -15,14 +15,17 @@ from webapp.documents import AdminArea, Department, Team, User
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit
+from webapp.services.organisation import DepartmentFacts
 from webapp.services.plain_text import folded
 
 Found = TypeVar("Found", Department, Team)
+#: The document, or what lists remember of it.
+Place = TypeVar("Place", Department, DepartmentFacts)
 
 
 @dataclass(frozen=True)
-class Node:
-    department: Department
+class Node(Generic[Place]):
+    department: Place
     depth: int  # 0 at the top
 
 
@@ -31,18 +34,18 @@ def every() -> list[Department]:
     return list(Department.objects)
 
 
-def tree(departments: Iterable[Department]) -> list[Node]:
+def tree(departments: Iterable[Place]) -> list[Node[Place]]:
     """Parents before children, brothers by name. One whose parent is missing, or that is in a cycle which an import
     has made, stands at the top: nothing is hidden."""
-    ordered = sorted(departments, key=lambda each: folded(each.name))
+    ordered: list[Place] = sorted(departments, key=lambda each: folded(each.name))
     known = {each.id for each in ordered}
-    below: dict[ObjectId | None, list[Department]] = defaultdict(list)
+    below: dict[ObjectId | None, list[Place]] = defaultdict(list)
     for each in ordered:
         below[each.parent_id if each.parent_id in known else None].append(each)
-    nodes: list[Node] = []
+    nodes: list[Node[Place]] = []
     reached: set[ObjectId] = set()
-    for top in (*below[None], *ordered):
-        waiting = [Node(top, 0)]
+    for top in below[None] + ordered:
+        waiting: list[Node[Place]] = [Node(top, 0)]
         while waiting:
             node = waiting.pop()
             if node.department.id in reached:

@@ -10,6 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
+from webapp.documents import Department
 from webapp.services.departments import Node
 from webapp.web.languages import in_readers_language
 
@@ -37,7 +38,7 @@ class DepartmentForm(_NamedForm):
     )
     parent = SelectField(_l("Under"))
 
-    def offer(self, tree: Iterable[Node], besides: set[ObjectId]) -> None:
+    def offer(self, tree: Iterable[Node[Department]], besides: set[ObjectId]) -> None:
         """The departments it may be under."""
         self.parent.choices = [("", _l("Nothing: it is at the top")), *_choices(tree, besides)]
 
@@ -49,11 +50,11 @@ class DepartmentForm(_NamedForm):
 class TeamForm(_NamedForm):
     department = SelectField(_l("Department"))
 
-    def offer(self, tree: Iterable[Node]) -> None:
+    def offer(self, tree: Iterable[Node[Department]]) -> None:
         self.department.choices = _choices(tree, set())
 
 
-def _choices(tree: Iterable[Node], besides: set[ObjectId]) -> list[tuple[str, str]]:
+def _choices(tree: Iterable[Node[Department]], besides: set[ObjectId]) -> list[tuple[str, str]]:
     return [
         (str(node.department.id), "\u2003" * node.depth + node.department.name)
         for node in tree

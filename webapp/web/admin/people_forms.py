@@ -12,7 +12,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length
 
-from webapp.documents import LookupCategory, Team, User
+from webapp.documents import Department, LookupCategory, Team, User
 from webapp.services import lookups
 from webapp.services.departments import Node
 from webapp.web.formatting import label
@@ -40,7 +40,7 @@ class PersonForm(FlaskForm):
     locale = SelectField(_l("Language"))
 
     @classmethod
-    def build(cls, person: User | None, tree: Sequence[Node], teams: Sequence[Team]) -> PersonForm:
+    def build(cls, person: User | None, tree: Sequence[Node[Department]], teams: Sequence[Team]) -> PersonForm:
         """With what can be chosen: active roles, departments and teams, and what the person has already."""
         form = cls()
         has_roles, has_departments, has_teams = (

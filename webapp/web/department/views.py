@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bson import ObjectId
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.documents import User
-from webapp.services import department_load, job_lists, organisation, visibility
+from webapp.services import department_load, departments, job_lists, organisation, visibility
 from webapp.services.job_lists import JobList
 from webapp.services.organisation import DepartmentFacts
 from webapp.web.access import current_actor, permission_required
@@ -42,14 +41,5 @@ def _tree(actor: User) -> list[tuple[int, DepartmentFacts]]:
     """Departments one manages, each with its depth, parents before children."""
     everything = visibility.is_administrator(actor)
     managed = visibility.managed_department_ids(actor)
-    known = {each.id: each for each in organisation.departments().values() if everything or each.id in managed}
-    by_parent: dict[ObjectId | None, list[DepartmentFacts]] = {}
-    for each in sorted(known.values(), key=lambda each: each.name.casefold()):
-        by_parent.setdefault(each.parent_id if each.parent_id in known else None, []).append(each)
-    ordered: list[tuple[int, DepartmentFacts]] = []
-    waiting = [(0, each) for each in reversed(by_parent.get(None, []))]
-    while waiting:
-        depth, each = waiting.pop()
-        ordered.append((depth, each))
-        waiting.extend((depth + 1, child) for child in reversed(by_parent.pop(each.id, [])))
-    return ordered
+    known = [each for each in organisation.departments().values() if everything or each.id in managed]
+    return [(node.depth, node.department) for node in departments.tree(known)]
