@@ -9,9 +9,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +20,7 @@ from flask import Flask, Response, session
 
 from tests.bench.load import USER_AGENT
 from tests.factories import build_job, make_department, make_user
+from tests.serving import wait_for
 from webapp import clock, embedded
 from webapp.app import create_app
 from webapp.cli.web import server_command
@@ -159,20 +157,8 @@ def serving(application: str = "wsgi:app") -> Iterator[tuple[int, int]]:
     command[command.index("wsgi:app")] = application
     process = subprocess.Popen(command, start_new_session=True)
     try:
-        _wait(f"http://127.0.0.1:{port}/{'readyz' if application == 'wsgi:app' else ''}")
+        wait_for(f"http://127.0.0.1:{port}/{'readyz' if application == 'wsgi:app' else ''}")
         yield port, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(40)
-
-
-def _wait(address: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(address, timeout=2).close()  # noqa: S310 - our own
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-        else:
-            return
-    raise TimeoutError(address)

@@ -8,9 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +19,15 @@ from bson import ObjectId
 from playwright.sync_api import Browser, BrowserContext, Page
 from pymongo import MongoClient
 
+from tests.serving import wait_for
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 REGISTRAR, MANAGER, ADMIN = "registrar@demo.example", "manager@demo.example", "admin@demo.example"
 #: Somebody who has asked for nothing.
 NEWCOMER = "content@demo.example"
 PASSWORD = "northgate-demo"
 BUILD = """
+from tests.serving import wait_for
 from webapp.documents import connect
 from webapp.services import database_setup, demo
 from webapp.settings import get_settings
@@ -82,7 +82,7 @@ def open_desk(mongo: str, name: str, home: Path) -> Iterator[Desk]:
     ]
     client: MongoClient[Any] = MongoClient(mongo)
     try:
-        _wait(f"http://127.0.0.1:{port}/readyz")
+        wait_for(f"http://127.0.0.1:{port}/readyz")
         yield Desk(f"http://127.0.0.1:{port}", client[name])
     finally:
         for process in processes:
@@ -126,15 +126,3 @@ def reports_in_every_state(desk: Desk, browser: Browser) -> dict[str, str]:
         desk.database.reportjobs.insert_one(copy)
         found[state] = f"/reports/{copy['_id']}"
     return found
-
-
-def _wait(address: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(address, timeout=2).close()  # noqa: S310 - our own
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-        else:
-            return
-    raise TimeoutError(address)
