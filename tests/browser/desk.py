@@ -27,7 +27,6 @@ REGISTRAR, MANAGER, ADMIN = "registrar@demo.example", "manager@demo.example", "a
 NEWCOMER = "content@demo.example"
 PASSWORD = "northgate-demo"
 BUILD = """
-from tests.serving import wait_for
 from webapp.documents import connect
 from webapp.services import database_setup, demo
 from webapp.settings import get_settings
