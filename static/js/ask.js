@@ -2,6 +2,9 @@
 (() => {
   "use strict";
 
+  // As long as the server takes, with room for its own name (webapp/cli/web.py).
+  const LONGEST_ADDRESS = 8000;
+
   function enhance(root) {
     for (const select of root.querySelectorAll("select[data-many]")) {
       if (select.tomselect || !window.TomSelect) continue;
@@ -74,7 +77,7 @@
       if (event.target.id !== "type") preview.dispatchEvent(new Event("refresh-preview"));
       // A reload loses nothing: the address is the question.
       const address = addressOf(form);
-      if (address.length < 4000) history.replaceState(history.state, "", address);
+      if (address.length < LONGEST_ADDRESS) history.replaceState(history.state, "", address);
     });
     // Numbers and values are previewed as one types; all else when it is chosen.
     form.addEventListener("input", (event) => {
@@ -83,9 +86,12 @@
     form.addEventListener("click", (event) => {
       const button = event.target.closest("[data-copy-question]");
       if (!button) return;
-      button.dataset.copy = addressOf(form);
-      button.removeAttribute("data-copy-question");
-      button.setAttribute("data-copy-question", "");
+      const address = addressOf(form);
+      const fits = address.length < LONGEST_ADDRESS;
+      if (fits) button.dataset.copy = address;
+      else delete button.dataset.copy;
+      button.querySelector("[data-copy-label]").textContent = fits ? button.dataset.label : button.dataset.tooLong;
+      if (!fits) window.reportdeskSay?.(button.dataset.tooLong);
     }, true);
   }
 

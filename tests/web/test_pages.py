@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from bson import ObjectId
 from flask import Flask
 
 from tests.factories import PASSWORD, People, make_job
@@ -214,6 +216,17 @@ def test_signing_in_leads_nowhere_else(app: Flask, people: People) -> None:
         client = app.test_client()
         data = {"email": people.owner.email, "password": PASSWORD, "next": target}
         assert client.post("/sign-in", data=data).location == "/"
+
+
+def test_a_question_with_two_hundred_learners_comes_back_after_signing_in(app: Flask, people: People) -> None:
+    question = "/reports/new?type=learner-activity&" + "&".join(f"learner={ObjectId()}" for _ in range(200))
+    assert len(question) > 6_000
+    client = app.test_client()
+    asked = client.get(question)
+    assert asked.status_code == 302
+    back_to = parse_qs(urlsplit(asked.location).query)["next"]
+    data = {"email": people.owner.email, "password": PASSWORD, "next": back_to}
+    assert client.post("/sign-in", data=data).location == question
 
 
 def test_guessing_passwords_is_slowed_down(app: Flask, people: People) -> None:

@@ -17,13 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 def server_command(*, host: str, port: int, workers: int, threads: int) -> list[str]:
     """gunicorn's command line: a few processes, each with threads, because pages wait for the database.
 
-    A connection is kept longer than the two seconds between two polls of a list, so that a poll needs no new one.
+    A connection is kept longer than the two seconds between two polls of a list, so that a poll needs no new one. An
+    address may be as long as gunicorn can take: it holds a whole question.
     """
     return [
         *(sys.executable, "-m", "gunicorn", "wsgi:app"),
         *("--chdir", str(ROOT), "--bind", f"{host}:{port}", "--worker-class", "gthread"),
         *("--workers", str(workers), "--threads", str(threads), "--timeout", "60", "--graceful-timeout", "15"),
-        *("--keep-alive", "15"),
+        *("--keep-alive", "15", "--limit-request-line", "8190"),
         *("--max-requests", "20000", "--max-requests-jitter", "2000", "--log-level", "warning"),
     ]
 

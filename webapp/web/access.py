@@ -18,6 +18,9 @@ from webapp.services.remembered import Remembered
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+#: As long as gunicorn takes (`cli.web`).
+LONGEST_ADDRESS = 8_000
+
 
 class SignedIn(UserMixin):
     """What Flask-Login keeps: the person, and a trace of the password, so that a new password ends old sessions."""
@@ -131,7 +134,11 @@ def sign_in_first() -> ResponseReturnValue:
 
 def local_path(address: str | None) -> str | None:
     """`address` as a path on this site, or None for anywhere else. Guards every redirect that a request names."""
-    if not address or len(address) > 4000 or any(ord(character) < 32 or character == "\\" for character in address):
+    if (
+        not address
+        or len(address) > LONGEST_ADDRESS
+        or any(ord(character) < 32 or character == "\\" for character in address)
+    ):
         return None
     try:
         parts = urlsplit(address)

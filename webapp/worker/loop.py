@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 STEP_SECONDS = 4.0
 #: The one step that reads all that waits; still short enough for the next beat to come in time.
 LOOK_SECONDS = 10.0
+#: Of a worker told to go: for handing back what it could not finish, and again for its last words.
+LAST_SECONDS = 2.0
 WATCH_SECONDS = 1.0
 PROGRESS_SECONDS = 0.5
 COPY_EVENTS_SECONDS = 0.25
@@ -144,7 +146,7 @@ class Worker:
         if not self._running:
             return True
         # Somebody waits for this process to go: what cannot be written now is left to the reaper.
-        return time.monotonic() - self._stopping_since > self._settings.shutdown_grace_seconds + STEP_SECONDS
+        return time.monotonic() - self._stopping_since > self._settings.shutdown_grace_seconds + LAST_SECONDS
 
     def _start(self, hold: Hold) -> None:
         assignment = Assignment(
@@ -182,6 +184,8 @@ class Worker:
             name = step.__name__
             if time.monotonic() < self._due.get(name, 0.0):
                 continue
+            if self._stopping_since is not None and step in (self._reap, self._promote):
+                continue  # others do that; somebody waits for this process to go
             try:
                 with pymongo.timeout(LOOK_SECONDS if step == self._promote else STEP_SECONDS):
                     step()
@@ -396,7 +400,7 @@ class Worker:
 
     def _say_goodbye(self) -> None:
         try:
-            with pymongo.timeout(STEP_SECONDS):
+            with pymongo.timeout(LAST_SECONDS):
                 self._look_for_unsure_claims()
                 self._copy_events()
                 heartbeat.say_goodbye(self.id, jobs_done=self.jobs_done)
