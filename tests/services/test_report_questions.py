@@ -9,7 +9,7 @@ import pytest
 from bson import ObjectId
 
 from tests.factories import People
-from webapp.documents import Class, DateRange, Enrollment, Parameters, ReportFilters
+from webapp.documents import DateRange, Parameters, ReportFilters
 from webapp.documents.report_job import Condition
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError
@@ -77,20 +77,6 @@ def test_a_report_type_made_by_an_administrator_says_which_one_it_is_like(databa
     assert "basedOn" in caught.value.fields["report_type"]
     lookups.change("report-type", "my-own", metadata={"basedOn": "enrollment-summary", "groupBy": ["course"]})
     assert to_query("my-own").dimensions == ("course",)
-
-
-def test_a_preview_shows_what_the_extract_has_and_how_old_it_is(people: People) -> None:
-    from webapp import extract
-
-    assert report_questions.preview("enrollment-summary", Parameters(), EVERYTHING).refreshed_at is None
-    found = Class(name="Class", code="K", department_id=people.department.id).save()
-    Enrollment(learner_id=people.owner.id, class_id=found.id, department_id=people.department.id).save()
-    extract.refresh(["enrollments", "classes"])
-    preview = report_questions.preview("enrollment-summary", Parameters(measures=["count"]), EVERYTHING)
-    assert preview.rows == [{"class": "K", "count": 1}]
-    assert preview.refreshed_at is not None
-    outside = DataScope((str(people.other_department.id),), ())
-    assert report_questions.preview("enrollment-summary", Parameters(measures=["count"]), outside).rows == []
 
 
 def test_equal_questions_have_equal_hashes_and_others_do_not(database: Any) -> None:

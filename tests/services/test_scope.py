@@ -28,7 +28,7 @@ from webapp.documents.report_job import Condition
 from webapp.engine import runner
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.catalogue.tables import TABLES
-from webapp.services import report_questions, visibility
+from webapp.services import report_previews, report_questions, visibility
 
 AT = datetime(2024, 3, 5, tzinfo=UTC)
 MINE, THEIRS = "Ours", "Physicists only"
@@ -89,7 +89,7 @@ def test_a_department_reads_nothing_of_another(
             query = report_questions.to_query(report_type, asked, scope)
             files = extract.snapshot(report_questions.tables_for(query)).files
             result = runner.run(query, files, tmp_path / "rows.parquet")
-            rows = report_questions.first_rows(result.rows_path, 50)
+            rows = report_previews.first_rows(result.rows_path, 50)
             assert THEIRS not in str(rows)
             if filters is None:
                 # Everything: all of one's own, and that alone.
@@ -107,4 +107,4 @@ def test_an_instructor_reads_nothing_of_other_classes(people: People, records: d
         files = extract.snapshot(report_questions.tables_for(query)).files
         result = runner.run(query, files, tmp_path / "rows.parquet")
         assert result.rows_matched == 1, report_type
-        assert THEIRS not in str(report_questions.first_rows(result.rows_path, 50))
+        assert THEIRS not in str(report_previews.first_rows(result.rows_path, 50))

@@ -13,7 +13,14 @@ from werkzeug.datastructures import MultiDict
 from webapp.documents import LookupCategory, ReportJob
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
-from webapp.services import filter_choices, lookups, queue_status, report_questions, report_requests, visibility
+from webapp.services import (
+    filter_choices,
+    lookups,
+    queue_status,
+    report_previews,
+    report_requests,
+    visibility,
+)
 from webapp.services.report_requests import AlreadyAskedError
 from webapp.web.access import current_actor, permission_required
 from webapp.web.formatting import describe
@@ -91,7 +98,7 @@ def preview() -> ResponseReturnValue:
         return fragment("jobs/_preview.html", **context)
     asked = form.to_request()
     try:
-        found = report_questions.preview(asked.report_type, asked.parameters, visibility.data_scope(actor))
+        found = report_previews.preview(asked.report_type, asked.parameters, visibility.data_scope(actor))
     except InvalidRequestError as error:
         context["problems"] = list(error.fields.values())
     except ReportdeskError as error:

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from webapp import clock, renderers
 from webapp.documents import LookupCategory, User
 from webapp.renderers import chart_sketch
-from webapp.services import lookups, queue_status, report_questions, visibility
-from webapp.services.report_questions import Preview
+from webapp.services import lookups, queue_status, report_previews, visibility
+from webapp.services.report_previews import Preview
 from webapp.services.report_requests import ReportRequest
 from webapp.web.formatting import number
 from webapp.web.jobs import report_view
@@ -26,7 +26,7 @@ def context(actor: User, asked: ReportRequest, found: Preview) -> dict[str, Any]
     waiting = queue_status.explain_asking(
         actor.id, asked.report_type, int(ranks.get(asked.priority, 0)), asked.scheduled_for
     )
-    estimate = report_questions.estimate(asked.report_type, found.result)
+    estimate = report_previews.estimate(asked.report_type, found.result)
     limit = renderers.limits_in_words(asked.format, found.result.row_count, len(found.result.columns))
     return {
         "found": found,
