@@ -60,15 +60,23 @@ def _judged(world: World, job_ids: list[ObjectId], breaks: Breaks) -> list[str]:
     settings = get_settings()
     check(world.statuses(job_ids) == {"ready": len(job_ids)}, f"states: {world.statuses(job_ids)}")
     world.check_one_file_each(job_ids)
-    waits: list[timedelta] = []
+    waits: list[tuple[timedelta, str]] = []  # the longest of each job, and its moves
     for job in ReportJob._get_collection().find({"_id": {"$in": job_ids}}, {"history": 1}):
         moves = [event["to"] for event in job["history"]]
         check(moves.count("ready") == 1, f"a job became ready {moves.count('ready')} times")
         instants = [event["at"] for event in job["history"]]
-        waits.append(max(later - earlier for earlier, later in pairwise(instants)))
+        told = ", ".join(f"{e['at']:%H:%M:%S} {e['to']} ({e.get('why')})" for e in job["history"])
+        hits = [
+            f"{hit.moment.value} {hit.kind.value} {hit.seconds:.0f} s"
+            for hit in breaks.hits
+            if job["_id"] in hit.job_ids
+        ]
+        longest = max(later - earlier for earlier, later in pairwise(instants))
+        waits.append((longest, f"{told}; broken: {', '.join(hits)}"))
     limit = settings.lease_seconds + settings.reap_seconds + JOB_SECONDS + slack_seconds()
-    seconds = [wait.total_seconds() for wait in waits]
-    check(max(seconds) <= limit, f"a job did not move for {max(seconds):.1f} s, more than {limit:.1f} s")
+    seconds = [wait.total_seconds() for wait, _ in waits]
+    late = [f"{wait.total_seconds():.1f} s: {moves}" for wait, moves in waits if wait.total_seconds() > limit]
+    check(not late, f"{len(late)} jobs did not move for more than {limit:.1f} s: {late[:5]}")
     published = world.published()
     for hit in breaks.hits:
         # Whoever is back well before the lease ends has lost nothing, so nothing is made again.

@@ -14,8 +14,13 @@ SERVER_SELECTION_MS = 5_000
 SOCKET_MS = 60_000
 
 
-def connect(uri: str, database: str, *, server_selection_ms: int = SERVER_SELECTION_MS) -> MongoClient:
-    """Connect MongoEngine to `database` at `uri`. Instants come back aware, in UTC. Fork first, connect after."""
+def connect(
+    uri: str, database: str, *, server_selection_ms: int = SERVER_SELECTION_MS, socket_ms: int = SOCKET_MS
+) -> MongoClient:
+    """Connect MongoEngine to `database` at `uri`. Instants come back aware, in UTC. Fork first, connect after.
+
+    `socket_ms` is how long an answer may take before the connection is given up.
+    """
     return mongoengine.connect(
         database,
         host=uri,
@@ -24,8 +29,8 @@ def connect(uri: str, database: str, *, server_selection_ms: int = SERVER_SELECT
         uuidRepresentation="standard",
         datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
         serverSelectionTimeoutMS=server_selection_ms,
-        socketTimeoutMS=SOCKET_MS,
-        connectTimeoutMS=SOCKET_MS,
+        socketTimeoutMS=socket_ms,
+        connectTimeoutMS=socket_ms,
         appname="reportdesk",
     )
 

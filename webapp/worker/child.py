@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 #: Progress is written by a poll of half a second; more messages than that only fill the pipe.
 PROGRESS_EVERY = 0.2
 ORPHANED = 70
+#: Its worker's beats keep the lease alive, so a connection that has died without a word must be noticed here, and
+#: sooner than a lost worker would be.
+SOCKET_MS = 25_000
 _PR_SET_PDEATHSIG = 1
 STACK_LENGTH = 8000
 
@@ -100,7 +103,7 @@ def begin(environment: Mapping[str, str], lifeline: Connection) -> None:
 
 def _run(assignment: Assignment, run_job: RunJob, to_worker: Connection) -> Message:
     try:
-        connect(assignment.mongodb_uri, get_settings().mongodb_database)
+        connect(assignment.mongodb_uri, get_settings().mongodb_database, socket_ms=SOCKET_MS)
         Path(assignment.scratch).mkdir(parents=True, exist_ok=True)
         job = ReportJob.objects(id=assignment.job_id).first()
         if job is None:
