@@ -14,13 +14,8 @@ SERVER_SELECTION_MS = 5_000
 SOCKET_MS = 60_000
 
 
-def connect(
-    uri: str, database: str, *, server_selection_ms: int = SERVER_SELECTION_MS, socket_ms: int = SOCKET_MS
-) -> MongoClient:
-    """Connect MongoEngine to `database` at `uri`. Instants come back aware, in UTC. Fork first, connect after.
-
-    `socket_ms` is how long an answer may take before the connection is given up.
-    """
+def connect(uri: str, database: str, *, server_selection_ms: int = SERVER_SELECTION_MS) -> MongoClient:
+    """Connect MongoEngine to `database` at `uri`. Instants come back aware, in UTC. Fork first, connect after."""
     return mongoengine.connect(
         database,
         host=uri,
@@ -29,8 +24,8 @@ def connect(
         uuidRepresentation="standard",
         datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
         serverSelectionTimeoutMS=server_selection_ms,
-        socketTimeoutMS=socket_ms,
-        connectTimeoutMS=socket_ms,
+        socketTimeoutMS=SOCKET_MS,
+        connectTimeoutMS=SOCKET_MS,
         appname="reportdesk",
     )
 

@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pymongo
+
 from webapp import messages
 from webapp.documents import JobStatus, ReportJob, connect
 from webapp.errors import ReportdeskError
@@ -41,9 +43,9 @@ log = logging.getLogger(__name__)
 #: Progress is written by a poll of half a second; more messages than that only fill the pipe.
 PROGRESS_EVERY = 0.2
 ORPHANED = 70
-#: Its worker's beats keep the lease alive, so a connection that has died without a word must be noticed here, and
-#: sooner than a lost worker would be.
-SOCKET_MS = 25_000
+#: The first answer of a new connection: one that has died without a word is noticed here, and sooner than a lost worker
+#: would be, since the worker's beats keep the lease alive. (Reading a big collection may take longer than this.)
+FIRST_ANSWER_SECONDS = 20.0
 _PR_SET_PDEATHSIG = 1
 STACK_LENGTH = 8000
 
@@ -103,9 +105,10 @@ def begin(environment: Mapping[str, str], lifeline: Connection) -> None:
 
 def _run(assignment: Assignment, run_job: RunJob, to_worker: Connection) -> Message:
     try:
-        connect(assignment.mongodb_uri, get_settings().mongodb_database, socket_ms=SOCKET_MS)
+        connect(assignment.mongodb_uri, get_settings().mongodb_database)
         Path(assignment.scratch).mkdir(parents=True, exist_ok=True)
-        job = ReportJob.objects(id=assignment.job_id).first()
+        with pymongo.timeout(FIRST_ANSWER_SECONDS):
+            job = ReportJob.objects(id=assignment.job_id).first()
         if job is None:
             raise JobNotFoundError(str(assignment.job_id))
         return run_job(ChildContext(job, assignment, to_worker))
