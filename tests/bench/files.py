@@ -23,8 +23,8 @@ import pyarrow.parquet
 from tests.bench.memory import peak_mb
 from webapp import renderers
 from webapp.engine.result import ChartSpec, Column, Result
+from webapp.engine.sql import identifier
 from webapp.renderers.about import About
-from webapp.renderers.row_texts import identifier
 
 ROWS = 1_000_000
 PDF_ROWS = 5_000

@@ -132,7 +132,8 @@ def with_measure_columns(query: Query, tables: Tables, rows: Table) -> Table:
     return rows
 
 
-def _measures_of(query: Query) -> list[Measure]:
+def measures_of(query: Query) -> list[Measure]:
+    """The measures of a checked `query`, in its order."""
     dataset = dataset_of(query)
     found = [(text, measure_of(query, dataset, split_measure(text)[0])) for text in query.measures]
     if unknown := [text for text, measure in found if measure is None]:
@@ -143,7 +144,7 @@ def _measures_of(query: Query) -> list[Measure]:
 def aggregates(query: Query, rows: Table) -> dict[str, Value]:
     """`p0_0`, `p0_1`…, the parts of each measure over the groups of `rows`, and `matched`: how many rows."""
     found: dict[str, Value] = {}
-    for number, (text, measure) in enumerate(zip(query.measures, _measures_of(query), strict=True)):
+    for number, (text, measure) in enumerate(zip(query.measures, measures_of(query), strict=True)):
         value = _measured_value(query, dataset_of(query), text, rows) if measure.requires_field else None
         found |= {f"p{number}_{n}": part for n, part in enumerate(measure.parts(rows, value))}
     return found | {"matched": count_rows(query, rows)}
@@ -153,11 +154,9 @@ def measured(query: Query, groups: Table) -> Table:
     """`groups` with the measures `m0`, `m1`… in the place of their parts."""
     numbers: dict[str, Value] = {}
     parts: list[str] = []
-    for number, measure in enumerate(_measures_of(query)):
+    for number, measure in enumerate(measures_of(query)):
         mine = [name for name in groups.columns if name.startswith(f"p{number}_")]
-        value = measure.value(*(groups[name] for name in mine))
-        # No rows at all, or no groups, have the count 0.
-        numbers[f"m{number}"] = value.fill_null(0) if measure.zero_if_empty else value
+        numbers[f"m{number}"] = measure.filled(measure.value(*(groups[name] for name in mine)))
         parts += mine
     return groups.select(*(name for name in groups.columns if name not in parts), **numbers)
 
@@ -212,7 +211,7 @@ def _different(
 def can_roll_up(query: Query, merged: Iterable[str]) -> bool:
     """Whether groups that differ in the dimensions `merged` can be put together without going back to their rows: a
     median of medians is none, and a row that belongs to several groups must count once."""
-    return all(measure.combine is not None for measure in _measures_of(query)) and not any(
+    return all(measure.combine is not None for measure in measures_of(query)) and not any(
         DIMENSIONS[key].many for key in merged
     )
 
@@ -220,7 +219,7 @@ def can_roll_up(query: Query, merged: Iterable[str]) -> bool:
 def rolled_up(query: Query, groups: Table) -> dict[str, Value]:
     """As `aggregates`, from groups where `can_roll_up`."""
     found: dict[str, Value] = {}
-    for number, measure in enumerate(_measures_of(query)):
+    for number, measure in enumerate(measures_of(query)):
         if measure.combine is None:
             raise ValueError(f"cannot be put together from groups: {measure.key}")
         found |= {name: measure.combine(groups[name]) for name in groups.columns if name.startswith(f"p{number}_")}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import ibis
 
+from webapp.clock import aware
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.declarations import Dataset, Dimension, Table, Value
 from webapp.engine.keys import Tables, bucket, bucket_text, literal, relation_of
@@ -113,5 +114,5 @@ def _value(given: Any, column: Value) -> Any:
     """A filter's value as its column has it."""
     if column.type().is_timestamp():
         moment = given if isinstance(given, datetime) else datetime.fromisoformat(str(given))
-        return literal(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        return literal(aware(moment))
     return str(given) if column.type().is_string() else given

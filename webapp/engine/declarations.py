@@ -90,6 +90,10 @@ class Measure:
     #: Adds to the rows what `parts` read: (rows, tables, start, end) -> rows; the bounds are naive UTC or None.
     prepare: Callable[[Table, dict[str, Table], Any, Any], Table] | None = None
 
+    def filled(self, value: Value) -> Value:
+        """No rows at all, or no groups, have the count 0, and no average."""
+        return value.fill_null(0) if self.zero_if_empty else value
+
 
 @dataclass(frozen=True)
 class Dataset:

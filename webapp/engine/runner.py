@@ -21,7 +21,7 @@ from webapp.engine.keys import dataset_of, date_column, keyed, labelled, order_o
 from webapp.engine.query import DateRange, Query
 from webapp.engine.result import ROW_TYPE, Column, Result
 from webapp.engine.sources import Files, dates_in, open_tables
-from webapp.engine.validation import field_of, measure_of, split_measure
+from webapp.engine.validation import field_of
 from webapp.messages import Message
 
 MAX_COLUMN_GROUPS = 100
@@ -102,8 +102,10 @@ class _Run:
         self._tell(min(self._done, of), of)
 
     def _note_undated(self) -> None:
+        if not self._dates.may_be_empty:
+            return
         undated = compiler.undated_rows(self.query, self.tables)
-        if undated is None or not self._dates.may_be_empty:
+        if undated is None:
             return
         found = self._count(undated)
         if found:
@@ -292,8 +294,8 @@ class _Run:
         cells = compiler.measured(self.query, level.cells)
         placed = cells.join(self._combos, same_keys(cells, self._combos, slices))
         spread = {
-            f"m{m}_{combo}": self._zeroed(text, placed[f"m{m}"].max(where=placed.combo == combo))
-            for m, text in enumerate(self.query.measures)
+            f"m{m}_{combo}": measure.filled(placed[f"m{m}"].max(where=placed.combo == combo))
+            for m, measure in enumerate(compiler.measures_of(self.query))
             for combo in range(len(self._combo_names))
         }
         if not names:
@@ -386,11 +388,6 @@ class _Run:
                 named[column.key] = columns_of.typed(value, column)
         return table.select(**named)
 
-    def _zeroed(self, text: str, value: Any) -> Any:
-        """A combination of slicers without rows has the count 0, and no average."""
-        measure = measure_of(self.query, self.dataset, split_measure(text)[0])
-        return value.fill_null(0) if measure is not None and measure.zero_if_empty else value
-
     def _totals(self, cells: dict[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
         measures = [column for column in columns if column.role == "measure"]
         width = len(self.query.measures)
@@ -398,9 +395,6 @@ class _Run:
         for position, column in enumerate(measures):
             combo, number = divmod(position, width)
             cell = cells.get(f"m{number}" if combo == 0 else f"m{number}_{combo - 1}")
-            measure = measure_of(self.query, self.dataset, split_measure(column.key.partition("[")[0])[0])
-            if cell is None and measure is not None and measure.zero_if_empty:
-                cell = 0
             if isinstance(cell, datetime):
                 cell = cell.replace(tzinfo=UTC)
             elif cell is not None and column.type == "integer":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import ibis
 import pyarrow.parquet
 
+from webapp.clock import aware
 from webapp.engine import compiler
 from webapp.engine.backends import Backend
 from webapp.engine.catalogue.dimensions import DIMENSIONS
@@ -63,15 +64,11 @@ def dates_in(files: Files, table: str, column: str) -> Dates:
                 return Dates()
             may_be_empty |= statistics.null_count > 0
             if statistics.has_min_max:
-                firsts.append(_aware(statistics.min))
-                lasts.append(_aware(statistics.max))
+                firsts.append(aware(statistics.min))
+                lasts.append(aware(statistics.max))
             elif statistics.null_count < parquet.row_group(group).num_rows:
                 return Dates()
     return Dates(min(firsts, default=None), max(lasts, default=None), may_be_empty)
-
-
-def _aware(instant: datetime) -> datetime:
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _dimensions_named(query: Query) -> set[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from webapp.clock import aware
 
 
 @dataclass(frozen=True)
@@ -63,5 +65,4 @@ class About:
 def _moment(moment: Any, time_zone: str) -> str:
     if not isinstance(moment, datetime):
         return str(moment or "")
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(ZoneInfo(time_zone)).isoformat(sep=" ", timespec="seconds")
+    return aware(moment).astimezone(ZoneInfo(time_zone)).isoformat(sep=" ", timespec="seconds")

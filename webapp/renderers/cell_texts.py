@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 
+from webapp.clock import aware
 from webapp.engine.result import Column
 
 EMPTY = "–"
@@ -29,8 +30,7 @@ def cell_text(value: Any, column: Column, *, locale: str = "en", time_zone: str 
     if column.type == "boolean":
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return str(format_datetime(aware.astimezone(ZoneInfo(time_zone)), "short", locale=locale))
+        return str(format_datetime(aware(value).astimezone(ZoneInfo(time_zone)), "short", locale=locale))
     if isinstance(value, date):
         return str(format_date(value, "medium", locale=locale))
     return str(value)

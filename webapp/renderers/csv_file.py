@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from webapp.engine.result import Column, Result
+from webapp.engine.sql import identifier, literal
 from webapp.renderers.about import About
 from webapp.renderers.instants import in_zone
-from webapp.renderers.row_texts import Progress, copy_rows, database, identifier, literal, number_text
+from webapp.renderers.row_texts import Progress, copy_rows, database, number_text
 
 PERCENT_DIGITS = 6
 NEW_LINE = "\r\n"

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from webapp.renderers.row_texts import database, identifier, literal
+from webapp.engine.sql import identifier, literal
+from webapp.renderers.row_texts import database
 
 _SECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

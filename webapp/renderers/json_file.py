@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from webapp.engine.result import Column, Result
+from webapp.engine.sql import identifier, literal
 from webapp.renderers.about import About
 from webapp.renderers.instants import in_utc
-from webapp.renderers.row_texts import Progress, copy_rows, identifier, literal, number_text
+from webapp.renderers.row_texts import Progress, copy_rows, number_text
 
 
 def write(result: Result, about: About, path: Path, on_progress: Progress) -> int:

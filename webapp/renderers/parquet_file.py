@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from webapp.engine.result import Result
+from webapp.engine.sql import identifier, literal
 from webapp.renderers import json_file
 from webapp.renderers.about import About
-from webapp.renderers.row_texts import Progress, database, execute, identifier, literal
+from webapp.renderers.row_texts import Progress, database, execute
 
 
 def write(result: Result, about: About, path: Path, on_progress: Progress) -> int:

@@ -17,6 +17,8 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
+from webapp.engine.sql import literal
+
 BATCH = 100_000
 MEMORY_LIMIT = "384MB"
 PROGRESS_SECONDS = 0.2
@@ -36,14 +38,6 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
-
-
-def identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def execute(

@@ -16,8 +16,9 @@ from pathlib import Path
 from xlsxwriter.utility import xl_col_to_name
 
 from webapp.engine.result import Column, Result
+from webapp.engine.sql import identifier, literal
 from webapp.renderers.instants import in_zone
-from webapp.renderers.row_texts import Progress, database, identifier, literal, number_text, write_rows
+from webapp.renderers.row_texts import Progress, database, number_text, write_rows
 
 LONGEST_TEXT = 32_767
 SHORTENED = "… [shortened]"

@@ -47,6 +47,11 @@ def with_departments_below(department_ids: Iterable[ObjectId]) -> frozenset[Obje
     return frozenset(reached)
 
 
+def active_teams(team_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
+    """The names of those of these teams that are active."""
+    return _teams.get(frozenset(team_ids))
+
+
 def teammates(team_ids: Iterable[ObjectId]) -> frozenset[ObjectId]:
     """Everyone in one of these teams, as far as those are active."""
     return _teammates.get(frozenset(team_ids))
@@ -65,7 +70,7 @@ def names_of_people(people: Iterable[ObjectId]) -> dict[ObjectId, str]:
 
 def forget() -> None:
     """Read them anew, because this process has changed one."""
-    for each in (_departments, _teammates, _staff, _names):
+    for each in (_departments, _teams, _teammates, _staff, _names):
         each.forget()
 
 
@@ -74,10 +79,14 @@ def _read_departments(_: None) -> dict[ObjectId, DepartmentFacts]:
     return {department_id: DepartmentFacts(department_id, name, parent) for department_id, name, parent in rows}
 
 
+def _read_teams(team_ids: frozenset[ObjectId]) -> dict[ObjectId, str]:
+    teams = Team.objects(id__in=list(team_ids)).scalar("id", "name", "is_active") if team_ids else ()
+    return {team_id: name for team_id, name, is_active in teams if is_active}
+
+
 def _read_teammates(team_ids: frozenset[ObjectId]) -> frozenset[ObjectId]:
-    teams = Team.objects(id__in=list(team_ids)).scalar("id", "is_active") if team_ids else ()
-    active = [team_id for team_id, is_active in teams if is_active]
-    return frozenset(User.objects(team_ids__in=active).scalar("id")) if active else frozenset()
+    active = active_teams(team_ids)
+    return frozenset(User.objects(team_ids__in=list(active)).scalar("id")) if active else frozenset()
 
 
 def _read_staff(_: None) -> list[StaffFacts]:
@@ -90,6 +99,7 @@ def _read_names(people: frozenset[ObjectId]) -> dict[ObjectId, str]:
 
 
 _departments = Remembered(_read_departments)
+_teams = Remembered(_read_teams)
 _teammates = Remembered(_read_teammates)
 _staff = Remembered(_read_staff)
 _names = Remembered(_read_names)

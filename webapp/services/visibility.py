@@ -15,7 +15,7 @@ from bson import ObjectId
 from bson.errors import InvalidId
 from mongoengine import Q, QuerySet
 
-from webapp.documents import Class, Department, ReportJob, Team, User
+from webapp.documents import Class, Department, ReportJob, User
 from webapp.errors import ForbiddenError, NotFoundError
 from webapp.messages import Message
 from webapp.services import organisation
@@ -198,10 +198,9 @@ def audience(requester: User, visibility: str, department_id: ObjectId | None) -
         people = sum(department_id in each.department_ids for each in organisation.staff())
         return people, department.name if department else Message("the department")
     if visibility == "team":
-        teams = [team for team in Team.objects(id__in=requester.team_ids) if team.is_active]
-        shared = {team.id for team in teams}
-        people = sum(not shared.isdisjoint(each.team_ids) for each in organisation.staff()) if teams else 1
-        return people, ", ".join(team.name for team in teams) or Message("no team yet, so only you")
+        teams = organisation.active_teams(requester.team_ids)
+        people = sum(not each.team_ids.isdisjoint(teams) for each in organisation.staff()) if teams else 1
+        return people, ", ".join(teams.values()) or Message("no team yet, so only you")
     return 1, Message("only you")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask, url_for
@@ -70,15 +70,11 @@ def register(app: Flask, settings: Settings) -> None:
     )
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def instant(moment: datetime | None, form: str = "short") -> Markup:
     """`<time>` with the moment in the person's zone; the exact one, with its zone, on hover."""
     if moment is None:
         return Markup("–")
-    moment = _aware(moment)
+    moment = clock.aware(moment)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         moment.isoformat(), format_datetime(moment, "full"), instant_text(moment, form)
     )
@@ -86,7 +82,7 @@ def instant(moment: datetime | None, form: str = "short") -> Markup:
 
 def instant_text(moment: datetime, form: str = "short") -> str:
     """The moment in the person's zone, as short as it can be told: the hour alone where it is today."""
-    moment = _aware(moment)
+    moment = clock.aware(moment)
     local, now = to_user_timezone(moment), to_user_timezone(clock.utcnow())
     if form == "long":
         return format_datetime(moment, "long")
@@ -99,7 +95,7 @@ def since(moment: datetime | None) -> Markup:
     """How long ago, in words; the exact moment on hover."""
     if moment is None:
         return Markup("–")
-    moment = _aware(moment)
+    moment = clock.aware(moment)
     delta = moment - clock.utcnow()
     # Babel rounds up early; a person counts whole units.
     words = format_timedelta(delta, threshold=1.2, add_direction=True)
@@ -170,7 +166,7 @@ def value(cell: Any, column: dict[str, Any]) -> str:
     unit, kind = column.get("unit"), column.get("type")
     if kind in {"datetime", "date"} and isinstance(cell, str):
         moment = datetime.fromisoformat(cell)
-        return format_date(moment.date(), "medium") if kind == "date" else format_datetime(_aware(moment), "short")
+        return format_date(moment.date(), "medium") if kind == "date" else format_datetime(clock.aware(moment), "short")
     if isinstance(cell, bool):
         return gettext("Yes") if cell else gettext("No")
     if isinstance(cell, int | float):
@@ -227,7 +223,7 @@ def expected_end(job: ReportJob) -> str:
     progress = job.progress.percentage if job.progress else 0
     if not job.state.is_running or not job.started_at or not progress or progress < 5:
         return ""
-    elapsed = (clock.utcnow() - _aware(job.started_at)).total_seconds()
+    elapsed = (clock.utcnow() - clock.aware(job.started_at)).total_seconds()
     left = max(elapsed * (100 - progress) / progress, 0)
     if left < 5:
         return gettext("a few seconds left")

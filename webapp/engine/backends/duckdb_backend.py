@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from webapp.engine.backends.base import Backend, Deadline, Limits
 from webapp.engine.declarations import Table
+from webapp.engine.sql import literal
 
 
 class DuckDbBackend(Backend):
@@ -30,7 +31,7 @@ class DuckDbBackend(Backend):
 
     def files(self, name: str, paths: Sequence[str]) -> Table:
         with self._deadline.kept(duckdb.InterruptException):
-            listed = ", ".join(_literal(path) for path in paths)
+            listed = ", ".join(literal(path) for path in paths)
             sql = f'CREATE TEMP VIEW "{name}" AS SELECT * FROM read_parquet([{listed}], union_by_name = true)'  # noqa: S608
             self._connection.raw_sql(sql)
             return self._kept(name)
@@ -58,7 +59,7 @@ class DuckDbBackend(Backend):
 
     def write(self, table: Table, path: Path) -> None:
         with self._deadline.kept(duckdb.InterruptException):
-            sql = f"COPY ({self._connection.compile(table)}) TO {_literal(str(path))} (FORMAT parquet)"
+            sql = f"COPY ({self._connection.compile(table)}) TO {literal(str(path))} (FORMAT parquet)"
             self._connection.raw_sql(sql)
 
     def close(self) -> None:
@@ -67,7 +68,3 @@ class DuckDbBackend(Backend):
 
     def _kept(self, name: str) -> Table:
         return self._connection.table(name, database=("temp", "main"))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

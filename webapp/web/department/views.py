@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.documents import User
 from webapp.services import department_load, departments, job_lists, organisation, visibility
+from webapp.services.departments import Node
 from webapp.services.job_lists import JobList
 from webapp.services.organisation import DepartmentFacts
 from webapp.web.access import current_actor, permission_required
@@ -37,9 +38,9 @@ def bulk() -> ResponseReturnValue:
     return act_on_many(JobList.DEPARTMENT)
 
 
-def _tree(actor: User) -> list[tuple[int, DepartmentFacts]]:
-    """Departments one manages, each with its depth, parents before children."""
+def _tree(actor: User) -> list[Node[DepartmentFacts]]:
+    """Departments one manages, parents before children."""
     everything = visibility.is_administrator(actor)
     managed = visibility.managed_department_ids(actor)
     known = [each for each in organisation.departments().values() if everything or each.id in managed]
-    return [(node.depth, node.department) for node in departments.tree(known)]
+    return departments.tree(known)
