@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psutil
 from bson import ObjectId
@@ -48,6 +48,7 @@ def kills(world: World, scale: int) -> list[str]:
         world.start_worker(concurrency=2)
     time.sleep(3)
     hit = {"worker": 0, "child": 0}
+    killed_at: dict[str, datetime] = {}
     while sum(hit.values()) < scale and world.unfinished(job_ids):
         time.sleep(random.uniform(0.1, 0.9))
         victim = pick([worker for worker in world.workers if worker.poll() is None])
@@ -58,6 +59,8 @@ def kills(world: World, scale: int) -> list[str]:
         else:
             victim.kill()
             victim.wait()
+            for record in WorkerRecord.objects(pid=victim.pid):
+                killed_at[record.id] = database_clock.now()
             world.start_worker(concurrency=2)
             hit["worker"] += 1
     if scale <= 50:  # the short form ends when the jobs do; the full one must have its kills
@@ -73,7 +76,7 @@ def kills(world: World, scale: int) -> list[str]:
         check(job["error"]["code"] == "worker-crashed", f"failed with {job['error']['code']}")
     # From the last beat the lease runs its time; the reaper looks every few seconds.
     limit = settings.lease_seconds + settings.reap_seconds + slack_seconds()
-    waits = _takeover_seconds(job_ids)
+    waits = _takeover_seconds(job_ids, killed_at)
     check(all(wait <= limit for wait in waits), f"an orphan waited {max(waits, default=0):.1f} s, more than {limit} s")
     return [
         f"{hit['worker']} workers and {hit['child']} children killed during {len(job_ids)} jobs",
@@ -82,16 +85,16 @@ def kills(world: World, scale: int) -> list[str]:
     ]
 
 
-def _takeover_seconds(job_ids: list[ObjectId]) -> list[float]:
-    """For each attempt that its worker did not end itself: how long its job was nobody's, at most.
-
-    The claim is when it was last certainly alive, so attempts that ran long before their worker died count too much.
-    """
+def _takeover_seconds(job_ids: list[ObjectId], killed_at: dict[str, datetime]) -> list[float]:
+    """For each attempt that its worker did not end itself: how long its job was nobody's."""
     seconds = []
     for job in ReportJob._get_collection().find({"_id": {"$in": job_ids}}, {"attempts": 1}):
         for attempt in job.get("attempts") or ():
             if attempt["outcome"] == "crashed" and "stopped answering" in attempt["message"]:
-                seconds.append((attempt["endedAt"] - attempt["startedAt"]).total_seconds())
+                check(
+                    attempt["workerId"] in killed_at, f"{attempt['workerId']} lost its job {job['_id']} while it lived"
+                )
+                seconds.append((attempt["endedAt"] - killed_at[attempt["workerId"]]).total_seconds())
     return seconds
 
 
