@@ -23,7 +23,7 @@ from tests import factories
 from tests.factories import People
 from webapp.documents import LookupValue, connect, disconnect
 from webapp.documents.lookup_value import lookup_cache
-from webapp.services import job_facts, lookup_seed, lookups, remembered
+from webapp.services import database_setup, job_facts, lookup_seed, lookups, remembered
 from webapp.settings import Settings, get_settings
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "ou-aaa"
@@ -51,8 +51,11 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_name(mongo: str) -> Iterator[str]:
     """A database of this test process's own, dropped at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
+    client = connect(mongo, name)
+    database_setup.prepare()
+    disconnect()
     yield name
-    client: MongoClient[Any] = MongoClient(mongo)
+    client = MongoClient(mongo)
     client.drop_database(name)
     client.close()
 

@@ -244,6 +244,8 @@ def test_a_job_for_later_waits_and_a_foreign_one_is_completed(make_worker: MakeW
         ({"parameters": "all of it"}, "unreadable-job"),
         ({"output": None}, "invalid-request"),
         ({"parameters": {"filters": {"departmentIds": [ObjectId()]}}}, "invalid-request"),
+        ({"scheduledFor": "soon"}, "invalid-request"),
+        ({"requestedBy": ["me"], "priorityRank": "high"}, "invalid-request"),
     ],
 )
 def test_a_foreign_job_that_can_never_run_fails_and_says_why(

@@ -9,7 +9,7 @@ import click
 
 from webapp.cli.session import connected
 from webapp.documents import LookupCategory
-from webapp.services import lookups
+from webapp.services import database_setup, lookups
 
 CATEGORY = click.Choice([category.value for category in LookupCategory])
 
@@ -40,9 +40,9 @@ def list_values(category: str | None) -> None:
 
 @command.command("seed")
 def seed() -> None:
-    """Add the values that are missing; what was changed stays as it is."""
+    """Set the database up: add the values that are missing, and the indexes. What was changed stays as it is."""
     with connected():
-        click.echo(f"{lookups.seed()} values added.")
+        click.echo(f"{database_setup.prepare()} values added.")
 
 
 @command.command("add")
@@ -54,6 +54,7 @@ def seed() -> None:
 def add(category: str, key: str, name: str, description: str, metadata: str) -> None:
     """Add the value KEY to CATEGORY; running processes know it within a minute."""
     with connected():
+        database_setup.prepare()
         lookups.add(category, key, name, description=description, metadata=_object(metadata))
         click.echo(f"{category} has the new value {key}.")
 

@@ -12,7 +12,6 @@ class Department(Stamped):
 
     meta = {
         "collection": "departments",
-        "strict": False,
         "indexes": [
             {"fields": ["external_id"], "unique": True, "sparse": True},
             "code",
@@ -31,7 +30,7 @@ class Department(Stamped):
 class Team(Stamped):
     """People who work together; sharing a report with the `team` reaches everyone in one of its requester's teams."""
 
-    meta = {"collection": "teams", "strict": False, "indexes": ["department_id"]}
+    meta = {"collection": "teams", "indexes": ["department_id"]}
 
     name = me.StringField(required=True, max_length=255)
     department_id = me.ObjectIdField(db_field="departmentId")
@@ -46,7 +45,6 @@ class User(Stamped):
 
     meta = {
         "collection": "users",
-        "strict": False,
         "indexes": [
             {"fields": ["email"], "unique": True, "sparse": True},
             {"fields": ["external_id"], "unique": True, "sparse": True},

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import mongoengine as me
 
+from webapp.documents.base import Stored
+
 
 class AdminArea(StrEnum):
     QUEUE = "queue"
@@ -19,12 +21,11 @@ class AdminArea(StrEnum):
     STORAGE = "storage"
 
 
-class AdminEvent(me.Document):
+class AdminEvent(Stored):
     """One change. `changes` holds [before, after] as text by the name of what changed; never a password."""
 
     meta = {
         "collection": "adminevents",
-        "strict": False,
         "indexes": [
             {"name": "at", "fields": ["at"]},
             {"name": "user_at", "fields": ["user_id", "at"]},

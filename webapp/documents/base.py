@@ -1,4 +1,4 @@
-"""What documents share: instants of creation and change, and tolerance of other clients' fields."""
+"""What documents share: tolerance of other clients' fields; instants of creation and change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from mongoengine.errors import ValidationError
 from webapp.clock import utcnow
 
 
-class Stamped(me.Document):
+class Stored(me.Document):
+    """A document of a collection. Its indexes are made when a program starts (`database_setup`), not by every process
+    that looks at the collection first: each child of a worker would ask for all of them."""
+
+    meta: dict[str, Any] = {"abstract": True, "strict": False, "auto_create_index": False}
+
+
+class Stamped(Stored):
     """A document that knows when it was made and last changed. `updatedAt` is the extract's watermark."""
 
     meta: dict[str, Any] = {"abstract": True}

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import mongoengine as me
 
+from webapp.documents.base import Stored
+
 
 class ChoreKind(StrEnum):
     ONEROSTER = "import-oneroster"
@@ -25,12 +27,11 @@ class ChoreState(StrEnum):
 ONLY_ONE = "running"
 
 
-class Chore(me.Document):
+class Chore(Stored):
     """One order. Every kind may be begun again after a kill: what was done already is not done twice."""
 
     meta = {
         "collection": "chores",
-        "strict": False,
         "indexes": [
             {"name": "state_asked", "fields": ["state", "asked_at"]},
             {"name": "area_asked", "fields": ["area", "asked_at"]},

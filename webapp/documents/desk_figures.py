@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import mongoengine as me
 
+from webapp.documents.base import Stored
+
 DESK = "desk"
 
 
-class DeskFigures(me.Document):
+class DeskFigures(Stored):
     """One document, `_id` "desk", written anew by every sweep."""
 
-    meta = {"collection": "deskfigures", "strict": False}
+    meta = {"collection": "deskfigures"}
 
     id = me.StringField(primary_key=True, default=DESK)
     swept_at = me.DateTimeField(db_field="sweptAt")

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import mongoengine as me
 
+from webapp.documents.base import Stored
+
 HISTORY_KEPT = 40
 
 
-class JobEvent(me.Document):
+class JobEvent(Stored):
     """`previous` is None for the event that made the job; `status` is None for the one that deleted it."""
 
     meta = {
         "collection": "jobevents",
-        "strict": False,
         "indexes": [
             {"name": "job", "fields": ["job_id", "seq"]},
             {"name": "status_at", "fields": ["status", "at"]},
@@ -25,7 +26,6 @@ class JobEvent(me.Document):
             {"name": "file_sha256", "fields": ["sha256"], "sparse": True},
             {"name": "event_ttl", "fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
-        "auto_create_index_on_save": False,
     }
 
     id = me.StringField(primary_key=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import mongoengine as me
 
-from webapp.documents.base import Stamped
+from webapp.documents.base import Stamped, Stored
 
 EXTERNAL_ID = {"fields": ["external_id"], "unique": True, "sparse": True}
 
@@ -24,7 +24,7 @@ class LearningRecordDocument(Stamped):
 
 
 class Program(LearningRecordDocument):
-    meta = {"collection": "programs", "strict": False, "indexes": [EXTERNAL_ID, "updated_at"]}
+    meta = {"collection": "programs", "indexes": [EXTERNAL_ID, "updated_at"]}
 
     name = me.StringField(required=True, max_length=255)
     code = me.StringField(max_length=100)
@@ -32,7 +32,7 @@ class Program(LearningRecordDocument):
 
 
 class Course(LearningRecordDocument):
-    meta = {"collection": "courses", "strict": False, "indexes": [EXTERNAL_ID, "code", "updated_at"]}
+    meta = {"collection": "courses", "indexes": [EXTERNAL_ID, "code", "updated_at"]}
 
     name = me.StringField(required=True, max_length=255)
     code = me.StringField(max_length=100)
@@ -45,7 +45,6 @@ class Class(LearningRecordDocument):
 
     meta = {
         "collection": "classes",
-        "strict": False,
         "indexes": [EXTERNAL_ID, "code", "department_id", "instructor_ids", "term", "updated_at"],
     }
 
@@ -63,7 +62,7 @@ class Class(LearningRecordDocument):
 class Content(LearningRecordDocument):
     """What a learner opens or sits: a page, a video, a SCORM package, an assessment (`content_type: assessment`)."""
 
-    meta = {"collection": "contents", "strict": False, "indexes": [EXTERNAL_ID, "updated_at"]}
+    meta = {"collection": "contents", "indexes": [EXTERNAL_ID, "updated_at"]}
 
     name = me.StringField(required=True, max_length=500)
     content_type = me.StringField(db_field="contentType", max_length=100)
@@ -89,7 +88,6 @@ class ClassRecord(LearningRecordDocument):
 class Enrollment(LearningRecordDocument):
     meta = {
         "collection": "enrollments",
-        "strict": False,
         "indexes": [EXTERNAL_ID, ["class_id", "learner_id"], "learner_id", "updated_at"],
     }
 
@@ -111,13 +109,13 @@ class Enrollment(LearningRecordDocument):
     passed = me.BooleanField()
 
 
-class LearningEvent(me.Document):
+class LearningEvent(Stored):
     """One thing a learner did. Its `_id` is the LMS's own, or the first 12 bytes of the SHA-256 of the statement id.
 
     Only `_id` and `updatedAt` are indexed: analytics read the extract, never this collection.
     """
 
-    meta = {"collection": "learningevents", "strict": False, "indexes": ["updated_at"]}
+    meta = {"collection": "learningevents", "indexes": ["updated_at"]}
 
     learner_id = me.ObjectIdField(db_field="learnerId")
     class_id = me.ObjectIdField(db_field="classId")
@@ -142,7 +140,6 @@ class AssessmentResult(ClassRecord):
 
     meta = {
         "collection": "assessmentresults",
-        "strict": False,
         "indexes": [EXTERNAL_ID, "updated_at"],
     }
 
@@ -159,7 +156,7 @@ class AssessmentResult(ClassRecord):
 
 
 class ScormAttempt(ClassRecord):
-    meta = {"collection": "scormattempts", "strict": False, "indexes": [EXTERNAL_ID, "updated_at"]}
+    meta = {"collection": "scormattempts", "indexes": [EXTERNAL_ID, "updated_at"]}
 
     STATUSES = ("not-attempted", "incomplete", "completed", "passed", "failed")
 
@@ -174,7 +171,7 @@ class ScormAttempt(ClassRecord):
 
 
 class Certificate(ClassRecord):
-    meta = {"collection": "certificates", "strict": False, "indexes": [EXTERNAL_ID, "updated_at"]}
+    meta = {"collection": "certificates", "indexes": [EXTERNAL_ID, "updated_at"]}
 
     name = me.StringField(max_length=255)
     issued_at = me.DateTimeField(db_field="issuedAt")

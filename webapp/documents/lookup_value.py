@@ -32,7 +32,6 @@ class LookupValue(Stamped):
 
     meta = {
         "collection": "lookupvalues",
-        "strict": False,
         "indexes": [
             {"fields": ["category", "key"], "unique": True},
             ["category", "sort_order"],

@@ -192,7 +192,6 @@ class ReportJob(Stamped):
 
     meta = {
         "collection": "reportjobs",
-        "strict": False,
         "indexes": [
             {"name": "queue", "fields": ["status", "-priority_rank", "scheduled_for", "_id"]},
             {"name": "requester", "fields": ["requested_by", "status", "-created_at"]},

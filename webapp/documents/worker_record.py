@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import mongoengine as me
 
+from webapp.documents.base import Stored
 
-class WorkerRecord(me.Document):
+
+class WorkerRecord(Stored):
     """`_id` is the worker's boot id: a worker that starts again is another worker."""
 
     meta = {
         "collection": "workers",
-        "strict": False,
         "indexes": [{"name": "worker_ttl", "fields": ["last_beat_at"], "expireAfterSeconds": 86_400}],
-        "auto_create_index_on_save": False,
     }
 
     id = me.StringField(primary_key=True)

@@ -179,10 +179,11 @@ def promote(job_id: ObjectId, *, slot: str, fills: Mapping[str, Any] | None = No
     # From now on it stands in line. Were the line ordered by when jobs were asked for, everything that one person's
     # limit has held back would go before whoever asks for one thing later.
     change = transition(Q, why="due", sets={**filled, "slot": slot, "scheduledFor": "$$NOW"})
-    # `$lt`, never `$lte` (DESIGN §10); instants have whole milliseconds.
-    due = {"$or": [{"scheduledFor": None}, {"scheduledFor": {"$lt": before + timedelta(milliseconds=1)}}]}
+    # No `$lte`, and no `$or`, for which the embedded server would read all jobs (DESIGN §10). Without an instant a job
+    # is due; instants have whole milliseconds.
+    due = {"$not": {"$gte": before + timedelta(milliseconds=1)}}
     try:
-        return _move({"_id": job_id, **due}, Q, change)
+        return _move({"_id": job_id, "scheduledFor": due}, Q, change)
     except DuplicateKeyError as error:
         raise SlotTakenError(slot) from error
 

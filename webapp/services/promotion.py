@@ -8,7 +8,7 @@ stays small. A job from another client (a Mongoose program with the seed's schem
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -31,8 +31,15 @@ log = logging.getLogger(__name__)
 #: A look at all waiting jobs takes milliseconds to a few seconds; whoever needs longer has died in it.
 TURN = timedelta(seconds=15)
 _TURN_ID = "promotion"
-#: What a job must have before a worker may take it; `report_requests.create` writes all of them.
-_COMPLETE = ("questionHash", "priorityRank", "scheduledFor", "expiresAt", "createdAt")
+#: What a job must have before a worker may take it, and as what; `report_requests.create` writes all of them.
+_COMPLETE: dict[str, type] = {
+    "requestedBy": ObjectId,
+    "questionHash": str,
+    "priorityRank": int,
+    "scheduledFor": datetime,
+    "expiresAt": datetime,
+    "createdAt": datetime,
+}
 
 
 class UnusableJobError(Exception):
@@ -86,12 +93,12 @@ def _turns() -> Collection[dict[str, Any]]:
     return current_database()["queueturns"]
 
 
-def slots_of(requester: ObjectId) -> list[str]:
+def slots_of(requester: ObjectId | None) -> list[str]:
     """All the slots this person has."""
     return [f"{requester}:{number}" for number in range(get_settings().requester_cap)]
 
 
-def free_slots(requester: ObjectId) -> list[str]:
+def free_slots(requester: ObjectId | None) -> list[str]:
     """The slots of this person that no job holds at this moment."""
     slots = slots_of(requester)
     # The embedded server uses a partial index only when told to; MongoDB only when the filter implies the index's own.
@@ -101,7 +108,8 @@ def free_slots(requester: ObjectId) -> list[str]:
 
 
 def _is_complete(found: dict[str, Any]) -> bool:
-    return all(found.get(name) is not None for name in _COMPLETE) and "scope" in (found.get("provenance") or {})
+    has_all = all(isinstance(found.get(name), kind) for name, kind in _COMPLETE.items())
+    return has_all and "scope" in (found.get("provenance") or {})
 
 
 def _complete(found: dict[str, Any]) -> dict[str, Any]:
@@ -136,13 +144,9 @@ def _adopted(found: dict[str, Any]) -> dict[str, Any]:
     scope = visibility.data_scope(requester)
     report_questions.to_query(job.report_type, job.parameters, scope)
     department_id = job.department_id or (requester.department_ids[0] if requester.department_ids else None)
+    filled = job.to_mongo()
     return {
-        "priority": job.priority,
-        "priorityRank": job.priority_rank,
-        "visibility": job.visibility,
-        "createdAt": job.created_at,
-        "scheduledFor": job.scheduled_for,
-        "expiresAt": job.expires_at,
+        **{name: filled[name] for name in ("priority", "priorityRank", "visibility", "createdAt", "expiresAt")},
         "departmentId": department_id,
         "questionHash": report_questions.question_hash(job.report_type, job.parameters, scope, job.output.format),
         "provenance": {**(found.get("provenance") or {}), "scope": scope.to_document()},

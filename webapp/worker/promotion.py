@@ -30,8 +30,8 @@ class Promoter:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ask_at = 0.0
-        self._waiting: dict[ObjectId, list[ObjectId]] = {}  # due jobs of each requester, the most urgent last
-        self._to_fill: list[ObjectId] = []  # requesters of the last look whose slots are not filled yet
+        self._waiting: dict[ObjectId | None, list[ObjectId]] = {}  # due jobs of each requester, the most urgent last
+        self._to_fill: list[ObjectId | None] = []  # requesters of the last look whose slots are not filled yet
 
     def take_turn(self) -> list[ObjectId]:
         """Look, if no other worker has just done so, and queue what is due; returns the jobs queued."""
@@ -54,7 +54,7 @@ class Promoter:
         took = time.monotonic() - began
         promotion.end_turn(pause=timedelta(seconds=max(self._settings.poll_seconds, took / SHARE)))
 
-    def make_room(self, requester: ObjectId) -> list[ObjectId]:
+    def make_room(self, requester: ObjectId | None) -> list[ObjectId]:
         """Queue the next jobs of this person, as far as there are slots."""
         waiting = self._waiting.get(requester)
         if not waiting:
@@ -69,19 +69,27 @@ class Promoter:
         return promoted
 
     @staticmethod
-    def _read() -> dict[ObjectId, list[ObjectId]]:
+    def _read() -> dict[ObjectId | None, list[ObjectId]]:
         now = database_clock.now()
+        # Of what another client has written no field is certain; `promotion.promote` says what is wrong with it.
         found = ReportJob._get_collection().find(
             {"status": JobStatus.PENDING.value},
             {"requestedBy": 1, "priorityRank": 1, "scheduledFor": 1},
         )
-        due: dict[ObjectId, list[dict[str, Any]]] = defaultdict(list)
+        due: dict[ObjectId | None, list[dict[str, Any]]] = defaultdict(list)
         for job in found:
-            if (job.get("scheduledFor") or _LONG_AGO) <= now:
-                due[job.get("requestedBy")].append(job)
+            if _due_at(job) <= now:
+                requester = job.get("requestedBy")
+                due[requester if isinstance(requester, ObjectId) else None].append(job)
         return {requester: [job["_id"] for job in sorted(jobs, key=_urgency)] for requester, jobs in due.items()}
 
 
-def _urgency(job: dict[str, Any]) -> tuple[int, float]:
+def _due_at(job: dict[str, Any]) -> datetime:
+    found = job.get("scheduledFor")
+    return found if isinstance(found, datetime) else _LONG_AGO
+
+
+def _urgency(job: dict[str, Any]) -> tuple[float, float]:
     """Grows with urgency: rank first, then how long it has been due."""
-    return job.get("priorityRank") or 0, -(job.get("scheduledFor") or _LONG_AGO).timestamp()
+    rank = job.get("priorityRank")
+    return rank if isinstance(rank, (int, float)) else 0, -_due_at(job).timestamp()
