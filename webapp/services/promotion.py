@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 #: A look at all waiting jobs takes milliseconds to a few seconds; whoever needs longer has died in it.
 TURN = timedelta(seconds=15)
 _TURN_ID = "promotion"
+#: How many that waited at the last look are asked about at once: other workers, who looked too, were faster for some.
+SEEN = 16
 #: What a job must have before a worker may take it, and as what; `report_requests.create` writes all of them.
 _COMPLETE: dict[str, type] = {
     "requestedBy": ObjectId,
@@ -53,8 +55,31 @@ class UnusableJobError(Exception):
 def promote(job_id: ObjectId) -> bool:
     """Queue the job if it is pending, due, and its requester has a slot free; fail it if it can never run."""
     found = ReportJob._get_collection().find_one({"_id": job_id, "status": JobStatus.PENDING.value})
-    if found is None:
-        return False
+    return found is not None and _queue(found, free_slots(found.get("requestedBy")))
+
+
+def promote_from(waiting: list[ObjectId], requester: ObjectId | None) -> list[ObjectId]:
+    """Queue as many of this person's jobs as there are free slots, from the end of `waiting`; returns those queued.
+
+    They are taken off `waiting`, and so is whatever others have queued or stopped meanwhile.
+    """
+    slots = free_slots(requester)
+    promoted: list[ObjectId] = []
+    while slots and waiting:
+        wanted = {"_id": {"$in": waiting[-SEEN:]}, "status": JobStatus.PENDING.value}
+        pending = {job["_id"]: job for job in ReportJob._get_collection().find(wanted)}
+        for job_id in waiting[: -SEEN - 1 : -1]:
+            if not slots:
+                break
+            waiting.pop()
+            if job_id in pending and _queue(pending[job_id], slots):
+                promoted.append(job_id)
+    return promoted
+
+
+def _queue(found: dict[str, Any], slots: list[str]) -> bool:
+    """As `promote`, with one of `slots`: whichever is taken now, by this job or another's, is taken off."""
+    job_id = found["_id"]
     try:
         fills = {} if _is_complete(found) else _complete(found)
     except UnusableJobError as error:
@@ -62,11 +87,14 @@ def promote(job_id: ObjectId) -> bool:
         job_lifecycle.refuse(job_id, error.failure)
         return False
     now = database_clock.now()
-    for slot in free_slots(found["requestedBy"]):
+    while slots:
         try:
-            return job_lifecycle.promote(job_id, slot=slot, fills=fills, before=now)
+            if not job_lifecycle.promote(job_id, slot=slots[0], fills=fills, before=now):
+                return False
+            del slots[0]
+            return True
         except SlotTakenError:
-            continue
+            del slots[0]
     return False
 
 
@@ -74,14 +102,15 @@ def take_turn() -> bool:
     """Whether this process may look through all waiting jobs now: one of all workers at a time, because the embedded
     server reads every waiting job for it. Its time is up when it says so (`end_turn`), or after `TURN` if it dies.
     """
-    now = database_clock.now()
-    turns = _turns()
-    taken = turns.update_one({"_id": _TURN_ID, "nextAt": {"$lt": now}}, {"$set": {"nextAt": now + TURN}}, hint="_id_")
-    if taken.matched_count:
-        return True
-    # The very first look of all finds no document; of several that put it there, one is first.
-    turns.update_one({"_id": _TURN_ID}, {"$setOnInsert": {"nextAt": now}}, upsert=True)
-    return False
+    now, turns = database_clock.now(), _turns()
+    last = turns.find_one({"_id": _TURN_ID})
+    if last is None:  # the very first look of all: of several that put it there, one is first
+        turns.update_one({"_id": _TURN_ID}, {"$setOnInsert": {"nextAt": now}}, upsert=True)
+        return False
+    if last["nextAt"] >= now:  # as nearly always: to read is cheaper than to try
+        return False
+    due = {"_id": _TURN_ID, "nextAt": {"$lt": now}}
+    return turns.update_one(due, {"$set": {"nextAt": now + TURN}}, hint="_id_").matched_count == 1
 
 
 def end_turn(*, pause: timedelta) -> None:

@@ -57,16 +57,7 @@ class Promoter:
     def make_room(self, requester: ObjectId | None) -> list[ObjectId]:
         """Queue the next jobs of this person, as far as there are slots."""
         waiting = self._waiting.get(requester)
-        if not waiting:
-            return []
-        promoted: list[ObjectId] = []
-        for _ in promotion.free_slots(requester):
-            while waiting:
-                job_id = waiting.pop()
-                if promotion.promote(job_id):
-                    promoted.append(job_id)
-                    break
-        return promoted
+        return promotion.promote_from(waiting, requester) if waiting else []
 
     @staticmethod
     def _read() -> dict[ObjectId | None, list[ObjectId]]:
