@@ -47,17 +47,22 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
-def database_name(mongo: str) -> Iterator[str]:
-    """A database of this test process's own, dropped at the end."""
+def prepared_database(uri: str) -> Iterator[str]:
+    """The name of a new database at `uri`, with its indexes; dropped at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    client = connect(mongo, name)
+    connect(uri, name)
     database_setup.prepare()
     disconnect()
     yield name
-    client = MongoClient(mongo)
+    client: MongoClient[Any] = MongoClient(uri)
     client.drop_database(name)
     client.close()
+
+
+@pytest.fixture(scope="session")
+def database_name(mongo: str) -> Iterator[str]:
+    """A database of this test process's own."""
+    yield from prepared_database(mongo)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import prepared_database
 from tests.faults.world import ROOT
 from webapp import embedded
 from webapp.settings import Settings
@@ -29,3 +30,9 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     told = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
     yield json.loads(told)["mongodb_uri"]
     embedded.stop(Settings(home=home))
+
+
+@pytest.fixture(scope="session")
+def database_name(mongo: str) -> Iterator[str]:
+    """A database on that server: the fixture of all other tests keeps to theirs."""
+    yield from prepared_database(mongo)
