@@ -132,16 +132,17 @@ def _stop_all_once(world: World, count: int) -> list[str]:
         every=0.05,
     )
     stopped = _stop_in_turn(world)
-    # Whoever claims more than one does so one after the other, so some may have ended before their worker was stopped.
-    held = [job_id for job_id in job_ids if world.document(job_id)["status"] in job_lifecycle.RUNNING]
     gone: set[ObjectId] = set()
-    world.wait_until(
-        lambda: bool(gone.update(reaper.reap(settings))) or gone >= set(held),
-        seconds=settings.lease_seconds + 6,
-        what="the leases expired",
-    )
+
+    def are_nobodys() -> bool:
+        """Whether no stopped worker holds a job any more. Some jobs ended before their worker was stopped, and a
+        write that the server had by then still ends one: looked at anew each time."""
+        gone.update(reaper.reap(settings))
+        return all(world.document(job_id)["status"] not in job_lifecycle.RUNNING for job_id in job_ids)
+
+    world.wait_until(are_nobodys, seconds=settings.lease_seconds + 5 + slack_seconds(), what="the leases expired")
     before, kinds = {}, []
-    for job_id in held:
+    for job_id in gone:
         worker_id = world.document(job_id)["attempts"][-1]["workerId"]
         check(promotion.promote(job_id), "the job was not taken back")
         check(job_lifecycle.take(job_id, "the-thief") is not None, "the job could not be claimed again")
