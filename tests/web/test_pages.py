@@ -14,6 +14,7 @@ from flask import Flask
 from tests.factories import PASSWORD, People, make_job
 from tests.web.conftest import Client
 from webapp.documents import ReportJob
+from webapp.engine.catalogue.report_types import REPORT_TYPES
 
 HOSTILE = [
     "", " ", "\x00", "<script>alert(1)</script>", "=1+1", "../../etc/passwd", "x" * 10_000, "'; DROP TABLE", "{{7*7}}",
@@ -34,6 +35,14 @@ def ask(**changes: Any) -> dict[str, Any]:
         "submission": "one",
     }
     return {**values, **changes}
+
+
+def test_the_form_offers_the_measures_of_a_report_first_and_in_its_order(people: People, as_person: Client) -> None:
+    client = as_person(people.owner)
+    for key, declared in REPORT_TYPES.items():
+        page = client.get(f"/reports/new?type={key}").text
+        offered = re.findall(r'name="measure" value="([^"]+)"', page)
+        assert offered[: len(declared.measures)] == list(declared.measures), key
 
 
 def test_a_question_asked_in_the_form_becomes_a_job_with_what_was_asked(people: People, as_person: Client) -> None:

@@ -36,7 +36,7 @@ _TYPES = [
         group_by=("course",),
         measures=("completion-rate", "count", "dropout-rate", "avg-time-to-complete"),
         description=Message("Which share of enrollments was completed, and how long it took."),
-        chart=Chart("bar"),
+        chart=Chart("bar", y="completion-rate"),
     ),
     ReportType(
         key="performance-analysis",

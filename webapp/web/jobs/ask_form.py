@@ -277,7 +277,8 @@ class AskForm(FlaskForm):
         ]
         added = [f"{aggregate}:{field}" for aggregate, field in self.extra if aggregate and field]
         chosen = [text for text in [*self.measure.data, *added] if text]
-        offered = dict.fromkeys([*plain, *declared.measures, *chosen])
+        # The report's own first, in its order: the columns of the file, and what its chart draws, follow it.
+        offered = dict.fromkeys([*declared.measures, *plain, *chosen])
         self.measures = [
             MeasureChoice(text, said(report_questions.measure_label(dataset, text)), self._definition(dataset, text))
             for text in offered
