@@ -24,9 +24,9 @@ PEOPLE, JOBS = 200, 50
 #: As often as a report's page asks (templates/jobs/_report.html).
 EVERY_SECONDS = 1.0
 SECONDS, WARM_SECONDS = 20, 5
-FULL_SPEED_SECONDS = 8
+FULL_SPEED_SECONDS = 5
 CONNECTIONS = 16
-ROUNDS = 3
+ROUNDS = 5
 
 
 def main() -> None:

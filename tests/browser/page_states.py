@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 from tests.browser.desk import MANAGER, PASSWORD
 
-QUESTION = "/reports/new?type=completion-rates&group=course&group=status&measure=count&measure=completion-rate"
+QUESTION = "/reports/new?type=completion-rates&group=course&group=quarter&measure=completion-rate&measure=count"
 
 SIGNED_OUT = {"sign-in": "/sign-in", "signed-out-page": "/reports/"}
 PAGES = {

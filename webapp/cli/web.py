@@ -25,7 +25,7 @@ def server_command(*, host: str, port: int, workers: int, threads: int) -> list[
         *("--chdir", str(ROOT), "--bind", f"{host}:{port}", "--worker-class", "gthread"),
         *("--workers", str(workers), "--threads", str(threads), "--timeout", "60", "--graceful-timeout", "15"),
         *("--keep-alive", "15", "--limit-request-line", "8190"),
-        *("--max-requests", "20000", "--max-requests-jitter", "2000", "--log-level", "warning"),
+        *("--max-requests", "200000", "--max-requests-jitter", "20000", "--log-level", "warning"),
     ]
 
 

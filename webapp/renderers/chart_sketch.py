@@ -13,7 +13,7 @@ from webapp.renderers.chart_data import ChartData
 WIDTH, LABELS, NUMBERS = 400, 128, 62
 MOST_ROWS, MOST_SERIES = 10, 4
 ROW, LINE_HEIGHT = 20, 130
-LONGEST_LABEL = 15
+LONGEST_LABEL, LONGEST_NAME = 15, 25
 #: The fourth series of a drawing is the faintest; a line is told by its dashes too.
 OPACITIES = (1.0, 0.65, 0.4, 0.22)
 DASHES = ("none", "7 4", "2 3", "8 3 2 3")
@@ -53,7 +53,7 @@ def _legend(data: ChartData) -> tuple[list[str], int]:
     parts: list[str] = []
     for place, name in enumerate(data.series[:MOST_SERIES]):
         x, y = (place % 2) * WIDTH / 2, place // 2 * ROW
-        parts += [_rect(x, y + 4, 10, 10, OPACITIES[place]), _text(x + 16, y + 13, name[: LONGEST_LABEL + 10])]
+        parts += [_rect(x, y + 4, 10, 10, OPACITIES[place]), _text(x + 16, y + 13, _short(name, LONGEST_NAME))]
     return parts, -(-min(len(data.series), MOST_SERIES) // 2) * ROW + 4
 
 
@@ -98,5 +98,5 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
+def _short(text: str, longest: int = LONGEST_LABEL) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
