@@ -37,3 +37,19 @@ def test_no_page_shifts_its_layout_while_it_loads(open_as: Open, width: int) -> 
         page.wait_for_timeout(250)
         shifts[address] = round(page.evaluate("window.shifted"), 4)
     assert {address: shift for address, shift in shifts.items() if shift >= MOST_SHIFT} == {}
+
+
+def test_short_texts_of_a_result_stand_on_one_line(open_as: Open) -> None:
+    page = open_as("manager@demo.example", viewport={"width": 1280, "height": 800})
+    page.goto("/reports/new?type=completion-rates&group=course&group=quarter&measure=completion-rate&measure=count")
+    quarters = page.locator("#preview tbody td:nth-child(2)")
+    quarters.first.wait_for()
+    lines = quarters.evaluate_all(
+        """(cells) => cells.map((cell) => {
+          const range = document.createRange();
+          range.selectNodeContents(cell);
+          return range.getClientRects().length;
+        })"""
+    )
+    assert len(lines) > 5
+    assert set(lines) == {1}

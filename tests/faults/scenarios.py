@@ -11,6 +11,7 @@ import subprocess
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 import psutil
 from bson import ObjectId
@@ -72,11 +73,11 @@ def kills(world: World, scale: int) -> list[str]:
     check(leftovers >= 0, "a published file is missing")
     states = world.statuses(job_ids)
     check(set(states) <= {"ready", "failed"}, f"states: {states}")
-    for job in ReportJob._get_collection().find({"_id": {"$in": job_ids}, "status": "failed"}, {"error": 1}):
+    for job in world.found(job_ids, {"status": "failed"}, "error"):
         check(job["error"]["code"] == "worker-crashed", f"failed with {job['error']['code']}")
     # From the last beat the lease runs its time; the reaper looks every few seconds.
     limit = settings.lease_seconds + settings.reap_seconds + slack_seconds()
-    waits = _takeover_seconds(job_ids, killed_at)
+    waits = _takeover_seconds(world.found(job_ids, {}, "attempts"), killed_at)
     check(all(wait <= limit for wait in waits), f"an orphan waited {max(waits, default=0):.1f} s, more than {limit} s")
     return [
         f"{hit['worker']} workers and {hit['child']} children killed during {len(job_ids)} jobs",
@@ -85,10 +86,10 @@ def kills(world: World, scale: int) -> list[str]:
     ]
 
 
-def _takeover_seconds(job_ids: list[ObjectId], killed_at: dict[str, datetime]) -> list[float]:
+def _takeover_seconds(found: list[dict[str, Any]], killed_at: dict[str, datetime]) -> list[float]:
     """For each attempt that its worker did not end itself: how long its job was nobody's."""
     seconds = []
-    for job in ReportJob._get_collection().find({"_id": {"$in": job_ids}}, {"attempts": 1}):
+    for job in found:
         for attempt in job.get("attempts") or ():
             if attempt["outcome"] == "crashed" and "stopped answering" in attempt["message"]:
                 check(

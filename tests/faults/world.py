@@ -109,10 +109,15 @@ class World:
         check(found is not None, f"job {job_id} is lost")
         return found  # type: ignore[return-value]
 
+    def found(self, job_ids: list[ObjectId], query: dict[str, Any], *fields: str) -> list[dict[str, Any]]:
+        """Those of these jobs that `query` matches. Chosen here: the embedded server would compare every id that it
+        finds with every id that is asked for."""
+        wanted = set(job_ids)
+        found = ReportJob._get_collection().find(query, dict.fromkeys(["_id", *fields], 1))
+        return [job for job in found if job["_id"] in wanted]
+
     def finished(self, job_ids: list[ObjectId]) -> set[ObjectId]:
-        # By state: the embedded server compares every id it finds with every id that is asked for.
-        found = ReportJob._get_collection().find({"status": {"$in": TERMINAL}}, {"_id": 1})
-        return {job["_id"] for job in found} & set(job_ids)
+        return {job["_id"] for job in self.found(job_ids, {"status": {"$in": TERMINAL}})}
 
     def unfinished(self, job_ids: list[ObjectId]) -> int:
         return len(job_ids) - len(self.finished(job_ids))
@@ -135,22 +140,17 @@ class World:
     def check_one_file_each(self, job_ids: list[ObjectId]) -> int:
         """Every ready job points to a file that is there; what else lies there is of an earlier fence, for the sweep.
         Returns how many such leftovers there are."""
-        kept, wanted = 0, set(job_ids)
-        for job in ReportJob._get_collection().find({"status": "ready"}, {"output": 1}):
-            if job["_id"] not in wanted:
-                continue
+        ready = self.found(job_ids, {"status": "ready"}, "output")
+        for job in ready:
             check(jobs.stored(self.home, job["output"]["storage"]["key"]).is_file(), f"job {job['_id']} has no file")
-            kept += 1
         folder = self.home / "storage" / "reports"
-        return sum(1 for path in folder.rglob("*") if path.is_file()) - kept if folder.exists() else -kept
+        return sum(1 for path in folder.rglob("*") if path.is_file()) - len(ready)
 
     def published(self) -> Counter[str]:
         return Counter(job for job, _, _ in jobs.noted(self.home, "published"))
 
     def statuses(self, job_ids: list[ObjectId]) -> Counter[str]:
-        wanted = set(job_ids)
-        found = ReportJob._get_collection().find({}, {"status": 1})
-        return Counter(job["status"] for job in found if job["_id"] in wanted)
+        return Counter(job["status"] for job in self.found(job_ids, {}, "status"))
 
 
 def children_of(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -31,6 +31,7 @@ from webapp.settings import Settings
 from webapp.web.languages import in_readers_language
 
 BOUND = 1_000
+SHORT_TEXT = 10
 _ROW_TYPES: dict[str, str] = {
     "group": Message("Group"),
     "subtotal": Message("Subtotal"),
@@ -51,6 +52,7 @@ def register(app: Flask, settings: Settings) -> None:
         size=size,
         bounded=bounded,
         value=value,
+        cell_class=cell_class,
         initials=initials,
     )
     app.jinja_env.globals.update(
@@ -176,6 +178,13 @@ def value(cell: Any, column: dict[str, Any]) -> str:
             return duration(cell)
         return number(cell) if isinstance(cell, int) or float(cell).is_integer() else number(cell, 2)
     return _word(cell, column.get("key", ""))
+
+
+def cell_class(cell: Any, column: dict[str, Any]) -> str:
+    """How a cell of a result stands: numbers to the right; a short text, such as “2026-Q1”, on one line."""
+    if column.get("type") in {"integer", "number"}:
+        return "num"
+    return "whole" if isinstance(cell, str) and len(cell) <= SHORT_TEXT else ""
 
 
 def _word(cell: Any, key: str) -> str:
