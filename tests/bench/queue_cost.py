@@ -70,14 +70,15 @@ def _measure(uri: str, database: str, home: Path) -> None:
     world = World(uri, home, {"REPORTDESK_MONGODB_DATABASE": database})
     _pickup(world)
     _against_driver("queue alone")
-    _against_agenda(uri, f"{database}_agenda")
-    _against_agenda(uri, f"{database}_agenda", people=MANY_PEOPLE)
+    agenda = f"{database}_agenda"
+    _against_agenda(uri, agenda)
+    _against_agenda(uri, agenda, people=MANY_PEOPLE)
     world.add_jobs(["plain"] * WAITING, requesters=1, scheduledFor=database_clock.now() + timedelta(days=1))
     _against_driver(f"{WAITING} waiting beside it")
-    _against_agenda(uri, f"{database}_agenda", waiting=WAITING)
+    _against_agenda(uri, agenda, waiting=WAITING)
     world.add_jobs(["plain"] * FINISHED, status="ready")
     _against_driver(f"{FINISHED:,} finished beside it too")
-    _against_agenda(uri, f"{database}_agenda", waiting=WAITING, finished=FINISHED)
+    _against_agenda(uri, agenda, waiting=WAITING, finished=FINISHED)
 
 
 def _against_driver(what: str) -> None:
@@ -197,7 +198,9 @@ def _against_agenda(uri: str, database: str, *, people: int = PEOPLE, waiting: i
 def _agenda(uri: str, database: str, jobs: int, waiting: int, finished: int) -> float:
     numbers = [str(number) for number in (jobs, CONCURRENCY, waiting, finished, AGENDA_SECONDS)]
     command = ["node", "tests/bench/agenda.mjs", uri, database, *numbers]
-    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=300).stdout
+    said = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=AGENDA_SECONDS + 60
+    ).stdout
     client: MongoClient[Any] = MongoClient(uri)
     client.drop_database(database)
     client.close()

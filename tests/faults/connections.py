@@ -11,7 +11,7 @@ from bson import ObjectId
 
 from tests.faults.proxy import Breaks, ProxyThread
 from tests.faults.world import World, check, figures, slack_seconds
-from webapp.documents import ReportJob, WorkerRecord
+from webapp.documents import WorkerRecord
 from webapp.services import database_clock
 from webapp.settings import get_settings
 
@@ -61,7 +61,7 @@ def _judged(world: World, job_ids: list[ObjectId], breaks: Breaks) -> list[str]:
     check(world.statuses(job_ids) == {"ready": len(job_ids)}, f"states: {world.statuses(job_ids)}")
     world.check_one_file_each(job_ids)
     waits: list[tuple[timedelta, str]] = []  # the longest of each job, and its moves
-    for job in ReportJob._get_collection().find({"_id": {"$in": job_ids}}, {"history": 1}):
+    for job in world.found(job_ids, {}, "history"):
         moves = [event["to"] for event in job["history"]]
         check(moves.count("ready") == 1, f"a job became ready {moves.count('ready')} times")
         instants = [event["at"] for event in job["history"]]

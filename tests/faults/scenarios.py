@@ -141,7 +141,7 @@ def _stop_all_once(world: World, count: int) -> list[str]:
         gone.update(reaper.reap(settings))
         return all(world.document(job_id)["status"] not in job_lifecycle.RUNNING for job_id in job_ids)
 
-    world.wait_until(are_nobodys, seconds=settings.lease_seconds + 5 + slack_seconds(), what="the leases expired")
+    world.wait_until(are_nobodys, seconds=settings.lease_seconds + 6, what="the leases expired")
     before, kinds = {}, []
     for job_id in gone:
         worker_id = world.document(job_id)["attempts"][-1]["workerId"]
@@ -191,7 +191,7 @@ def wrong_clocks(world: World, scale: int) -> list[str]:
     world.wait_for_all(ordinary + later, seconds=120 + scale)
     check(all(times == 1 for times in world.published().values()), "a job was done twice")
     early = []
-    for job in ReportJob._get_collection().find({"_id": {"$in": ordinary + later}}):
+    for job in world.found(ordinary + later, {}, "status", "lease", "scheduledFor", "startedAt", "completedAt"):
         check(job["status"] == "ready", f"a job ended as {job['status']}")
         check(job["lease"]["fence"] == 1, "a lease was stolen")
         early.append((job["scheduledFor"] - job["startedAt"]).total_seconds())
@@ -254,7 +254,7 @@ def shutdowns(world: World, scale: int) -> list[str]:
     check(max(gone) <= limit, f"a worker took {max(gone):.1f} s to go")
     world.wait_for_all(job_ids, seconds=300)
     handed_back = 0
-    for job in ReportJob._get_collection().find({"_id": {"$in": job_ids}}):
+    for job in world.found(job_ids, {}, "status", "crashCount", "error", "attempts"):
         check(job["status"] == "ready", f"a job ended as {job['status']}")
         burned = job.get("crashCount", 0) or (job.get("error") or {}).get("retryCount", 0)
         check(not burned, "an attempt was burned")

@@ -36,6 +36,11 @@ def cell_text(value: Any, column: Column, *, locale: str = "en", time_zone: str 
     return str(value)
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text, its end as “…” where it has more than `longest` characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def duration_text(seconds: float) -> str:
     sign, whole = ("−" if seconds < 0 else ""), round(abs(seconds))
     return f"{sign}{whole // 3600}:{whole % 3600 // 60:02}:{whole % 60:02}"

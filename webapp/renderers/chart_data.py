@@ -9,7 +9,7 @@ import pyarrow.parquet
 
 from webapp.engine.result import ROW_TYPE, Column, Result
 from webapp.messages import Message
-from webapp.renderers.cell_texts import cell_text
+from webapp.renderers.cell_texts import cell_text, shortened
 
 #: More bars than this cannot be read; a line can have many more points.
 MOST_BARS = 25
@@ -119,4 +119,4 @@ def _series(column: Column) -> str:
 
 def _short(text: str) -> str:
     text = " ".join("".join(letter for letter in text if letter.isprintable()).split())
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+    return shortened(text, LONGEST_NAME)

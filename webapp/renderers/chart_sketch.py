@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from html import escape
 
-from webapp.renderers.cell_texts import cell_text
+from webapp.renderers.cell_texts import cell_text, shortened
 from webapp.renderers.chart_data import ChartData
 
 WIDTH, LABELS, NUMBERS = 400, 128, 62
 MOST_ROWS, MOST_SERIES = 10, 4
 ROW, LINE_HEIGHT = 20, 130
-LONGEST_LABEL, LONGEST_NAME = 15, 25
+LONGEST_LABEL, LONGEST_IN_LEGEND = 15, 25
 #: The fourth series of a drawing is the faintest; a line is told by its dashes too.
 OPACITIES = (1.0, 0.65, 0.4, 0.22)
 DASHES = ("none", "7 4", "2 3", "8 3 2 3")
@@ -35,7 +35,7 @@ def _bars(data: ChartData) -> str:
     parts, begin = _legend(data)
     for row in range(rows):
         top, along = begin + row * ROW + 3, 0.0
-        parts.append(_text(LABELS - 6, top + 11, _short(data.categories[row]), anchor="end"))
+        parts.append(_text(LABELS - 6, top + 11, shortened(data.categories[row], LONGEST_LABEL), anchor="end"))
         for place, numbers in enumerate(series):
             length = numbers[row] * scale
             x, y = (LABELS + along, top) if stacked else (LABELS, top + place * thick)
@@ -53,7 +53,7 @@ def _legend(data: ChartData) -> tuple[list[str], int]:
     parts: list[str] = []
     for place, name in enumerate(data.series[:MOST_SERIES]):
         x, y = (place % 2) * WIDTH / 2, place // 2 * ROW
-        parts += [_rect(x, y + 4, 10, 10, OPACITIES[place]), _text(x + 16, y + 13, _short(name, LONGEST_NAME))]
+        parts += [_rect(x, y + 4, 10, 10, OPACITIES[place]), _text(x + 16, y + 13, shortened(name, LONGEST_IN_LEGEND))]
     return parts, -(-min(len(data.series), MOST_SERIES) // 2) * ROW + 4
 
 
@@ -75,8 +75,8 @@ def _lines(data: ChartData) -> str:
             f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="2" '
             f'stroke-dasharray="{DASHES[place]}" opacity="{OPACITIES[place]}"/>'
         )
-    parts.append(_text(10, bottom + 16, _short(data.categories[0])))
-    parts.append(_text(WIDTH - 10, bottom + 16, _short(data.categories[-1]), anchor="end"))
+    parts.append(_text(10, bottom + 16, shortened(data.categories[0], LONGEST_LABEL)))
+    parts.append(_text(WIDTH - 10, bottom + 16, shortened(data.categories[-1], LONGEST_LABEL), anchor="end"))
     return _svg(data, bottom + 22, parts)
 
 
@@ -96,7 +96,3 @@ def _rect(x: float, y: float, width: float, height: float, opacity: float) -> st
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-def _short(text: str, longest: int = LONGEST_LABEL) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -53,6 +53,7 @@ def register(app: Flask, settings: Settings) -> None:
         bounded=bounded,
         value=value,
         cell_class=cell_class,
+        column_class=column_class,
         initials=initials,
     )
     app.jinja_env.globals.update(
@@ -180,11 +181,14 @@ def value(cell: Any, column: dict[str, Any]) -> str:
     return _word(cell, column.get("key", ""))
 
 
+def column_class(column: dict[str, Any]) -> str:
+    """How a column of a result stands, from its heading to its total: numbers to the right."""
+    return "num" if column.get("type") in {"integer", "number"} else ""
+
+
 def cell_class(cell: Any, column: dict[str, Any]) -> str:
-    """How a cell of a result stands: numbers to the right; a short text, such as “2026-Q1”, on one line."""
-    if column.get("type") in {"integer", "number"}:
-        return "num"
-    return "whole" if isinstance(cell, str) and len(cell) <= SHORT_TEXT else ""
+    """As its column; a short text, such as “2026-Q1”, on one line."""
+    return column_class(column) or ("whole" if isinstance(cell, str) and len(cell) <= SHORT_TEXT else "")
 
 
 def _word(cell: Any, key: str) -> str:

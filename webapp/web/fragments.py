@@ -7,9 +7,8 @@ from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import get_babel
 
-from webapp.web.languages import in_readers_language
+from webapp.web.languages import in_readers_language, language
 
 
 def is_htmx() -> bool:
@@ -19,9 +18,7 @@ def is_htmx() -> bool:
 
 def tag_of(*facts: object) -> str:
     """A short tag for what a fragment shows. Its language is one of the facts."""
-    # Its name: to make a locale of it costs more than all else here, and most polls need none.
-    language = get_babel().locale_selector()
-    text = "\0".join(str(fact) for fact in (language, *facts))
+    text = "\0".join(str(fact) for fact in (language(), *facts))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

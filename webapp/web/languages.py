@@ -16,7 +16,7 @@ from zoneinfo import available_timezones
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_babel import Babel, format_date, format_decimal, get_domain
 
 from webapp.messages import Language, Message
@@ -35,21 +35,23 @@ def register(app: Flask, settings: Settings) -> None:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(compile_catalogues(SOURCE, settings.home / "cache"))
     zones = available_timezones()
 
-    def locale() -> str:
-        actor = actor_or_none()
-        if actor is not None and actor.locale in LANGUAGES:
-            return str(actor.locale)
-        return request.accept_languages.best_match(list(LANGUAGES)) or settings.default_locale
-
     def time_zone() -> str:
         actor = actor_or_none()
         return str(actor.time_zone) if actor is not None and actor.time_zone in zones else settings.time_zone
 
-    Babel(app, locale_selector=locale, timezone_selector=time_zone)
+    Babel(app, locale_selector=language, timezone_selector=time_zone)
     app.jinja_env.globals["languages"] = LANGUAGES
     # Whatever a template shows: a Message is said in the reader's language.
     app.jinja_env.finalize = in_readers_language
     app.jinja_env.filters["translated"] = in_readers_language
+
+
+def language() -> str:
+    """The name of this request's language. Far cheaper than flask_babel's `get_locale`, which makes a locale of it."""
+    actor = actor_or_none()
+    if actor is not None and actor.locale in LANGUAGES:
+        return str(actor.locale)
+    return request.accept_languages.best_match(list(LANGUAGES)) or str(current_app.config["BABEL_DEFAULT_LOCALE"])
 
 
 class _ReadersLanguage:
