@@ -32,7 +32,7 @@ from tests.faults.world import IS_FULL, ROOT, World, check, figures, workers
 from webapp.cli.web import server_command
 from webapp.documents import Parameters, ReportJob, User, connect, disconnect
 from webapp.services import database_setup, report_requests
-from webapp.services.report_requests import ReportRequest
+from webapp.services.request_rules import ReportRequest
 from webapp.settings import get_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]

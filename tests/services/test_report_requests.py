@@ -13,9 +13,18 @@ from bson import ObjectId
 from tests.factories import People
 from webapp.documents import DateRange, JobEvent, Parameters, ReportFilters, ReportJob
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
-from webapp.services import database_clock, job_lifecycle, lookups, queue_operations, report_requests, visibility
+from webapp.services import (
+    database_clock,
+    job_lifecycle,
+    lookups,
+    queue_operations,
+    report_requests,
+    request_rules,
+    visibility,
+)
 from webapp.services.job_lifecycle import Failure, IllegalTransitionError
-from webapp.services.report_requests import AlreadyAskedError, ReportRequest
+from webapp.services.report_requests import AlreadyAskedError
+from webapp.services.request_rules import ReportRequest
 from webapp.settings import get_settings
 
 
@@ -136,9 +145,9 @@ def test_a_report_is_filed_under_a_department_of_its_requester(people: People) -
 
 
 def test_an_administrator_may_give_every_priority(people: People) -> None:
-    assert report_requests.usable_priorities(people.administrator)[0] == "critical"
+    assert request_rules.usable_priorities(people.administrator)[0] == "critical"
     assert report_requests.create(people.administrator, a_request(priority="critical")).priority_rank == 50
-    assert report_requests.usable_priorities(people.owner) == ["normal", "low", "scheduled"]
+    assert request_rules.usable_priorities(people.owner) == ["normal", "low", "scheduled"]
 
 
 def test_a_lookup_added_at_run_time_is_valid_at_once_and_an_inactive_one_is_not(people: People) -> None:

@@ -13,7 +13,7 @@ from webapp.services import (
     lookup_rules,
     lookups,
     report_questions,
-    report_requests,
+    request_rules,
     retention,
 )
 from webapp.web.admin import lookup_forms
@@ -154,8 +154,8 @@ def test_a_priority_and_a_role_are_added(people: People, as_person: Client) -> N
     client = as_person(people.administrator)
     data = {"key": "board", "display_as": "Board", "rank": "45", "permission": "use-high-priority"}
     assert client.post("/admin/lookups/report-priority/add", data=data).status_code == 303
-    assert "board" in report_requests.usable_priorities(people.manager)
-    assert "board" not in report_requests.usable_priorities(people.owner)
+    assert "board" in request_rules.usable_priorities(people.manager)
+    assert "board" not in request_rules.usable_priorities(people.owner)
     for rank in ("", "x", "-1", "1001", "9" * 400):
         assert client.post("/admin/lookups/report-priority/add", data={**data, "rank": rank}).status_code == 422
     data = {"key": "auditor", "display_as": "Auditor", "permissions": ["request-reports", "read-billing"]}

@@ -24,7 +24,7 @@ from webapp import storage
 from webapp.documents import Class, Course, JobStatus, Parameters, ReportJob, User
 from webapp.renderers import FORMATS
 from webapp.services import report_requests
-from webapp.services.report_requests import ReportRequest
+from webapp.services.request_rules import ReportRequest
 from webapp.settings import get_settings
 from webapp.worker import execution
 from webapp.worker.assignment import Assignment

@@ -24,7 +24,7 @@ from webapp import storage
 from webapp.documents import Class, Course, Enrollment, Parameters, ReportJob, User
 from webapp.services import database_clock, downloads, report_requests, retention
 from webapp.services.downloads import NotReadyError
-from webapp.services.report_requests import ReportRequest
+from webapp.services.request_rules import ReportRequest
 from webapp.settings import get_settings
 from webapp.worker.loop import Worker
 

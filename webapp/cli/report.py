@@ -26,7 +26,7 @@ from webapp.documents import (
     User,
 )
 from webapp.services import accounts, database_setup, downloads, lookups, report_requests, workers
-from webapp.services.report_requests import ReportRequest
+from webapp.services.request_rules import ReportRequest
 from webapp.settings import Settings, get_settings
 from webapp.storage import open_storage
 from webapp.worker import execution, logs

@@ -25,7 +25,7 @@ from webapp.cli.web import server_command
 from webapp.documents import Parameters, ReportJob, User
 from webapp.engine.catalogue.tables import TABLES
 from webapp.services import database_setup, demo, report_requests
-from webapp.services.report_requests import ReportRequest
+from webapp.services.request_rules import ReportRequest
 from webapp.settings import Settings
 
 READY_WITHIN = 60.0

@@ -39,8 +39,8 @@ from webapp.engine.catalogue.dimensions import DEFINITIONS, DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.validation import MAX_DIMENSIONS, MAX_SLICERS, fields_for
 from webapp.errors import InvalidRequestError
-from webapp.services import filter_choices, lookups, report_questions, report_requests, visibility
-from webapp.services.report_requests import ReportRequest
+from webapp.services import filter_choices, lookups, report_questions, request_rules, visibility
+from webapp.services.request_rules import ReportRequest
 from webapp.services.visibility import DataScope
 from webapp.web.formatting import describe, label
 from webapp.web.jobs import conditions
@@ -221,7 +221,7 @@ class AskForm(FlaskForm):
         self.format.choices = _lookup_choices(LookupCategory.OUTPUT_FORMAT)
         self.visibility.choices = _lookup_choices(LookupCategory.REPORT_VISIBILITY)
         labels = dict(_lookup_choices(LookupCategory.REPORT_PRIORITY))
-        self.priority.choices = [(key, labels[key]) for key in report_requests.usable_priorities(actor)]
+        self.priority.choices = [(key, labels[key]) for key in request_rules.usable_priorities(actor)]
         departments = filter_choices.named("department", actor.department_ids)
         self.filed_under.choices = [("", gettext("Nothing"))] if not departments else []
         self.filed_under.choices += [(str(each.id) if n else "", each.name) for n, each in enumerate(departments)]

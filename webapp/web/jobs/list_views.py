@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.documents import ReportJob, User
 from webapp.errors import ReportdeskError
-from webapp.services import job_lists, report_requests
+from webapp.services import job_lists, report_requests, request_rules
 from webapp.services.job_facts import JobFacts
 from webapp.services.job_lists import BULK_BOUND, JobList
 from webapp.web.access import current_actor, local_path
@@ -43,7 +43,7 @@ def show_list(which: JobList, template: str, **context: Any) -> ResponseReturnVa
         "args": list_args,
         "tag": rows_tag(found.jobs),
         "pickable": which is not JobList.SHARED,
-        "priorities": report_requests.usable_priorities(current_actor()),
+        "priorities": request_rules.usable_priorities(current_actor()),
     }
     if is_htmx():
         return fragment("jobs/_list.html", **context)

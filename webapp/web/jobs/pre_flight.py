@@ -13,7 +13,7 @@ from webapp.documents import LookupCategory, User
 from webapp.renderers import chart_sketch
 from webapp.services import lookups, queue_status, report_previews, visibility
 from webapp.services.report_previews import Preview
-from webapp.services.report_requests import ReportRequest
+from webapp.services.request_rules import ReportRequest
 from webapp.web.formatting import number
 from webapp.web.jobs import report_view
 

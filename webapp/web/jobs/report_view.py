@@ -17,7 +17,7 @@ from webapp.services import (
     lookups,
     queue_status,
     report_questions,
-    report_requests,
+    request_rules,
     visibility,
 )
 from webapp.services.job_facts import JobFacts
@@ -51,7 +51,7 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
         "may_ask": visibility.REQUEST_REPORTS in lookups.permissions_of(actor),
         "is_administrator": visibility.is_administrator(actor),
         "other_formats": _other_formats(job),
-        "priorities": report_requests.usable_priorities(actor) if may_manage and job.state.is_waiting else [],
+        "priorities": request_rules.usable_priorities(actor) if may_manage and job.state.is_waiting else [],
         "edit_form": edit_form or EditForm(formdata=None, obj=job),
         "edit_open": edit_form is not None,
         "audiences": _audiences(actor, job) if may_edit else {},
