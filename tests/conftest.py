@@ -23,7 +23,10 @@ from tests import factories
 from tests.factories import People
 from webapp.documents import LookupValue, connect, disconnect
 from webapp.documents.lookup_value import lookup_cache
-from webapp.services import database_setup, job_facts, lookup_seed, lookups, remembered
+from webapp.services import database_setup, remembered
+from webapp.services.jobs import facts as job_facts
+from webapp.services.lookups import seed as lookup_seed
+from webapp.services.lookups import values as lookups
 from webapp.settings import Settings, get_settings
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "ou-aaa"

@@ -9,7 +9,7 @@ from typing import Any
 from bson import ObjectId
 
 from webapp.documents import Department, Output, Parameters, ReportJob, Team, User
-from webapp.services import accounts
+from webapp.services.people import accounts
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PASSWORD = "correct horse battery"

@@ -9,7 +9,8 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import documents, embedded
-from webapp.services import filter_choices, job_facts
+from webapp.services.jobs import facts as job_facts
+from webapp.services.questions import filter_choices
 from webapp.settings import Settings, get_settings
 from webapp.web import access, assets, error_pages, formatting, health, languages, security_headers, uploading
 from webapp.web.admin.views import admin

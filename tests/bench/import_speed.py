@@ -16,7 +16,8 @@ from pymongo import MongoClient
 from tests.conftest import SAMPLE
 from webapp import embedded
 from webapp.documents import connect, disconnect
-from webapp.services import database_setup, imports
+from webapp.services import database_setup
+from webapp.services.orders import imports
 from webapp.settings import get_settings
 
 ROUNDS = 2

@@ -1,7 +1,7 @@
 """What the queue itself costs: claim and finish of jobs that do nothing, against the bare driver doing the same two
 guarded writes, and against Agenda 6; and how soon an idle worker picks a job up. All on the same server, in turns.
 
-A job passes `job_lifecycle.claim` and `job_lifecycle.finish`, as a worker passes it, without a child process.
+A job passes `lifecycle.claim` and `lifecycle.finish`, as a worker passes it, without a child process.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ from pymongo import MongoClient
 from tests.faults.world import ROOT, World, workers
 from webapp import embedded
 from webapp.documents import ReportJob, connect
-from webapp.services import database_clock, database_setup, job_lifecycle, promotion, queue_line
-from webapp.services.job_lifecycle import Hold
-from webapp.services.queue_line import QueueLine
-from webapp.services.queue_status import percentile
+from webapp.services import database_clock, database_setup
+from webapp.services.jobs import lifecycle
+from webapp.services.jobs.lifecycle import Hold
+from webapp.services.queue import line as queue_line
+from webapp.services.queue import promotion
+from webapp.services.queue.line import QueueLine
+from webapp.services.queue.status import percentile
 from webapp.settings import get_settings
 
 #: Everybody has all slots taken. 20 people: a full queue of a department. 40: deadline day.
@@ -127,7 +130,7 @@ def _by_queue(job_ids: list[ObjectId]) -> None:
     line = QueueLine("bench")
     for _ in job_ids:
         hold = line.claim()
-        if hold is None or not job_lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1):
+        if hold is None or not lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1):
             raise RuntimeError("a job was not to be had")
 
 
@@ -139,7 +142,7 @@ def _by_worker(job_ids: list[ObjectId]) -> None:
     for _ in job_ids:
         while len(in_hand) < CONCURRENCY and (hold := line.claim()) is not None:
             in_hand.append(hold)
-        if not job_lifecycle.finish(in_hand.popleft(), storage=STORAGE, provenance={}, records=1):
+        if not lifecycle.finish(in_hand.popleft(), storage=STORAGE, provenance={}, records=1):
             raise RuntimeError("a job was lost")
 
 
@@ -151,7 +154,7 @@ def _by_workers(job_ids: list[ObjectId]) -> None:
         line = QueueLine(worker_id)
         while not done.is_set():
             hold = line.claim()
-            is_done = hold is not None and job_lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1)
+            is_done = hold is not None and lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1)
             if is_done and next(left) == len(job_ids):
                 done.set()
 
@@ -216,7 +219,7 @@ def _pickup(world: World) -> None:
         world.wait_for_all(world.add_jobs(["plain"]), seconds=60)
         for _ in range(PICKUPS):
             (job_id,) = world.add_jobs(["plain"])
-            promotion.promote(job_id)  # as `report_requests.create` does
+            promotion.promote(job_id)  # as `asking.create` does
             world.wait_for_all([job_id], seconds=30)
             time.sleep(0.3)
             job = world.document(job_id)

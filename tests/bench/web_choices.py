@@ -16,7 +16,8 @@ from bson import ObjectId
 from tests.bench import web_desk
 from webapp import clock
 from webapp.documents.connection import current_database
-from webapp.services import filter_choices, visibility
+from webapp.services.questions import filter_choices
+from webapp.services.rights import data_scope
 
 LEARNERS, CLASSES, ENROLLED = 50_000, 160, 100_000
 TYPED = ("zoe ramirez", "lee 1", "m", "müller", "l0004217", "learner777@", "nobody at all")
@@ -30,9 +31,9 @@ def main() -> None:
         people = web_desk.make_staff(40)
         _make_learners([each["_id"] for each in database.departments.find({"parentId": {"$ne": None}})])
         begin = time.perf_counter()
-        filter_choices.search("learner", "x", visibility.data_scope(people[-1]))
+        filter_choices.search("learner", "x", data_scope.data_scope(people[-1]))
         print(f"reading all {LEARNERS:,} learners, once for each process: {time.perf_counter() - begin:.1f} s")
-        scope = visibility.data_scope(people[2])
+        scope = data_scope.data_scope(people[2])
         begin = time.perf_counter()
         filter_choices.search("learner", "x", scope)
         print(f"reading who learns in one department, when the form opens: {time.perf_counter() - begin:.2f} s")
@@ -47,7 +48,7 @@ def main() -> None:
 
 def _search(text: str, person: Any) -> float:
     begin = time.perf_counter()
-    filter_choices.search("learner", text, visibility.data_scope(person))
+    filter_choices.search("learner", text, data_scope.data_scope(person))
     return time.perf_counter() - begin
 
 

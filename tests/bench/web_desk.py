@@ -26,7 +26,8 @@ from webapp.app import create_app
 from webapp.cli.web import server_command
 from webapp.documents import Department, ReportJob, Team, User, connect, disconnect
 from webapp.documents.connection import current_database
-from webapp.services import database_setup, visibility
+from webapp.services import database_setup
+from webapp.services.rights import data_scope
 from webapp.settings import get_settings
 from webapp.web import access
 
@@ -97,7 +98,7 @@ def make_month(people: list[User], count: int) -> None:
     """`count` jobs of the last thirty days, as big as finished jobs are; the same at every run."""
     chance, now = random.Random(7), clock.utcnow()
     staff = [each for each in people if each.department_ids]
-    scopes = {each.id: visibility.data_scope(each).to_document() for each in staff}
+    scopes = {each.id: data_scope.data_scope(each).to_document() for each in staff}
     model = build_job(staff[0].id).to_mongo().to_dict()
     batch: list[dict[str, Any]] = []
     for number in range(count):

@@ -18,7 +18,7 @@ import psutil
 
 from tests.bench import web_desk
 from webapp.documents import ReportJob
-from webapp.services import visibility
+from webapp.services.rights import visibility
 
 PEOPLE, JOBS = 200, 50
 #: As often as a report's page asks (templates/jobs/_report.html).

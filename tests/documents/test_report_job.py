@@ -10,7 +10,7 @@ from mongoengine.errors import ValidationError
 
 from tests.factories import build_job, make_job
 from webapp.documents import DateRange, JobStatus, LookupCategory, Output, Parameters, ReportJob
-from webapp.services import lookups
+from webapp.services.lookups import values as lookups
 
 LOOKUP_FIELDS = [
     ("report_type", LookupCategory.REPORT_TYPE, {"report_type": "made-up"}),

@@ -30,7 +30,7 @@ from webapp.engine.errors import QueryError, QuestionTooSlowError
 from webapp.engine.query import DateRange, Filter, Query, Scope, Sort
 from webapp.engine.result import Result
 from webapp.engine.validation import fields_for
-from webapp.services import lookup_seed
+from webapp.services.lookups import seed as lookup_seed
 
 QUESTIONS = int(os.environ.get("REPORTDESK_TEST_QUESTIONS", "300"))
 SEEDS = range(8)

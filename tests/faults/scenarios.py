@@ -19,7 +19,9 @@ from bson import ObjectId
 from tests.faults.world import World, check, children_of, figures, pick, slack_seconds
 from tests.worker import jobs
 from webapp.documents import ReportJob, WorkerRecord
-from webapp.services import database_clock, job_lifecycle, promotion
+from webapp.services import database_clock
+from webapp.services.jobs import lifecycle
+from webapp.services.queue import promotion
 from webapp.settings import get_settings
 from webapp.worker import reaper
 
@@ -139,14 +141,14 @@ def _stop_all_once(world: World, count: int) -> list[str]:
         """Whether no stopped worker holds a job any more. Some jobs ended before their worker was stopped, and a
         write that the server had by then still ends one: looked at anew each time."""
         gone.update(reaper.reap(settings))
-        return all(world.document(job_id)["status"] not in job_lifecycle.RUNNING for job_id in job_ids)
+        return all(world.document(job_id)["status"] not in lifecycle.RUNNING for job_id in job_ids)
 
     world.wait_until(are_nobodys, seconds=settings.lease_seconds + 6, what="the leases expired")
     before, kinds = {}, []
     for job_id in gone:
         worker_id = world.document(job_id)["attempts"][-1]["workerId"]
         check(promotion.promote(job_id), "the job was not taken back")
-        check(job_lifecycle.take(job_id, "the-thief") is not None, "the job could not be claimed again")
+        check(lifecycle.take(job_id, "the-thief") is not None, "the job could not be claimed again")
         before[job_id] = world.document(job_id)
         kinds.append(stopped[WorkerRecord.objects.get(id=worker_id).pid])
     for worker in world.workers:
@@ -283,7 +285,7 @@ def cancels(world: World, scale: int) -> list[str]:
             )
             time.sleep(random.uniform(0, 1))
             for job_id in job_ids:
-                job_lifecycle.cancel(job_id, by=None)
+                lifecycle.cancel(job_id, by=None)
             world.wait_for_all(job_ids, seconds=60)
             for job_id in job_ids:
                 job = world.document(job_id)

@@ -31,8 +31,9 @@ from tests.faults.test_faults import TIMES
 from tests.faults.world import IS_FULL, ROOT, World, check, figures, workers
 from webapp.cli.web import server_command
 from webapp.documents import Parameters, ReportJob, User, connect, disconnect
-from webapp.services import database_setup, report_requests
-from webapp.services.request_rules import ReportRequest
+from webapp.services import database_setup
+from webapp.services.requests import asking
+from webapp.services.requests.rules import ReportRequest
 from webapp.settings import get_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
@@ -150,7 +151,7 @@ class Askers:
         )
         while not self._stopped.wait(0.2):
             try:
-                self.acknowledged.append(report_requests.create(self._person, request, insist=True).id)
+                self.acknowledged.append(asking.create(self._person, request, insist=True).id)
             except PyMongoError:
                 self.refused += 1
 

@@ -25,7 +25,7 @@ from bson import ObjectId
 from tests.worker import jobs
 from webapp.documents import JobStatus, ReportJob
 from webapp.services import database_clock
-from webapp.services.queue_status import percentile
+from webapp.services.queue.status import percentile
 
 ROOT = Path(__file__).resolve().parents[2]
 IS_FULL = os.environ.get("REPORTDESK_TEST_FAULTS") == "full"
@@ -79,7 +79,7 @@ class World:
         self.workers.clear()
 
     def add_jobs(self, names: list[str], *, requesters: int = 20, **fields: Any) -> list[ObjectId]:
-        """Pending jobs as `report_requests.create` leaves them, in bulk; each requester has the same share."""
+        """Pending jobs as `asking.create` leaves them, in bulk; each requester has the same share."""
         people = [ObjectId() for _ in range(requesters)]
         now = database_clock.now()
         documents = [

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from webapp.documents import AssessmentResult, Class, Content, Department, Enrollment, LearningEvent, User
 from webapp.errors import InvalidRequestError
 from webapp.importers import oneroster, xapi
-from webapp.services import imports, lookups
+from webapp.services.lookups import values as lookups
+from webapp.services.orders import imports
 
 BUNDLE = {
     "orgs": "sourcedId,status,name,type,identifier,parentSourcedId\nuni,active,Uni,district,,\n"

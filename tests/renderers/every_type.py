@@ -13,8 +13,8 @@ from webapp.documents import Parameters
 from webapp.engine import runner
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.result import Result
-from webapp.services import report_questions
-from webapp.services.visibility import DataScope
+from webapp.services.questions import as_query
+from webapp.services.rights.data_scope import DataScope
 
 #: Not UTC, and with a clock change: an hour that is off would be seen.
 ZONE = "Europe/Madrid"
@@ -43,8 +43,8 @@ def answer(case: Case, folder: Path, limit: int | None) -> Result:
     if not case.detail:
         parameters.group_by, parameters.measures = list(declared.group_by), list(declared.measures)
         parameters.slicers, parameters.sort = list(declared.slicers), list(declared.sort)
-    query = report_questions.to_query(case.report_type, parameters, DataScope())
-    snapshot = extract.refresh(report_questions.tables_for(query))
+    query = as_query.to_query(case.report_type, parameters, DataScope())
+    snapshot = extract.refresh(as_query.tables_for(query))
     return runner.run(query, snapshot.files, folder / "rows.parquet")
 
 

@@ -14,7 +14,8 @@ from tests.renderers import every_type
 from tests.renderers.every_type import Case
 from webapp.documents import connect, disconnect
 from webapp.documents.lookup_value import lookup_cache
-from webapp.services import demo, lookups
+from webapp.services import demo
+from webapp.services.lookups import values as lookups
 from webapp.settings import get_settings
 
 pytestmark = pytest.mark.xdist_group("same-cells")  # one organisation for all

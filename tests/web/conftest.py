@@ -14,7 +14,9 @@ from tests.factories import PASSWORD, People, make_job
 from webapp import storage
 from webapp.app import create_app
 from webapp.documents import ReportJob, User
-from webapp.services import filter_choices, job_lifecycle, visibility
+from webapp.services.jobs import lifecycle
+from webapp.services.questions import filter_choices
+from webapp.services.rights import data_scope
 from webapp.settings import get_settings
 from webapp.web.auth import views as auth_views
 
@@ -53,12 +55,12 @@ def ready_job(people: People, tmp_path: Any) -> Callable[..., ReportJob]:
 
     def make(**fields: Any) -> ReportJob:
         requester = fields.pop("requested_by", people.owner)
-        scope = visibility.data_scope(requester).to_document()
+        scope = data_scope.data_scope(requester).to_document()
         job = make_job(
             requester.id, status="queued", slot=f"x:{fields.get('name', 'x')}:{ReportJob.objects.count()}",
             **{"department_id": people.department.id, "provenance": {"scope": scope}, **fields},
         )  # fmt: skip
-        hold = job_lifecycle.take(job.id, "worker")
+        hold = lifecycle.take(job.id, "worker")
         assert hold is not None
         files = storage.open_storage(get_settings().effective_storage_url)
         content = tmp_path / f"{job.id}.csv"
@@ -78,7 +80,7 @@ def ready_job(people: People, tmp_path: Any) -> Callable[..., ReportJob]:
             "sha256": hashlib.sha256(CONTENT).hexdigest(),
             "mimeType": "text/csv",
         }
-        assert job_lifecycle.finish(hold, storage=stored, provenance={"rowsWritten": 1}, records=1)
+        assert lifecycle.finish(hold, storage=stored, provenance={"rowsWritten": 1}, records=1)
         job.reload()
         return job
 

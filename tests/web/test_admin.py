@@ -8,7 +8,7 @@ from tests.factories import NOW, People, make_job
 from tests.web.conftest import Client
 from webapp.documents import JobError, JobEvent, ReportJob, WorkerRecord
 from webapp.services import database_clock
-from webapp.services.queue_status import Period
+from webapp.services.queue.status import Period
 from webapp.web.admin import queue_chart
 
 

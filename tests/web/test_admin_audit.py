@@ -9,8 +9,10 @@ from typing import Any
 from tests.factories import People, make_job
 from tests.web.conftest import Client
 from webapp.documents import AdminArea, AdminEvent, JobEvent
-from webapp.services import audit, database_clock, job_events, report_requests
+from webapp.services import audit, database_clock
 from webapp.services.audit import PAGE_SIZE, AuditQuery
+from webapp.services.jobs import events as job_events
+from webapp.services.requests import changing
 
 
 def every(query: AuditQuery) -> list[audit.AuditEntry]:
@@ -75,7 +77,7 @@ def test_filters_narrow_by_person_report_kind_and_period(people: People) -> None
 
 def test_the_page_says_who_did_what(people: People, as_person: Client) -> None:
     job = make_job(people.owner.id, name="Spring figures")
-    report_requests.cancel(people.owner, job.id, "No <need>")
+    changing.cancel(people.owner, job.id, "No <need>")
     job_events.copy([job.id])
     audit.record(people.administrator, AdminArea.LOOKUPS, "deactivated", "output-format / pdf")
     audit.record(None, AdminArea.PEOPLE, "changed", "Somebody", changes={"roles": (["staff"], ["staff", "boss"])})

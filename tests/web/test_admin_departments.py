@@ -9,7 +9,7 @@ import pytest
 from tests.factories import People, make_department
 from tests.web.conftest import Client
 from webapp.documents import AdminEvent, Department, Team
-from webapp.services import departments
+from webapp.services.people import departments
 
 
 def test_the_tree_is_shown_parents_first_with_codes_and_teams(people: People, as_person: Client) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.factories import People
 from tests.web.conftest import Client
-from webapp.documents import Chore, ChoreState
-from webapp.services import chores
+from webapp.documents import Order, OrderState
+from webapp.services.orders import orders
 
 
 def bundle() -> bytes:
@@ -35,7 +35,7 @@ def test_a_file_is_sent_and_its_page_says_how_far_it_is(people: People, as_perso
     client = as_person(people.administrator)
     answer = client.post("/admin/imports/", data=sent((bundle(), "../<roster>.zip")))
     assert answer.status_code == 303
-    chore = Chore.objects.get()
+    order = Order.objects.get()
     page = client.get(answer.location).text
     assert "&lt;roster&gt;.zip" in page
     assert "It waits for a worker." in page
@@ -45,9 +45,9 @@ def test_a_file_is_sent_and_its_page_says_how_far_it_is(people: People, as_perso
     poll = {"HX-Request": "true"}
     first = client.get(answer.location, headers=poll)
     assert client.get(answer.location, headers={**poll, "HX-PTag": first.headers["HX-PTag"]}).status_code == 304
-    held = chores.claim("worker-1")
+    held = orders.claim("worker-1")
     assert held is not None
-    chores.report(held, share=0.42, doing="users", count=1_234)
+    orders.report(held, share=0.42, doing="users", count=1_234)
     moved = client.get(answer.location, headers={**poll, "HX-PTag": first.headers["HX-PTag"]})
     assert 'value="42"' in moved.text
     assert "users: 1,234" in moved.text
@@ -56,25 +56,25 @@ def test_a_file_is_sent_and_its_page_says_how_far_it_is(people: People, as_perso
         "refusedCount": 1, "reasons": [["no id", 1]], "notes": [["things noted", 7]],
         "refusals": [{"source": "users.csv", "line": 3, "reason": "<b>no id</b>"}],
     }  # fmt: skip
-    chores.finish(held, summary)
+    orders.finish(held, summary)
     done = client.get(answer.location, headers=poll).text
     assert "hx-trigger" not in done  # the markup has stopped asking
     assert "&lt;b&gt;no id&lt;/b&gt;" in done
     assert "7 things noted" in done
     assert "roster" in client.get("/admin/imports/").text
-    chore.reload()
-    assert chore.is_finished
+    order.reload()
+    assert order.is_finished
 
 
 def test_a_failed_import_says_why_and_is_tried_again(people: People, as_person: Client) -> None:
     client = as_person(people.administrator)
     here = client.post("/admin/imports/", data=sent((b"[]", "s.json"))).location
-    held = chores.claim("worker-1")
+    held = orders.claim("worker-1")
     assert held is not None
-    chores.fail(held, "The file is torn.")
+    orders.fail(held, "The file is torn.")
     assert "The file is torn." in client.get(here).text
     assert client.post(f"{here}/again").status_code == 303
-    assert Chore.objects.get().state == ChoreState.WAITING
+    assert Order.objects.get().state == OrderState.WAITING
     assert client.post(f"{here}/again").status_code == 409
 
 
@@ -97,7 +97,7 @@ def test_what_is_no_export_comes_back_with_the_reason(
     assert answer.status_code == 422
     assert 'id="files-error"' in answer.text
     assert "<script>alert" not in answer.text
-    assert Chore.objects.count() == 0
+    assert Order.objects.count() == 0
 
 
 def test_only_who_may_import_may_send_more_than_a_form(people: People, as_person: Client) -> None:

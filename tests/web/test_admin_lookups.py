@@ -7,15 +7,13 @@ import pytest
 from tests.factories import People, make_job, make_user
 from tests.web.conftest import Client
 from webapp.documents import AdminEvent, LookupCategory, LookupValue, User
-from webapp.services import (
-    database_clock,
-    imports,
-    lookup_rules,
-    lookups,
-    report_questions,
-    request_rules,
-    retention,
-)
+from webapp.services import database_clock, permissions
+from webapp.services.files import retention
+from webapp.services.lookups import rules as lookup_rules
+from webapp.services.lookups import values as lookups
+from webapp.services.orders import imports
+from webapp.services.questions import report_types
+from webapp.services.requests import rules as request_rules
 from webapp.web.admin import lookup_forms
 
 
@@ -109,7 +107,7 @@ def test_a_measure_is_added_and_counted_with(people: People, as_person: Client) 
     data = {"key": "mean-clicks", "display_as": "Mean clicks", "aggregate": "average", "field": "data.clicks",
             "datasets": ["activity"], "format": "number"}  # fmt: skip
     assert client.post("/admin/lookups/measure-type/add", data=data).status_code == 303
-    assert "mean-clicks" in report_questions.measures_for(report_questions.dataset_of_type("learner-activity"))
+    assert "mean-clicks" in report_types.measures_for(report_types.dataset_of_type("learner-activity"))
     assert "Mean clicks" in as_person(people.owner).get("/reports/new?type=learner-activity").text
     shown = client.get("/admin/lookups/measure-type/mean-clicks").text
     assert 'value="data.clicks"' in shown
@@ -160,7 +158,7 @@ def test_a_priority_and_a_role_are_added(people: People, as_person: Client) -> N
         assert client.post("/admin/lookups/report-priority/add", data={**data, "rank": rank}).status_code == 422
     data = {"key": "auditor", "display_as": "Auditor", "permissions": ["request-reports", "read-billing"]}
     assert client.post("/admin/lookups/role/add", data=data).status_code == 303
-    assert lookups.permissions_of(User(roles=["auditor"])) == {"request-reports", "read-billing"}
+    assert permissions.permissions_of(User(roles=["auditor"])) == {"request-reports", "read-billing"}
 
 
 def test_lists_whose_values_need_a_program_take_no_new_ones(people: People, as_person: Client) -> None:

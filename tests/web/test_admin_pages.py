@@ -12,8 +12,12 @@ from pymongo import monitoring
 from tests.factories import PASSWORD, People, make_job, make_user
 from tests.web.conftest import Client
 from tests.web.test_pages import HOSTILE
-from webapp.documents import AdminArea, Chore, ChoreKind, ReportJob
-from webapp.services import audit, chores, database_clock, job_events, report_requests, retention
+from webapp.documents import AdminArea, Order, OrderKind, ReportJob
+from webapp.services import audit, database_clock
+from webapp.services.files import retention
+from webapp.services.jobs import events as job_events
+from webapp.services.orders import orders
+from webapp.services.requests import changing
 from webapp.settings import get_settings
 
 PAGES = [
@@ -88,8 +92,8 @@ def test_every_page_asks_the_database_at_most_six_times_and_an_index_answers(
     for number in range(60):
         make_job(people.owner.id, name=f"Report {number}")
         audit.record(people.administrator, AdminArea.PEOPLE, "changed", f"Person {number}")
-    job = report_requests_cancelled(people)
-    chores.ask(people.administrator, ChoreKind.SWEEP, "storage")
+    job = cancelled_by_its_manager(people)
+    orders.ask(people.administrator, OrderKind.SWEEP, "storage")
     retention.sweep(database_clock.now())
     client = as_person(people.administrator)
     # The person and the lookup values are kept in the process, for seconds and for a minute.
@@ -112,7 +116,7 @@ def test_every_page_asks_the_database_at_most_six_times_and_an_index_answers(
         asked = [each for each in calls.commands if "hello" not in each and not _is_session(each)]
         assert len(asked) <= MOST_CALLS, (address, [(each.get("find"), each.get("filter")) for each in asked])
         for each in asked:
-            if each.get("find") in ("jobevents", "adminevents", "chores", "reportjobs", "users") and each["filter"]:
+            if each.get("find") in ("jobevents", "adminevents", "orders", "reportjobs", "users") and each["filter"]:
                 if "_id" in each["filter"]:
                     continue  # the embedded server tells such a plan as a scan, and reads one document
                 plan = database.command("explain", {"find": each["find"], "filter": each["filter"]})
@@ -123,9 +127,9 @@ def _is_session(command: dict[str, Any]) -> bool:
     return command.get("find") == "users" and set(command["filter"]) == {"_id", "isActive"}
 
 
-def report_requests_cancelled(people: People) -> ReportJob:
+def cancelled_by_its_manager(people: People) -> ReportJob:
     job = make_job(people.owner.id)
-    report_requests.cancel(people.owner, job.id)
+    changing.cancel(people.owner, job.id)
     job_events.copy([job.id])
     return job
 
@@ -173,4 +177,4 @@ def test_every_form_needs_its_token(app: Flask, people: People) -> None:
     data = {"email": people.administrator.email, "password": PASSWORD, "csrf_token": token}
     assert client.post("/sign-in", data=data).status_code == 303
     assert [client.post(address).status_code for address in POSTS] == [400] * len(POSTS)
-    assert Chore.objects.count() == 0
+    assert Order.objects.count() == 0

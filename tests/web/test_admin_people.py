@@ -11,8 +11,9 @@ from tests.factories import PASSWORD, People, make_user
 from tests.web.conftest import Client
 from webapp.documents import AdminEvent, User
 from webapp.errors import ReportdeskError
-from webapp.services import accounts, filter_choices
-from webapp.services import people as people_service
+from webapp.services.people import accounts
+from webapp.services.people import directory as people_service
+from webapp.services.questions import filter_choices
 
 
 def form_of(person: User, **changes: object) -> dict[str, object]:

@@ -13,7 +13,8 @@ from tests.factories import People, make_job
 from tests.web.conftest import Client
 from webapp import clock
 from webapp.documents import Course, Enrollment, Parameters, ReportFilters, ReportJob, User, WorkerRecord
-from webapp.services import database_setup, remembered, visibility
+from webapp.services import database_setup, remembered
+from webapp.services.rights import visibility
 from webapp.settings import get_settings
 
 MOST_CALLS = 6

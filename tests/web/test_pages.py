@@ -312,7 +312,7 @@ def test_all_that_match_are_changed_at_once_not_only_a_page(people: People, as_p
 
 def test_a_choice_is_found_without_accents_and_only_within_ones_data(people: People, as_person: Client) -> None:
     from webapp.documents import Class, Enrollment, User
-    from webapp.services import filter_choices
+    from webapp.services.questions import filter_choices
 
     zoe = User(name="Zoë Łuka", external_id="z1", roles=["learner"]).save()
     of = Class(name="History 1", code="H1", department_id=people.department.id).save()

@@ -13,7 +13,8 @@ from tests.commands import recorded, scans
 from tests.factories import People, make_job
 from tests.web.conftest import Client
 from webapp.documents import ReportJob
-from webapp.services import database_setup, job_facts
+from webapp.services import database_setup
+from webapp.services.jobs import facts as job_facts
 from webapp.settings import get_settings
 
 HTMX = {"HX-Request": "true"}

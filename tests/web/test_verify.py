@@ -15,7 +15,10 @@ from tests.factories import People
 from tests.web.conftest import CONTENT, Client
 from tests.web.test_visibility_matrix import CAST, SEES
 from webapp.documents import JobEvent, ReportJob
-from webapp.services import database_clock, job_events, job_lifecycle, retention
+from webapp.services import database_clock
+from webapp.services.files import retention
+from webapp.services.jobs import events as job_events
+from webapp.services.jobs import lifecycle
 from webapp.web.verify import views
 
 MADE_HERE = "This file was made here"
@@ -96,7 +99,7 @@ def test_a_file_whose_time_is_over_is_still_known(people: People, as_person: Cli
     assert "no longer kept here" in page
     assert NOT_FOUND in check(as_person(people.stranger))
     # Made again it has another file; the first one stays known.
-    job_lifecycle.retry(job.id, by=people.owner.id)
+    lifecycle.retry(job.id, by=people.owner.id)
     assert "Quarterly figures" in check(as_person(people.owner))
 
 

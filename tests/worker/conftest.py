@@ -12,7 +12,8 @@ from bson import ObjectId
 from tests.factories import make_job
 from tests.worker import jobs
 from webapp.documents import ReportJob
-from webapp.services import database_clock, promotion
+from webapp.services import database_clock
+from webapp.services.queue import promotion
 from webapp.settings import get_settings
 from webapp.worker.loop import Worker
 

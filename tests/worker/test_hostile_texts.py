@@ -23,8 +23,8 @@ from tests.renderers.test_formats import HOSTILE
 from webapp import storage
 from webapp.documents import Class, Course, JobStatus, Parameters, ReportJob, User
 from webapp.renderers import FORMATS
-from webapp.services import report_requests
-from webapp.services.request_rules import ReportRequest
+from webapp.services.requests import asking
+from webapp.services.requests.rules import ReportRequest
 from webapp.settings import get_settings
 from webapp.worker import execution
 from webapp.worker.assignment import Assignment
@@ -76,7 +76,7 @@ def make(owner: User, name: str, key: str, scratch: Path, *, detail: bool = Fals
     """Ask for it and make it; returns `output.storage` and the file."""
     parameters = Parameters(detail=True) if detail else Parameters(group_by=["class"], measures=["count"])
     request = ReportRequest("enrollment-summary", parameters, key, name=name, description=name[:2000])
-    job = report_requests.create(owner, request, insist=True)
+    job = asking.create(owner, request, insist=True)
     stored = dict(execution.execute(Alone(job, scratch)).storage)
     return stored, Path(stored["path"])
 

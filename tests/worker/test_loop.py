@@ -15,7 +15,8 @@ from bson import ObjectId
 from tests.worker import jobs
 from tests.worker.conftest import RecordingJanitor, all_finished, queue_job, run_until
 from webapp.documents import JobEvent, ReportJob, WorkerRecord
-from webapp.services import database_clock, job_lifecycle
+from webapp.services import database_clock
+from webapp.services.jobs import lifecycle
 from webapp.settings import get_settings
 from webapp.worker.loop import Worker
 
@@ -120,7 +121,7 @@ def test_a_cancelled_job_stops_and_publishes_nothing(
     def cancelled() -> bool:
         if started(job)() and not asked:
             asked.append(time.monotonic())
-            job_lifecycle.cancel(job.id, by=job.requested_by)
+            lifecycle.cancel(job.id, by=job.requested_by)
         return all_finished(job)()
 
     run_until(make_worker(), cancelled)
@@ -183,7 +184,7 @@ def test_a_job_deleted_under_a_worker_is_not_brought_back(make_worker: MakeWorke
 
 def test_a_dead_workers_job_is_taken_over(make_worker: MakeWorker) -> None:
     job = queue_job("plain")
-    hold = job_lifecycle.take(job.id, "dead")
+    hold = lifecycle.take(job.id, "dead")
     assert hold is not None
     run_until(make_worker(), all_finished(job))
     assert (job.status, job.lease.fence, job.crash_count) == ("ready", 2, 1)

@@ -22,9 +22,11 @@ from tests.worker import publishing
 from tests.worker.conftest import RecordingJanitor, all_finished, run_until
 from webapp import storage
 from webapp.documents import Class, Course, Enrollment, Parameters, ReportJob, User
-from webapp.services import database_clock, downloads, report_requests, retention
-from webapp.services.downloads import NotReadyError
-from webapp.services.request_rules import ReportRequest
+from webapp.services import database_clock
+from webapp.services.files import downloads, retention
+from webapp.services.files.downloads import NotReadyError
+from webapp.services.requests import asking, changing
+from webapp.services.requests.rules import ReportRequest
 from webapp.settings import get_settings
 from webapp.worker.loop import Worker
 
@@ -53,7 +55,7 @@ def world(short_times: None, people: People, settings_env: pytest.MonkeyPatch) -
 
 def ask(owner: User, name: str) -> ReportJob:
     parameters = Parameters(group_by=["class"], measures=["count"])
-    return report_requests.create(owner, ReportRequest("enrollment-summary", parameters, "csv", name=name), insist=True)
+    return asking.create(owner, ReportRequest("enrollment-summary", parameters, "csv", name=name), insist=True)
 
 
 def work_on(*found: ReportJob, owner: User) -> None:
@@ -207,7 +209,7 @@ def test_a_connection_cut_in_an_upload_is_tried_again_then_told_and_leaves_nothi
     lost.reload()
     assert (lost.status, lost.error.code) == ("failed", "storage-unavailable")
     assert lost.error.message.startswith("The storage does not answer as it should")
-    report_requests.retry(world.owner, lost.id)
+    changing.retry(world.owner, lost.id)
     work_on(lost, owner=world.owner)
     assert downloaded(world.owner, lost) in WHOLE
     check_left(job, lost)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from webapp import demo
 from webapp.cli.session import connected
-from webapp.services import database_setup, demo
+from webapp.services import database_setup
 
 
 @click.command("demo")

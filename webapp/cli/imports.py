@@ -10,7 +10,8 @@ import click
 from webapp.cli.session import connected
 from webapp.importers.oneroster import FILES
 from webapp.importers.summary import Summary
-from webapp.services import database_setup, imports
+from webapp.services import database_setup
+from webapp.services.orders import imports
 
 REFUSALS_TOLD = 20
 

@@ -10,7 +10,7 @@ import click
 
 from webapp import embedded
 from webapp.cli.session import connected
-from webapp.services import workers
+from webapp.services.queue import workers
 
 
 @click.command("info")

@@ -9,7 +9,8 @@ import click
 
 from webapp.cli.session import connected
 from webapp.documents import LookupCategory
-from webapp.services import database_setup, lookups
+from webapp.services import database_setup
+from webapp.services.lookups import values as lookups
 
 CATEGORY = click.Choice([category.value for category in LookupCategory])
 

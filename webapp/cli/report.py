@@ -25,8 +25,13 @@ from webapp.documents import (
     ReportJob,
     User,
 )
-from webapp.services import accounts, database_setup, downloads, lookups, report_requests, workers
-from webapp.services.request_rules import ReportRequest
+from webapp.services import database_setup
+from webapp.services.files import downloads
+from webapp.services.lookups import values as lookups
+from webapp.services.people import accounts
+from webapp.services.queue import workers
+from webapp.services.requests import asking, changing
+from webapp.services.requests.rules import ReportRequest
 from webapp.settings import Settings, get_settings
 from webapp.storage import open_storage
 from webapp.worker import execution, logs
@@ -140,7 +145,7 @@ def command(
             options=dict.fromkeys(options, True),
             name=name,
         )
-        job = report_requests.create(actor, request, insist=True)
+        job = asking.create(actor, request, insist=True)
         job = _finished(settings, job, show=not quiet and sys.stderr.isatty())
         if not job.state.has_file:
             reason = job.error.message if job.error and job.error.message else f"The report was {job.status}."
@@ -160,7 +165,7 @@ def _finished(settings: Settings, job: ReportJob, *, show: bool) -> ReportJob:
             time.sleep(LOOK_EVERY)
             job = ReportJob.objects.get(id=job.id)
     except KeyboardInterrupt:
-        report_requests.cancel(User.objects.get(id=job.requested_by), job.id, "cancelled in the terminal")
+        changing.cancel(User.objects.get(id=job.requested_by), job.id, "cancelled in the terminal")
         raise
     finally:
         if own is not None:

@@ -19,13 +19,14 @@ from types import FrameType
 
 import click
 
-from webapp import embedded, extract
+from webapp import demo, embedded, extract
 from webapp.cli.session import connected, load_settings
 from webapp.cli.web import server_command
 from webapp.documents import Parameters, ReportJob, User
 from webapp.engine.catalogue.tables import TABLES
-from webapp.services import database_setup, demo, report_requests
-from webapp.services.request_rules import ReportRequest
+from webapp.services import database_setup
+from webapp.services.requests import asking
+from webapp.services.requests.rules import ReportRequest
 from webapp.settings import Settings
 
 READY_WITHIN = 60.0
@@ -193,7 +194,7 @@ def _first_report(settings: Settings, children: Children) -> None:
         visibility="organization",
     )
     click.echo("Making a first report …", err=True)
-    job = report_requests.create(registrar, request, insist=True)
+    job = asking.create(registrar, request, insist=True)
     deadline = time.monotonic() + REPORT_WITHIN
     while not job.is_finished and time.monotonic() < deadline:
         _check(children)

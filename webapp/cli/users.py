@@ -6,7 +6,8 @@ import click
 
 from webapp.cli.session import connected
 from webapp.documents import Department, LookupCategory, User
-from webapp.services import accounts, lookups, people
+from webapp.services.lookups import values as lookups
+from webapp.services.people import accounts, directory
 
 #: Learners are people too, but not ones who sign in; listing them is asked for.
 STAFF_LIMIT = 500
@@ -78,7 +79,7 @@ def set_password(email: str, password: str) -> None:
 def set_roles(email: str, roles: tuple[str, ...]) -> None:
     """Replace the roles of the person with the address EMAIL."""
     with connected():
-        people.change(accounts.user_by_email(email), by=None, roles=list(roles))
+        directory.change(accounts.user_by_email(email), by=None, roles=list(roles))
         click.echo(f"{email} now has the roles: {', '.join(roles)}.")
 
 
@@ -87,7 +88,7 @@ def set_roles(email: str, roles: tuple[str, ...]) -> None:
 def deactivate(email: str) -> None:
     """End the access of the person with the address EMAIL; what they asked for stays."""
     with connected():
-        people.set_active(accounts.user_by_email(email), False, by=None)
+        directory.set_active(accounts.user_by_email(email), False, by=None)
         click.echo(f"{email} can no longer sign in.")
 
 

@@ -10,9 +10,9 @@ import click
 from webapp import embedded
 from webapp.cli.session import connected
 from webapp.worker import execution, logs, startup
-from webapp.worker.chores import ChoreThread
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
+from webapp.worker.orders import OrderThread
 
 
 @click.command()
@@ -43,7 +43,7 @@ def command(concurrency: int, log_level: str) -> None:
             concurrency=concurrency,
         )
 
-        chores = ChoreThread(worker.id, uri)
+        orders = OrderThread(worker.id, uri)
 
         def stop(number: int, _frame: FrameType | None) -> None:
             worker.stop(at_once=number == signal.SIGINT)
@@ -51,7 +51,7 @@ def command(concurrency: int, log_level: str) -> None:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         maintenance.start()
-        chores.start()
+        orders.start()
         worker.run()
-        chores.stop()
+        orders.stop()
         maintenance.stop()

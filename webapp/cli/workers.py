@@ -9,7 +9,8 @@ import click
 
 from webapp.cli.session import connected
 from webapp.documents import User
-from webapp.services import accounts, workers
+from webapp.services.people import accounts
+from webapp.services.queue import workers
 
 
 @click.group()

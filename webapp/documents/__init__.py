@@ -2,9 +2,7 @@
 
 from webapp.documents.accounts import Department, Team, User
 from webapp.documents.admin_event import AdminArea, AdminEvent
-from webapp.documents.chore import Chore, ChoreKind, ChoreState
 from webapp.documents.connection import connect, disconnect
-from webapp.documents.desk_figures import DeskFigures
 from webapp.documents.job_event import JobEvent
 from webapp.documents.learning_record import (
     AssessmentResult,
@@ -18,6 +16,7 @@ from webapp.documents.learning_record import (
     ScormAttempt,
 )
 from webapp.documents.lookup_value import LookupCategory, LookupValue
+from webapp.documents.order import Order, OrderKind, OrderState
 from webapp.documents.report_job import (
     Attempt,
     Condition,
@@ -32,6 +31,7 @@ from webapp.documents.report_job import (
     ReportJob,
     StoredFile,
 )
+from webapp.documents.sweep_figures import SweepFigures
 from webapp.documents.worker_record import WorkerRecord
 
 __all__ = [
@@ -40,16 +40,12 @@ __all__ = [
     "AssessmentResult",
     "Attempt",
     "Certificate",
-    "Chore",
-    "ChoreKind",
-    "ChoreState",
     "Class",
     "Condition",
     "Content",
     "Course",
     "DateRange",
     "Department",
-    "DeskFigures",
     "Enrollment",
     "JobError",
     "JobEvent",
@@ -58,6 +54,9 @@ __all__ = [
     "Lease",
     "LookupCategory",
     "LookupValue",
+    "Order",
+    "OrderKind",
+    "OrderState",
     "Output",
     "Parameters",
     "Program",
@@ -66,6 +65,7 @@ __all__ = [
     "ReportJob",
     "ScormAttempt",
     "StoredFile",
+    "SweepFigures",
     "Team",
     "User",
     "WorkerRecord",

@@ -1,7 +1,7 @@
 """The job document. It is also the queue (DESIGN §2 and §6).
 
 The names in MongoDB are those of the LMS's Mongoose schema, so that its jobs load here and ours load there.
-Only `services.job_lifecycle` writes `status`.
+Only `services.jobs.lifecycle` writes `status`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_ATTEMPTS_KEPT = 20
 
 
 class JobStatus(StrEnum):
-    """The ten states; `services.job_lifecycle` says which may follow which."""
+    """The ten states; `services.jobs.lifecycle` says which may follow which."""
 
     PENDING = "pending"
     QUEUED = "queued"

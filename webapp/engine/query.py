@@ -1,4 +1,4 @@
-"""A question, as data: what the compiler reads. Made by `services.report_questions`, which has validated it."""
+"""A question, as data: what the compiler reads. Made by `services.questions.as_query`, which has validated it."""
 
 from __future__ import annotations
 

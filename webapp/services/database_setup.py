@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webapp import documents
-from webapp.services import lookups
+from webapp.services.lookups import values as lookups
 
 INDEXED = (
     documents.LookupValue,
@@ -23,7 +23,7 @@ INDEXED = (
     documents.JobEvent,
     documents.WorkerRecord,
     documents.AdminEvent,
-    documents.Chore,
+    documents.Order,
 )
 
 

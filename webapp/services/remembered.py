@@ -24,7 +24,7 @@ RIGHTS_SECONDS = 5.0
 KEYS_KEPT = 5_000
 
 
-def patience() -> float:
+def caching_factor() -> float:
     """From 0 (nothing is remembered: tests) to 1, as the installation caches lookup values."""
     return get_settings().lookup_cache_seconds / 60
 
@@ -44,7 +44,7 @@ class Remembered(Generic[K, V]):
         now = time.monotonic()
         with self._lock:
             known = self._known.get(key)
-        if known is not None and now - known[0] < self._seconds * patience():
+        if known is not None and now - known[0] < self._seconds * caching_factor():
             return known[1]
         answer = self._read(key)
         with self._lock:

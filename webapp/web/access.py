@@ -13,7 +13,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
 from webapp.documents import User
-from webapp.services import accounts, lookups
+from webapp.services.people import accounts
+from webapp.services.permissions import permissions_of
 from webapp.services.remembered import Remembered
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -101,7 +102,7 @@ def permissions() -> frozenset[str]:
     """The permissions of the person of this request; looked up once."""
     if "permissions" not in g:
         actor = actor_or_none()
-        g.permissions = lookups.permissions_of(actor) if actor else frozenset()
+        g.permissions = permissions_of(actor) if actor else frozenset()
     return g.permissions
 
 

@@ -23,10 +23,11 @@ from flask_babel import (
 from markupsafe import Markup
 
 from webapp import clock
-from webapp.documents import JobStatus, LookupCategory, ReportJob
+from webapp.documents import JobStatus, LookupCategory
 from webapp.engine.result import ROW_TYPE
 from webapp.messages import Message
-from webapp.services import lookups, report_questions
+from webapp.services.lookups import values as lookups
+from webapp.services.questions import chosen_filters
 from webapp.settings import Settings
 from webapp.web.languages import in_readers_language
 
@@ -64,11 +65,9 @@ def register(app: Flask, settings: Settings) -> None:
         status_color=status_color,
         organization_name=settings.organization_name,
         JobStatus=JobStatus,
-        is_empty=lambda text: text is None or text == "",
         current_locale=get_locale,
         current_zone=lambda: str(get_timezone()),
         job_url=lambda job: url_for("jobs.show", job_id=job.id),
-        expected_end=expected_end,
         new_token=lambda: secrets.token_urlsafe(12),
     )
 
@@ -193,7 +192,7 @@ def cell_class(cell: Any, column: dict[str, Any]) -> str:
 
 def _word(cell: Any, key: str) -> str:
     """A cell that is one of our own words rather than a name of the organisation's."""
-    words: Mapping[str, str] = _ROW_TYPES if key == ROW_TYPE else report_questions.STATUS_WORDS
+    words: Mapping[str, str] = _ROW_TYPES if key == ROW_TYPE else chosen_filters.STATUS_WORDS
     if key in ("status", "completion-status", ROW_TYPE):
         return str(in_readers_language(words.get(str(cell).replace(" ", "-"), cell)))
     return label(LookupCategory.ACTIVITY_EVENT, cell) if key == "event-type" else str(cell)
@@ -229,18 +228,3 @@ def status_color(status: str) -> str:
         "cancelled": "orange",
         "expired": "secondary",
     }.get(status, "secondary")
-
-
-def expected_end(job: ReportJob) -> str:
-    """Roughly when a running job ends, from how far it has come; empty before that means anything."""
-    progress = job.progress.percentage if job.progress else 0
-    if not job.state.is_running or not job.started_at or not progress or progress < 5:
-        return ""
-    elapsed = (clock.utcnow() - clock.aware(job.started_at)).total_seconds()
-    left = max(elapsed * (100 - progress) / progress, 0)
-    if left < 5:
-        return gettext("a few seconds left")
-    if left < 60:
-        return gettext("less than a minute left")
-    minutes = round(left / 60)
-    return ngettext("about %(num)d minute left", "about %(num)d minutes left", minutes)

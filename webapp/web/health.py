@@ -10,7 +10,7 @@ from pymongo.errors import PyMongoError
 from werkzeug.exceptions import NotFound
 
 from webapp.documents.connection import current_database
-from webapp.services import queue_metrics
+from webapp.services.queue import metrics as queue_metrics
 from webapp.settings import get_settings
 from webapp.web.access import public
 

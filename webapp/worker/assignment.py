@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from bson import ObjectId
 
 from webapp.documents import JobStatus, ReportJob
-from webapp.services.job_changes import Failure
+from webapp.services.jobs.changes import Failure
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Failed:
     is_permanent: bool
 
 
-Message = ProgressMade | StageEntered | PublishAsked | Outcome | Failed
+ChildReport = ProgressMade | StageEntered | PublishAsked | Outcome | Failed
 
 
 class NotHeldError(Exception):

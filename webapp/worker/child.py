@@ -21,16 +21,16 @@ from pathlib import Path
 
 import pymongo
 
-from webapp import messages
 from webapp.documents import JobStatus, ReportJob, connect
 from webapp.errors import ReportdeskError
-from webapp.services.job_changes import Failure
-from webapp.services.visibility import JobNotFoundError
+from webapp.messages import Message
+from webapp.services.jobs.changes import Failure
+from webapp.services.rights.visibility import JobNotFoundError
 from webapp.settings import get_settings
 from webapp.worker.assignment import (
     Assignment,
+    ChildReport,
     Failed,
-    Message,
     NotHeldError,
     ProgressMade,
     PublishAsked,
@@ -74,7 +74,7 @@ class ChildContext:
         if self._to_worker.recv() is not True:
             raise NotHeldError
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: ChildReport) -> None:
         self._to_worker.send(message)
 
 
@@ -103,7 +103,7 @@ def begin(environment: Mapping[str, str], lifeline: Connection) -> None:
     get_settings.cache_clear()
 
 
-def _run(assignment: Assignment, run_job: RunJob, to_worker: Connection) -> Message:
+def _run(assignment: Assignment, run_job: RunJob, to_worker: Connection) -> ChildReport:
     try:
         connect(assignment.mongodb_uri, get_settings().mongodb_database)
         Path(assignment.scratch).mkdir(parents=True, exist_ok=True)
@@ -122,16 +122,14 @@ def _run(assignment: Assignment, run_job: RunJob, to_worker: Connection) -> Mess
     except Exception as error:
         # A fault of ours or of a server: it may pass, so the job is tried again; the stack is for administrators.
         log.exception("job failed unexpectedly", extra={"job_id": str(assignment.job_id)})
-        message = messages.Message(
-            "Something went wrong while the report was made (%(kind)s).", kind=type(error).__name__
-        )
+        message = Message("Something went wrong while the report was made (%(kind)s).", kind=type(error).__name__)
         return Failed(Failure("internal-error", message, _stack()), is_permanent=False)
 
 
 def memory_failure(limit_mb: int) -> Failure:
     return Failure(
         "memory-limit",
-        messages.Message(
+        Message(
             "The report needed more than the %(limit)s MB of memory that one report may use. Ask for fewer groups, a "
             "shorter period or fewer classes.",
             limit=limit_mb,

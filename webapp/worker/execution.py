@@ -31,8 +31,9 @@ from webapp.messages import Message
 from webapp.renderers import page_result
 from webapp.renderers.about import About
 from webapp.renderers.filenames import content_disposition, fill_template
-from webapp.services import report_questions, visibility
-from webapp.services.visibility import DataScope
+from webapp.services.questions import as_query, in_words
+from webapp.services.rights import data_scope
+from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
 from webapp.worker.assignment import Context, Outcome
 
@@ -74,8 +75,8 @@ def _execute(context: Context) -> Outcome:
     job = context.job
     scratch = Path(context.assignment.scratch)
     scope = DataScope.from_document(job.provenance["scope"])
-    query = report_questions.to_query(job.report_type, job.parameters, scope)
-    tables = report_questions.tables_for(query)
+    query = as_query.to_query(job.report_type, job.parameters, scope)
+    tables = as_query.tables_for(query)
 
     context.progress(Message("Reading new data"), 1)
     if job.parameters.as_of_job_id is not None:
@@ -211,8 +212,8 @@ def _file_stem(job: ReportJob, time_zone: str) -> str:
 
 def _provenance(job: ReportJob, query: Any, result: Any, snapshot: extract.Snapshot) -> dict[str, Any]:
     return {
-        "question": [[label, text] for label, text in report_questions.describe(job.report_type, job.parameters)],
-        "scopeInWords": visibility.scope_in_words(DataScope.from_document(job.provenance["scope"])),
+        "question": [[label, text] for label, text in in_words.describe(job.report_type, job.parameters)],
+        "scopeInWords": data_scope.scope_in_words(DataScope.from_document(job.provenance["scope"])),
         "measures": {
             column.key: {"label": column.label, "unit": column.unit, "definition": column.definition}
             for column in result.columns

@@ -23,10 +23,11 @@ from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 
 from webapp.documents import ReportJob
 from webapp.messages import Message
-from webapp.services import job_events, job_lifecycle
-from webapp.services.job_changes import Failure
-from webapp.services.job_lifecycle import Hold, UnsureClaimError
-from webapp.services.queue_line import QueueLine
+from webapp.services.jobs import events as job_events
+from webapp.services.jobs import lifecycle
+from webapp.services.jobs.changes import Failure
+from webapp.services.jobs.lifecycle import Hold, UnsureClaimError
+from webapp.services.queue.line import QueueLine
 from webapp.settings import Settings
 from webapp.worker import heartbeat, reaper, retry
 from webapp.worker.assignment import Assignment, Failed, Outcome, RunJob
@@ -239,8 +240,8 @@ class Worker:
             {"_id": hold.job_id}, {"requestedBy": 1, "crashCount": 1, "error": 1}
         )
         what, is_written = self._write_end(running, job or {})
-        if not is_written and (seen := job_lifecycle.watch([hold])[hold.job_id]).is_held and seen.cancel_requested:
-            what, is_written = "cancelled", job_lifecycle.stopped(hold)
+        if not is_written and (state := lifecycle.look_at([hold])[hold.job_id]).is_held and state.cancel_requested:
+            what, is_written = "cancelled", lifecycle.stopped(hold)
         if not isinstance(running.result, Outcome) or what != "finished" or not is_written:
             running.kill()
             self._janitor.discard(hold.job_id, hold.fence)
@@ -259,18 +260,18 @@ class Worker:
         if running.ending is Ending.LOST:
             return "lost", False
         if isinstance(result, Outcome) and running.ending is not Ending.CANCELLED:
-            return "finished", job_lifecycle.finish(
+            return "finished", lifecycle.finish(
                 hold, storage=result.storage, provenance=result.provenance, records=result.records
             )
         if running.ending is Ending.CANCELLED:
-            return "cancelled", job_lifecycle.stopped(hold)
+            return "cancelled", lifecycle.stopped(hold)
         if isinstance(result, Failed):
             return self._write_failure(hold, result, job)
         if running.ending in (Ending.TIME_LIMIT, Ending.MEMORY_LIMIT):
-            return "failed", job_lifecycle.fail(hold, running.failure(settings))
+            return "failed", lifecycle.fail(hold, running.failure(settings))
         if running.ending in (Ending.SHUTDOWN, Ending.NO_BEAT) or self._stopping_since is not None:
             # A child that dies while its worker is told to go was told so too, by the same hand.
-            return "handed back", job_lifecycle.hand_back(hold)
+            return "handed back", lifecycle.hand_back(hold)
         return self._write_crash(hold, running.failure(settings), job)
 
     def _write_failure(self, hold: Hold, failed: Failed, job: dict[str, Any]) -> tuple[str, bool]:
@@ -284,8 +285,8 @@ class Worker:
             jitter=random.uniform(-1, 1),  # noqa: S311 - spreads load, guards nothing
         )
         if delay is None:
-            return "failed", job_lifecycle.fail(hold, failed.failure)
-        return "postponed", job_lifecycle.postpone(hold, failed.failure, delay)
+            return "failed", lifecycle.fail(hold, failed.failure)
+        return "postponed", lifecycle.postpone(hold, failed.failure, delay)
 
     def _write_crash(self, hold: Hold, failure: Failure, job: dict[str, Any]) -> tuple[str, bool]:
         settings = self._settings
@@ -299,41 +300,41 @@ class Worker:
             jitter=random.uniform(-1, 1),  # noqa: S311 - spreads load, guards nothing
         )
         told = reaper.crash_failure(crashes, is_last=delay is None, how=failure.message)
-        return "crashed", job_lifecycle.crashed_held(hold, told, delay=delay)
+        return "crashed", lifecycle.crashed_held(hold, told, delay=delay)
 
     def _unsettled(self) -> list[RunningJob]:
         return [running for running in self._running.values() if running.result is None]
 
     def _beat(self) -> None:
         began = time.monotonic()
-        self._look_at(job_lifecycle.beat(running.hold for running in self._unsettled()), acknowledged_at=began)
+        self._apply(lifecycle.beat(running.hold for running in self._unsettled()), acknowledged_at=began)
 
     def _watch(self) -> None:
-        self._look_at(job_lifecycle.watch(running.hold for running in self._unsettled()))
+        self._apply(lifecycle.look_at(running.hold for running in self._unsettled()))
 
-    def _look_at(self, seen: dict[ObjectId, job_lifecycle.Watched], *, acknowledged_at: float | None = None) -> None:
-        for job_id, watched in seen.items():
+    def _apply(self, states: dict[ObjectId, lifecycle.HoldState], *, acknowledged_at: float | None = None) -> None:
+        for job_id, state in states.items():
             running = self._running[job_id]
-            if not watched.is_held:
+            if not state.is_held:
                 running.end(Ending.LOST)
                 continue
             if acknowledged_at is not None:
                 running.acknowledged_at = acknowledged_at
-            if watched.cancel_requested:
+            if state.cancel_requested:
                 running.end(Ending.CANCELLED)
 
     def _answer_children(self) -> None:
         for running in list(self._running.values()):
             if running.child.messages.publish_asked:
                 began = time.monotonic()
-                self._look_at(job_lifecycle.beat([running.hold]), acknowledged_at=began)
+                self._apply(lifecycle.beat([running.hold]), acknowledged_at=began)
                 running.child.answer(running.ending is None)
 
     def _write_progress(self) -> None:
         for running in self._unsettled():
             messages = running.child.messages
             while messages.stages:
-                if not job_lifecycle.advance(running.hold, messages.stages[0]):
+                if not lifecycle.advance(running.hold, messages.stages[0]):
                     running.end(Ending.LOST)
                     break
                 log.info(f"job {messages.stages[0].value}", extra=self._about(running.hold))
@@ -341,7 +342,7 @@ class Worker:
                 self._uncopied.add(running.hold.job_id)
             said, now = messages.progress, time.monotonic()
             if said is not None and now - running.progress_written_at >= PROGRESS_SECONDS:
-                job_lifecycle.record_progress(
+                lifecycle.record_progress(
                     running.hold,
                     step=said.step,
                     percentage=said.percentage,
@@ -385,9 +386,9 @@ class Worker:
     def _look_for_unsure_claims(self) -> None:
         """A claim whose answer was lost may have been written, even late: then the job is ours."""
         for job_id, (claim_id, made_at) in list(self._unsure.items()):
-            hold = job_lifecycle.find_claim(job_id, self.id, claim_id)
+            hold = lifecycle.find_claim(job_id, self.id, claim_id)
             if hold is not None and self._stopping_since is not None:
-                job_lifecycle.hand_back(hold)
+                lifecycle.hand_back(hold)
             elif hold is not None and job_id not in self._running:
                 self._start(hold)
             if hold is not None or time.monotonic() - made_at > self._settings.lease_seconds:

@@ -13,7 +13,8 @@ from functools import partial
 
 from bson import ObjectId
 
-from webapp.services import database_clock, retention
+from webapp.services import database_clock
+from webapp.services.files import retention
 from webapp.worker import execution
 
 log = logging.getLogger(__name__)

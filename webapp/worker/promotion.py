@@ -16,7 +16,8 @@ from typing import Any
 from bson import ObjectId
 
 from webapp.documents import JobStatus, ReportJob
-from webapp.services import database_clock, promotion
+from webapp.services import database_clock
+from webapp.services.queue import promotion
 from webapp.settings import Settings
 
 #: Looks may take this share of the time, all workers' together.

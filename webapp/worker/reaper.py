@@ -8,8 +8,8 @@ import random
 from bson import ObjectId
 
 from webapp.messages import Message
-from webapp.services import job_lifecycle
-from webapp.services.job_changes import Failure
+from webapp.services.jobs import lifecycle
+from webapp.services.jobs.changes import Failure
 from webapp.settings import Settings
 from webapp.worker import retry
 
@@ -20,7 +20,7 @@ POISON_CODE = "worker-crashed"
 
 def reap(settings: Settings) -> list[ObjectId]:
     """Put jobs whose lease is past back to waiting, or fail them at their last crash; returns those changed here."""
-    asked_at, expired = job_lifecycle.expired_leases()
+    asked_at, expired = lifecycle.expired_leases()
     taken: list[ObjectId] = []
     for job in expired:
         crashes = int(job.get("crashCount") or 0) + 1
@@ -34,7 +34,7 @@ def reap(settings: Settings) -> list[ObjectId]:
         )
         failure = crash_failure(crashes, is_last=delay is None)
         fence = int(job["lease"]["fence"])
-        if job_lifecycle.taken_over(job["_id"], fence, failure, delay=delay, expired_at=asked_at):
+        if lifecycle.taken_over(job["_id"], fence, failure, delay=delay, expired_at=asked_at):
             log.info("job taken over", extra={"job_id": str(job["_id"]), "fence": fence, "crashes": crashes})
             taken.append(job["_id"])
     return taken

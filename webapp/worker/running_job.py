@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from webapp.messages import Message
-from webapp.services.job_changes import Failure
-from webapp.services.job_lifecycle import Hold
+from webapp.services.jobs.changes import Failure
+from webapp.services.jobs.lifecycle import Hold
 from webapp.settings import Settings
 from webapp.worker.assignment import Failed, Outcome
 from webapp.worker.child import memory_failure

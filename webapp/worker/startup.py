@@ -7,7 +7,7 @@ import contextlib
 from mongoengine.errors import OperationError
 from pymongo.errors import OperationFailure, PyMongoError
 
-from webapp.documents import Chore, JobEvent, JobStatus, LookupCategory, ReportJob, WorkerRecord
+from webapp.documents import JobEvent, JobStatus, LookupCategory, Order, ReportJob, WorkerRecord
 from webapp.documents.connection import current_database
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ReportdeskError
@@ -61,7 +61,7 @@ def _check_pipeline_updates() -> None:
 
 def _check_indexes() -> None:
     try:
-        for document in (ReportJob, JobEvent, WorkerRecord, Chore):
+        for document in (ReportJob, JobEvent, WorkerRecord, Order):
             document.ensure_indexes()
     except (OperationFailure, OperationError) as error:
         raise UnusableDatabaseError(

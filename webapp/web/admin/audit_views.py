@@ -9,8 +9,10 @@ from flask_babel import gettext as _
 
 from webapp.documents import AdminArea, JobStatus
 from webapp.errors import NotFoundError
-from webapp.services import accounts, audit, people, visibility
+from webapp.services import audit
 from webapp.services.audit import AuditPage, AuditQuery
+from webapp.services.people import accounts, directory
+from webapp.services.permissions import Permission
 from webapp.web.access import permission_required
 from webapp.web.admin import page_args
 from webapp.web.admin.page_args import day_start, plain
@@ -34,7 +36,7 @@ def _kinds() -> list[tuple[str, str]]:
     ]
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def index() -> ResponseReturnValue:
     """The newest first, by person, report, kind and period."""
     kinds = _kinds()
@@ -61,7 +63,7 @@ def _person(problems: dict[str, str]) -> ObjectId | None:
     if not typed:
         return None
     try:
-        return accounts.user_by_email(typed).id if "@" in typed else people.find(typed).id
+        return accounts.user_by_email(typed).id if "@" in typed else directory.find(typed).id
     except NotFoundError:
         problems["person"] = _("Nobody has this e-mail address.")
         return None

@@ -11,7 +11,7 @@ from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
 from webapp.documents import Department
-from webapp.services.departments import Node
+from webapp.services.people.departments import Node
 from webapp.web.languages import in_readers_language
 
 

@@ -13,7 +13,8 @@ from flask_babel import gettext as _
 
 from webapp.documents import Department, Team
 from webapp.errors import ConflictError, InvalidRequestError
-from webapp.services import departments, people, visibility
+from webapp.services.people import departments, directory
+from webapp.services.permissions import Permission
 from webapp.web.access import current_actor, permission_required
 from webapp.web.admin.department_forms import DepartmentForm, TeamForm
 from webapp.web.fragments import redirect_after
@@ -21,14 +22,14 @@ from webapp.web.fragments import redirect_after
 MEMBERS_SHOWN = 100
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def index() -> ResponseReturnValue:
     """The whole tree."""
     teams = Counter(team.department_id for team in departments.teams() if team.is_active)
     return render_template("admin/departments.html", tree=departments.tree(departments.every()), teams=teams)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def add() -> ResponseReturnValue:
     """A new department."""
     form = _form(None)
@@ -46,7 +47,7 @@ def add() -> ResponseReturnValue:
     return _page(None, form=form)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def department(department_id: str) -> ResponseReturnValue:
     """Rename or move a department; see its teams and its staff."""
     found = departments.find(department_id)
@@ -67,7 +68,7 @@ def department(department_id: str) -> ResponseReturnValue:
     return _page(found, form=form)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def set_active(department_id: str) -> ResponseReturnValue:
     """Offer a department no more, or again."""
     found, is_active = departments.find(department_id), request.form.get("active") == "yes"
@@ -79,7 +80,7 @@ def set_active(department_id: str) -> ResponseReturnValue:
     return redirect_after(here, _("The department is active again.") if is_active else _("It is inactive now."))
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def add_team(department_id: str) -> ResponseReturnValue:
     """A new team of a department."""
     found = departments.find(department_id)
@@ -97,7 +98,7 @@ def add_team(department_id: str) -> ResponseReturnValue:
     return _page(found, form=shown, team_form=form)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def team(team_id: str) -> ResponseReturnValue:
     """Rename a team or give it to another department; see who is in it."""
     found = departments.find_team(team_id)
@@ -117,7 +118,7 @@ def team(team_id: str) -> ResponseReturnValue:
     return _team_page(found, form)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def set_team_active(team_id: str) -> ResponseReturnValue:
     """Let a team rest, or wake it."""
     found, is_active = departments.find_team(team_id), request.form.get("active") == "yes"
@@ -135,14 +136,14 @@ def _form(found: Department | None, *, is_posted: bool = True) -> DepartmentForm
 
 def _page(found: Department | None, **context: Any) -> ResponseReturnValue:
     if found is not None:
-        members = people.of_department(found.id, bound=MEMBERS_SHOWN + 1)
+        members = directory.of_department(found.id, bound=MEMBERS_SHOWN + 1)
         context |= {"teams": departments.teams(found.id), "members": members, "most": MEMBERS_SHOWN}
         context.setdefault("team_form", TeamForm(formdata=None))
     return render_template("admin/department.html", department=found, **context), _status()
 
 
 def _team_page(found: Team, form: TeamForm) -> ResponseReturnValue:
-    members = people.of_team(found.id)
+    members = directory.of_team(found.id)
     return render_template("admin/team.html", team=found, form=form, members=members, most=MEMBERS_SHOWN), _status()
 
 

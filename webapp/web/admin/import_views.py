@@ -10,60 +10,62 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from webapp.documents import AdminArea, Chore, User
+from webapp.documents import AdminArea, Order, User
 from webapp.errors import InvalidRequestError
-from webapp.services import chores, queue_status, uploads, visibility
-from webapp.services.uploads import Upload
+from webapp.services.orders import orders, uploads
+from webapp.services.orders.uploads import Upload
+from webapp.services.permissions import Permission
+from webapp.services.queue import status as queue_status
 from webapp.settings import get_settings
 from webapp.web.access import current_actor, permission_required
 from webapp.web.fragments import fragment, is_htmx, redirect_after, tag_of, unchanged
 from webapp.web.uploading import accepts_upload
 
 
-@accepts_upload(lambda: get_settings().upload_limit_mb * 1_000_000, permission=visibility.MANAGE_CONTENT)
-@permission_required(visibility.MANAGE_CONTENT)
+@accepts_upload(lambda: get_settings().upload_limit_mb * 1_000_000, permission=Permission.MANAGE_CONTENT)
+@permission_required(Permission.MANAGE_CONTENT)
 def index() -> ResponseReturnValue:
     """Send files, and the imports so far."""
     problem = ""
     if request.method == "POST":
         try:
-            chore = _receive()
+            order = _receive()
         except InvalidRequestError as error:
             problem = str(error)
         else:
             return redirect_after(
-                url_for("admin.import_", chore_id=chore.id), _("The files are here. A worker reads them.")
+                url_for("admin.import_", order_id=order.id), _("The files are here. A worker reads them.")
             )
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
-    latest = chores.latest(AdminArea.IMPORTS)
+    latest = orders.latest(AdminArea.IMPORTS)
     limit = get_settings().upload_limit_mb * 1_000_000
     return render_template(
-        "admin/imports.html", chores=latest, shown=chores.SHOWN, names=_names(latest), problem=problem, limit=limit
+        "admin/imports.html", orders=latest, shown=orders.SHOWN, names=_names(latest), problem=problem, limit=limit
     ), status
 
 
-@permission_required(visibility.MANAGE_CONTENT)
-def show(chore_id: str) -> ResponseReturnValue:
+@permission_required(Permission.MANAGE_CONTENT)
+def show(order_id: str) -> ResponseReturnValue:
     """One import: how far it is, then what it did. A poll that has nothing new is a 304."""
-    chore = chores.find(chore_id, AdminArea.IMPORTS)
-    tag = tag_of(chore.id, chore.state, chore.share, chore.done_count, chore.attempts)
+    order = orders.find(order_id, AdminArea.IMPORTS)
+    tag = tag_of(order.id, order.state, order.share, order.done_count, order.attempts)
     if is_htmx():
-        return unchanged(tag) or fragment("admin/_import.html", tag=tag, chore=chore, alarm=None)
-    waits_for_nobody = not chore.is_finished and (alarm := queue_status.alarm()) is not None
+        return unchanged(tag) or fragment("admin/_import.html", tag=tag, order=order, alarm=None)
+    waits_for_nobody = not order.is_finished and (alarm := queue_status.alarm()) is not None
     return render_template(
-        "admin/import.html", tag=tag, chore=chore, names=_names([chore]), alarm=alarm if waits_for_nobody else None
+        "admin/import.html", tag=tag, order=order, names=_names([order]), alarm=alarm if waits_for_nobody else None
     )
 
 
-@permission_required(visibility.MANAGE_CONTENT)
-def again(chore_id: str) -> ResponseReturnValue:
+@permission_required(Permission.MANAGE_CONTENT)
+def again(order_id: str) -> ResponseReturnValue:
     """Carry out a failed import once more, with the same files."""
-    chore = chores.find(chore_id, AdminArea.IMPORTS)
-    chores.again(current_actor(), chore)
-    return redirect_after(url_for("admin.import_", chore_id=chore.id), _("It is in line again."))
+    order = orders.find(order_id, AdminArea.IMPORTS)
+    orders.again(current_actor(), order)
+    return redirect_after(url_for("admin.import_", order_id=order.id), _("It is in line again."))
 
 
-def _receive() -> Chore:
+def _receive() -> Order:
     folder = get_settings().scratch_folder
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="upload-", dir=folder) as place:
@@ -76,13 +78,13 @@ def _receive() -> Chore:
         return uploads.receive(current_actor(), found)
 
 
-def _names(found: list[Chore]) -> dict[object, str]:
-    asked = {chore.asked_by for chore in found if chore.asked_by}
+def _names(found: list[Order]) -> dict[object, str]:
+    asked = {order.asked_by for order in found if order.asked_by}
     return dict(User.objects(id__in=list(asked)).scalar("id", "name")) if asked else {}
 
 
 def register(admin: Blueprint) -> None:
     """The addresses of these pages."""
     admin.add_url_rule("/imports/", "imports", index, methods=["GET", "POST"])
-    admin.add_url_rule("/imports/<chore_id>", "import_", show)
-    admin.add_url_rule("/imports/<chore_id>/again", "import_again", again, methods=["POST"])
+    admin.add_url_rule("/imports/<order_id>", "import_", show)
+    admin.add_url_rule("/imports/<order_id>/again", "import_again", again, methods=["POST"])

@@ -12,8 +12,8 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Reg
 
 from webapp.documents import LookupCategory
 from webapp.engine.catalogue import AGGREGATES, DATASETS, REPORT_TYPES
-from webapp.services import lookup_rules
-from webapp.services.lookup_rules import FORMATS, HIGHEST_RANK
+from webapp.services.lookups import rules as lookup_rules
+from webapp.services.lookups.rules import FORMATS, HIGHEST_RANK
 from webapp.web.languages import in_readers_language
 
 #: What roles allow, in words.

@@ -12,7 +12,10 @@ from flask_babel import gettext as _
 from webapp.documents import LookupCategory
 from webapp.documents.lookup_value import CachedLookup
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
-from webapp.services import desk_figures, lookup_rules, lookups, visibility
+from webapp.services.files import sweep_figures
+from webapp.services.lookups import rules as lookup_rules
+from webapp.services.lookups import values as lookups
+from webapp.services.permissions import Permission
 from webapp.web.access import current_actor, permission_required
 from webapp.web.admin.lookup_forms import LookupForm, form_of, may_add_to
 from webapp.web.fragments import redirect_after
@@ -47,23 +50,23 @@ def _meaning(category: LookupCategory) -> str:
     }[category]
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def index(category: str = LookupCategory.REPORT_TYPE.value) -> ResponseReturnValue:
     """The values of one list, in their order, with what uses them."""
     chosen = _category(category)
-    figures = desk_figures.read()
+    figures = sweep_figures.read()
     return render_template(
         "admin/lookups.html",
         category=chosen,
         categories=_categories(),
         values=lookups.every(chosen),
-        uses=desk_figures.uses_of(figures, chosen),
+        uses=sweep_figures.uses_of(figures, chosen),
         counted_at=figures.swept_at if figures else None,
         may_add=may_add_to(chosen),
     )
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def add(category: str) -> ResponseReturnValue:
     """A new value, for lists whose values need no new code."""
     chosen = _category(category)
@@ -75,7 +78,7 @@ def add(category: str) -> ResponseReturnValue:
     return _page(form, chosen, None)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def value(category: str, key: str) -> ResponseReturnValue:
     """Change a value's name, description and what its list needs besides."""
     chosen = _category(category)
@@ -89,7 +92,7 @@ def value(category: str, key: str) -> ResponseReturnValue:
     return _page(form, chosen, found)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def move(category: str, key: str) -> ResponseReturnValue:
     """One place up or down."""
     chosen = _category(category)
@@ -97,7 +100,7 @@ def move(category: str, key: str) -> ResponseReturnValue:
     return redirect(_row(chosen, key), code=303)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def set_active(category: str, key: str) -> ResponseReturnValue:
     """Offer a value no more, or again; what the desk cannot do without is refused, with the reason."""
     chosen, is_active = _category(category), request.form.get("active") == "yes"

@@ -13,8 +13,8 @@ from wtforms import EmailField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length
 
 from webapp.documents import Department, LookupCategory, Team, User
-from webapp.services import lookups
-from webapp.services.departments import Node
+from webapp.services.lookups import values as lookups
+from webapp.services.people.departments import Node
 from webapp.web.formatting import label
 from webapp.web.languages import LANGUAGES, in_readers_language
 

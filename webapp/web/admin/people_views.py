@@ -10,9 +10,10 @@ from flask_babel import gettext as _
 
 from webapp.documents import User
 from webapp.errors import ConflictError, InvalidRequestError
-from webapp.services import departments, people, visibility
-from webapp.services.administrators import LastAdministratorError
-from webapp.services.people import PeopleQuery
+from webapp.services.lookups.administrators import LastAdministratorError
+from webapp.services.people import departments, directory
+from webapp.services.people.directory import PeopleQuery
+from webapp.services.permissions import Permission
 from webapp.web import access
 from webapp.web.access import current_actor, permission_required
 from webapp.web.admin.page_args import page_number, plain
@@ -20,7 +21,7 @@ from webapp.web.admin.people_forms import PersonForm
 from webapp.web.fragments import redirect_after
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def index() -> ResponseReturnValue:
     """Everyone but learners, by name; learners are searched."""
     query = PeopleQuery(
@@ -30,16 +31,16 @@ def index() -> ResponseReturnValue:
         page=page_number(),
     )
     names = {each.id: each.name for each in departments.every()}
-    return render_template("admin/people.html", query=query, page=people.page(query), departments=names)
+    return render_template("admin/people.html", query=query, page=directory.page(query), departments=names)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def add() -> ResponseReturnValue:
     """A new account; its password is shown once."""
     form = PersonForm.build(None, departments.tree(departments.every()), departments.teams())
     if form.validate_on_submit():
         try:
-            person, password = people.add(current_actor(), **form.to_fields())
+            person, password = directory.add(current_actor(), **form.to_fields())
         except InvalidRequestError as error:
             form.add_errors(error.fields)
         except ConflictError as error:
@@ -49,10 +50,10 @@ def add() -> ResponseReturnValue:
     return _page(form, None)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def person(user_id: str) -> ResponseReturnValue:
     """Change a person; what they may do changes with their next request."""
-    found = people.find(user_id)
+    found = directory.find(user_id)
     form = PersonForm.build(found, departments.tree(departments.every()), departments.teams())
     if request.method == "GET":
         form.fill(found)
@@ -62,13 +63,13 @@ def person(user_id: str) -> ResponseReturnValue:
     return _page(form, found)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def set_active(user_id: str) -> ResponseReturnValue:
     """End a person's access, or give it back."""
-    found, is_active = people.find(user_id), request.form.get("active") == "yes"
+    found, is_active = directory.find(user_id), request.form.get("active") == "yes"
     here = url_for("admin.person", user_id=found.id)
     try:
-        people.set_active(found, is_active, by=current_actor())
+        directory.set_active(found, is_active, by=current_actor())
     except ConflictError as error:
         return redirect_after(here, error.with_hint, "error")
     access.forget(found)
@@ -76,12 +77,12 @@ def set_active(user_id: str) -> ResponseReturnValue:
     return redirect_after(here, words)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def password(user_id: str) -> ResponseReturnValue:
     """A new password, shown once; the person's sessions end."""
-    found = people.find(user_id)
+    found = directory.find(user_id)
     try:
-        new = people.give_new_password(found, by=current_actor())
+        new = directory.give_new_password(found, by=current_actor())
     except InvalidRequestError as error:
         return redirect_after(url_for("admin.person", user_id=found.id), str(error), "error")
     access.forget(found)
@@ -93,7 +94,7 @@ def password(user_id: str) -> ResponseReturnValue:
 def _changed(form: PersonForm, found: User) -> bool:
     """Whether it was saved; otherwise the form says why not."""
     try:
-        people.change(found, by=current_actor(), **form.to_fields())
+        directory.change(found, by=current_actor(), **form.to_fields())
     except InvalidRequestError as error:
         form.add_errors(error.fields)
     except LastAdministratorError as error:

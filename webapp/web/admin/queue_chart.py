@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from webapp.services.queue_status import Period
+from webapp.services.queue.status import Period
 
 WIDTH, HEIGHT = 640, 120
 

@@ -12,8 +12,11 @@ from flask_babel import ngettext
 
 from webapp.documents import User
 from webapp.errors import NotFoundError
-from webapp.services import queue_operations, queue_status, visibility, workers
-from webapp.services.queue_operations import BulkOutcome, Selection
+from webapp.services.permissions import Permission
+from webapp.services.queue import status as queue_status
+from webapp.services.queue import workers
+from webapp.services.requests import bulk
+from webapp.services.requests.bulk import BulkOutcome, Selection
 from webapp.web.access import current_actor, permission_required
 from webapp.web.admin import queue_chart
 from webapp.web.fragments import fragment, is_htmx, redirect_after
@@ -27,7 +30,7 @@ WISHES: dict[str, Callable[[User, str], None]] = {
 MOST_FILTER_VALUES = 20
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def index() -> ResponseReturnValue:
     """The queue: states, waiting, throughput, workers, failures."""
     periods = queue_status.history(hours=HOURS, periods=HOURS)
@@ -41,7 +44,7 @@ def index() -> ResponseReturnValue:
     return fragment("admin/_queue.html", **context) if is_htmx() else render_template("admin/queue.html", **context)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def ask_worker(worker_id: str, wish: str) -> ResponseReturnValue:
     """Pause, resume or drain a worker; it does so at its next beat."""
     if wish not in WISHES:
@@ -50,8 +53,8 @@ def ask_worker(worker_id: str, wish: str) -> ResponseReturnValue:
     return redirect_after(url_for("admin.index"), _("Asked; the worker does so within seconds."))
 
 
-@permission_required(visibility.ADMINISTER)
-def bulk() -> ResponseReturnValue:
+@permission_required(Permission.ADMINISTER)
+def act_on_matching() -> ResponseReturnValue:
     """Cancel or retry everything that matches, not just what a page shows."""
     actor = current_actor()
     selection = Selection(
@@ -60,10 +63,10 @@ def bulk() -> ResponseReturnValue:
         error_codes=tuple(each for each in request.form.getlist("code")[:MOST_FILTER_VALUES] if each),
     )
     if request.form.get("action") == "cancel":
-        outcome = queue_operations.cancel_matching(actor, selection, reason=request.form.get("reason"))
+        outcome = bulk.cancel_matching(actor, selection, reason=request.form.get("reason"))
         words = ngettext("%(num)d report was cancelled.", "%(num)d reports were cancelled.", outcome.changed)
     elif request.form.get("action") == "retry":
-        outcome = queue_operations.retry_matching(actor, selection)
+        outcome = bulk.retry_matching(actor, selection)
         words = ngettext("%(num)d report starts again.", "%(num)d reports start again.", outcome.changed)
     else:
         raise NotFoundError(_("Reports can be cancelled and retried here."))
@@ -82,4 +85,4 @@ def register(admin: Blueprint) -> None:
     """The addresses of this page."""
     admin.add_url_rule("/", view_func=index)
     admin.post("/workers/<worker_id>/<wish>")(ask_worker)
-    admin.post("/bulk")(bulk)
+    admin.post("/bulk", endpoint="bulk")(act_on_matching)

@@ -10,10 +10,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from webapp import clock
-from webapp.documents import AdminArea, ChoreKind, User
+from webapp.documents import AdminArea, OrderKind, User
 from webapp.engine.catalogue.tables import TABLES
 from webapp.errors import NotFoundError
-from webapp.services import chores, desk_figures, visibility
+from webapp.services.files import sweep_figures
+from webapp.services.orders import orders
+from webapp.services.permissions import Permission
 from webapp.settings import get_settings
 from webapp.web.access import current_actor, permission_required
 from webapp.web.fragments import fragment, redirect_after, tag_of, unchanged
@@ -21,13 +23,13 @@ from webapp.web.fragments import fragment, redirect_after, tag_of, unchanged
 ORDERS_SHOWN = 10
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def index() -> ResponseReturnValue:
     """As the last sweep counted it; nothing is counted here."""
     settings = get_settings()
     return render_template(
         "admin/storage.html",
-        figures=desk_figures.read(),
+        figures=sweep_figures.read(),
         now=clock.utcnow(),
         settings=settings,
         storage_place=_place(settings.effective_storage_url),
@@ -37,36 +39,36 @@ def index() -> ResponseReturnValue:
     )
 
 
-@permission_required(visibility.ADMINISTER)
-def orders() -> ResponseReturnValue:
+@permission_required(Permission.ADMINISTER)
+def order_list() -> ResponseReturnValue:
     """The last orders, for the poll of the page; 304 when nothing moved."""
     found = _orders()
     return unchanged(str(found["tag"])) or fragment("admin/_orders.html", **found)
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def rebuild() -> ResponseReturnValue:
     """Order a worker to read a table (or all of them) anew."""
     table = request.form.get("table", "")
     if table and table not in TABLES:
         raise NotFoundError(_("The extract has no such table."))
     tables = [table] if table else list(TABLES)
-    chores.ask(current_actor(), ChoreKind.REBUILD, ", ".join(tables), tables=tables)
+    orders.ask(current_actor(), OrderKind.REBUILD, ", ".join(tables), tables=tables)
     return redirect_after(url_for("admin.storage", _anchor="orders"), _("Ordered: a worker reads it anew."))
 
 
-@permission_required(visibility.ADMINISTER)
+@permission_required(Permission.ADMINISTER)
 def sweep() -> ResponseReturnValue:
     """Order a sweep now, rather than at its time."""
-    chores.ask(current_actor(), ChoreKind.SWEEP, _("storage"))
+    orders.ask(current_actor(), OrderKind.SWEEP, _("storage"))
     return redirect_after(url_for("admin.storage", _anchor="orders"), _("Ordered: a worker sweeps and counts."))
 
 
 def _orders() -> dict[str, Any]:
-    found = chores.latest(AdminArea.STORAGE, bound=ORDERS_SHOWN)
-    asked = {chore.asked_by for chore in found}
+    found = orders.latest(AdminArea.STORAGE, bound=ORDERS_SHOWN)
+    asked = {order.asked_by for order in found}
     names = dict(User.objects(id__in=list(asked)).scalar("id", "name")) if asked else {}
-    facts = [(chore.id, chore.state, chore.share, chore.done_count) for chore in found]
+    facts = [(order.id, order.state, order.share, order.done_count) for order in found]
     return {"orders": found, "names": names, "tag": tag_of(*facts)}
 
 
@@ -81,6 +83,6 @@ def _place(url: str) -> str:
 def register(admin: Blueprint) -> None:
     """The addresses of this page."""
     admin.add_url_rule("/storage/", "storage", index)
-    admin.add_url_rule("/storage/orders", "storage_orders", orders)
+    admin.add_url_rule("/storage/orders", "storage_orders", order_list)
     admin.add_url_rule("/storage/rebuild", "rebuild", rebuild, methods=["POST"])
     admin.add_url_rule("/storage/sweep", "sweep", sweep, methods=["POST"])

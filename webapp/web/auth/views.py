@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_login import logout_user
 
 from webapp.errors import InvalidRequestError
-from webapp.services import accounts
+from webapp.services.people import accounts
 from webapp.settings import get_settings
 from webapp.web import access
 from webapp.web.access import actor_or_none, current_actor, local_path, public

@@ -6,10 +6,14 @@ from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.documents import User
-from webapp.services import department_load, departments, job_lists, organisation, visibility
-from webapp.services.departments import Node
-from webapp.services.job_lists import JobList
-from webapp.services.organisation import DepartmentFacts
+from webapp.services import permissions
+from webapp.services.jobs import lists as job_lists
+from webapp.services.jobs import workload
+from webapp.services.jobs.lists import JobList
+from webapp.services.people import departments
+from webapp.services.people.departments import Node
+from webapp.services.rights import organisation, visibility
+from webapp.services.rights.organisation import DepartmentFacts
 from webapp.web.access import current_actor, permission_required
 from webapp.web.jobs.list_views import bulk as act_on_many
 from webapp.web.jobs.list_views import show_list
@@ -27,7 +31,7 @@ def index() -> ResponseReturnValue:
         bulk_address=url_for("department.bulk"),
         departments=_tree(current_actor()),
         requesters=job_lists.requesters(current_actor(), JobList.DEPARTMENT),
-        load=department_load.load_by_person(current_actor()),
+        load=workload.load_by_person(current_actor()),
     )
 
 
@@ -40,7 +44,7 @@ def bulk() -> ResponseReturnValue:
 
 def _tree(actor: User) -> list[Node[DepartmentFacts]]:
     """Departments one manages, parents before children."""
-    everything = visibility.is_administrator(actor)
+    everything = permissions.is_administrator(actor)
     managed = visibility.managed_department_ids(actor)
     known = [each for each in organisation.departments().values() if everything or each.id in managed]
     return departments.tree(known)

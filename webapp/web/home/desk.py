@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from webapp.documents import JobStatus
-from webapp.services import queue_status
+from webapp.services.queue import status as queue_status
 from webapp.services.remembered import Remembered
 
 

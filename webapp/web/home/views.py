@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from webapp.services import job_lists
-from webapp.services.job_lists import JobList
+from webapp.services.jobs import lists as job_lists
+from webapp.services.jobs.lists import JobList
 from webapp.web.access import current_actor
 from webapp.web.home.desk import desk_state
 

@@ -39,9 +39,12 @@ from webapp.engine.catalogue.dimensions import DEFINITIONS, DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.validation import MAX_DIMENSIONS, MAX_SLICERS, fields_for
 from webapp.errors import InvalidRequestError
-from webapp.services import filter_choices, lookups, report_questions, request_rules, visibility
-from webapp.services.request_rules import ReportRequest
-from webapp.services.visibility import DataScope
+from webapp.services.lookups import values as lookups
+from webapp.services.questions import chosen_filters, filter_choices, in_words, report_types
+from webapp.services.requests import rules as request_rules
+from webapp.services.requests.rules import ReportRequest
+from webapp.services.rights import data_scope
+from webapp.services.rights.data_scope import DataScope
 from webapp.web.formatting import describe, label
 from webapp.web.jobs import conditions
 from webapp.web.jobs.conditions import ConditionRow
@@ -163,8 +166,8 @@ class AskForm(FlaskForm):
     def build(cls, actor: User, report_type: str, source: MultiDict[str, str] | None) -> AskForm:
         """The form for `report_type`, filled from `source` (an address or a post). Raises InvalidRequestError for a
         type that nobody has declared."""
-        declared = report_questions.report_type_of(report_type)
-        dataset = report_questions.dataset_of_type(report_type)
+        declared = report_types.report_type_of(report_type)
+        dataset = report_types.dataset_of_type(report_type)
         source = MultiDict(source or {})
         fresh = not any(source.getlist(name) for name in ("group", "measure", "detail", "submission"))
         if fresh or source.get("type_changed"):
@@ -187,7 +190,7 @@ class AskForm(FlaskForm):
         return form
 
     def _offer(self, actor: User, declared: Any, dataset: Any, source: MultiDict[str, str]) -> None:
-        scope = visibility.data_scope(actor)
+        scope = data_scope.data_scope(actor)
         self.period.choices = period_choices(datetime.now(self.zone).date())
         self.date_field.choices = [
             (key if n else "", said(dataset.fields[key].label)) for n, key in enumerate(dataset.dates)
@@ -205,13 +208,13 @@ class AskForm(FlaskForm):
             _lookup_choices(LookupCategory.ACTIVITY_EVENT) if "event-type" in dataset.dimensions else []
         )
         self.status.choices = [
-            (key, said(report_questions.STATUS_WORDS[key])) for key in report_questions.STATUSES.get(dataset.key, ())
+            (key, said(chosen_filters.STATUS_WORDS[key])) for key in chosen_filters.STATUSES.get(dataset.key, ())
         ]
         self._offer_measures(dataset, declared, source)
         columns = [*dict.fromkeys([*self.group.data, *self.measure.data])]
         sorts = [("", gettext("The groups' own order"))]
         for key in columns:
-            column = said(DIMENSIONS[key].label if key in DIMENSIONS else report_questions.measure_label(dataset, key))
+            column = said(DIMENSIONS[key].label if key in DIMENSIONS else in_words.measure_label(dataset, key))
             sorts += [(key, gettext("%(column)s, lowest first", column=column))]
             sorts += [(f"-{key}", gettext("%(column)s, highest first", column=column))]
         self.sort.choices = sorts
@@ -251,7 +254,7 @@ class AskForm(FlaskForm):
 
     def _offer_conditions(self, dataset: Any, source: MultiDict[str, str]) -> None:
         self.condition_rows = conditions.typed(source)
-        self.condition_fields = conditions.fields(dataset, report_questions.data_fields() if dataset.has_data else [])
+        self.condition_fields = conditions.fields(dataset, report_types.data_fields() if dataset.has_data else [])
         # An address may name a field that the list does not offer: it is kept, and judged like the others.
         known = dict(self.condition_fields)
         more = dict.fromkeys(row.field for row in self.condition_rows if row.field and row.field not in known)
@@ -259,7 +262,7 @@ class AskForm(FlaskForm):
         self.conditions, self._condition_problems = conditions.read(self.condition_rows, dataset, self.zone)
 
     def _offer_measures(self, dataset: Any, declared: Any, source: MultiDict[str, str]) -> None:
-        keys = report_questions.measures_for(dataset)
+        keys = report_types.measures_for(dataset)
         plain = [key for key in keys if key not in AGGREGATES or not AGGREGATES[key].requires_field]
         self.aggregates = [
             (key, label(LookupCategory.MEASURE_TYPE, key))
@@ -271,7 +274,7 @@ class AskForm(FlaskForm):
             (key, said(dataset.fields[key].label if key in dataset.fields else DIMENSIONS[key].label)) for key in names
         ]
         if dataset.has_data:
-            self.aggregate_fields += [(key, key) for key in report_questions.data_fields()]
+            self.aggregate_fields += [(key, key) for key in report_types.data_fields()]
         self.extra = list(zip(source.getlist("aggregate"), source.getlist("aggregate_field"), strict=False))[
             :EXTRA_MEASURES
         ]
@@ -280,7 +283,7 @@ class AskForm(FlaskForm):
         # The report's own first, in its order: the columns of the file, and what its chart draws, follow it.
         offered = dict.fromkeys([*declared.measures, *plain, *chosen])
         self.measures = [
-            MeasureChoice(text, said(report_questions.measure_label(dataset, text)), self._definition(dataset, text))
+            MeasureChoice(text, said(in_words.measure_label(dataset, text)), self._definition(dataset, text))
             for text in offered
         ]
         self.measure.choices = [(each.key, each.label) for each in self.measures]

@@ -13,15 +13,14 @@ from werkzeug.datastructures import MultiDict
 from webapp.documents import LookupCategory, ReportJob
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
-from webapp.services import (
-    filter_choices,
-    lookups,
-    queue_status,
-    report_previews,
-    report_requests,
-    visibility,
-)
-from webapp.services.report_requests import AlreadyAskedError
+from webapp.services import permissions
+from webapp.services.lookups import values as lookups
+from webapp.services.permissions import Permission
+from webapp.services.questions import filter_choices
+from webapp.services.queue import status as queue_status
+from webapp.services.requests import asking, previews
+from webapp.services.requests.asking import AlreadyAskedError
+from webapp.services.rights import data_scope
 from webapp.web.access import current_actor, permission_required
 from webapp.web.formatting import describe
 from webapp.web.fragments import fragment, redirect_after
@@ -44,7 +43,7 @@ def _register_resume(state: Any) -> None:
     app.extensions.setdefault("reportdesk-resumed", {})["/reports/new"] = _show_again
 
 
-@permission_required(visibility.REQUEST_REPORTS)
+@permission_required(Permission.REQUEST_REPORTS)
 def new() -> ResponseReturnValue:
     """Choose what to know; then the form for that."""
     report_type = request.args.get("type")
@@ -57,12 +56,12 @@ def new() -> ResponseReturnValue:
         )
     if report_type not in {each.key for each in lookups.active(LookupCategory.REPORT_TYPE)}:
         raise NotFoundError(_("There is no report type “%(key)s”.", key=report_type[:60]))
-    filter_choices.read_ahead(visibility.data_scope(current_actor()))
+    filter_choices.read_ahead(data_scope.data_scope(current_actor()))
     form = AskForm.build(current_actor(), report_type, request.args)
     return _page(form)
 
 
-@permission_required(visibility.REQUEST_REPORTS)
+@permission_required(Permission.REQUEST_REPORTS)
 def create() -> ResponseReturnValue:
     """Ask for the report; what is wrong is told under its field, and what was typed stays."""
     actor = current_actor()
@@ -70,7 +69,7 @@ def create() -> ResponseReturnValue:
     others: list[str] = []
     if form.validate():
         try:
-            job = report_requests.create(actor, form.to_request(), insist=bool(request.form.get("insist")))
+            job = asking.create(actor, form.to_request(), insist=bool(request.form.get("insist")))
         except AlreadyAskedError as error:
             return _page(form, same=error.job, same_text=str(error)), HTTPStatus.CONFLICT
         except InvalidRequestError as error:
@@ -80,14 +79,14 @@ def create() -> ResponseReturnValue:
     return _page(form, others=others), HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-@permission_required(visibility.REQUEST_REPORTS)
+@permission_required(Permission.REQUEST_REPORTS)
 def form_part() -> ResponseReturnValue:
     """The part of the form that depends on what is chosen in it."""
     form = AskForm.build(current_actor(), request.form.get("type", ""), request.form)
     return fragment("jobs/_ask_question.html", form=form, operators=conditions.operators())
 
 
-@permission_required(visibility.REQUEST_REPORTS)
+@permission_required(Permission.REQUEST_REPORTS)
 def preview() -> ResponseReturnValue:
     """First rows and what asking would give, from the extract as it is; nothing is queued."""
     actor = current_actor()
@@ -98,7 +97,7 @@ def preview() -> ResponseReturnValue:
         return fragment("jobs/_preview.html", **context)
     asked = form.to_request()
     try:
-        found = report_previews.preview(asked.report_type, asked.parameters, visibility.data_scope(actor))
+        found = previews.preview(asked.report_type, asked.parameters, data_scope.data_scope(actor))
     except InvalidRequestError as error:
         context["problems"] = list(error.fields.values())
     except ReportdeskError as error:
@@ -109,12 +108,12 @@ def preview() -> ResponseReturnValue:
     return fragment("jobs/_preview.html", **context)
 
 
-@permission_required(visibility.REQUEST_REPORTS)
+@permission_required(Permission.REQUEST_REPORTS)
 def choices(kind: str) -> ResponseReturnValue:
     """What a filter offers for what is typed, as JSON."""
     if kind not in filter_choices.KINDS:
         raise NotFoundError(_("There is no such filter."))
-    found = filter_choices.search(kind, request.args.get("q", ""), visibility.data_scope(current_actor()))
+    found = filter_choices.search(kind, request.args.get("q", ""), data_scope.data_scope(current_actor()))
     return jsonify([{"value": str(each.id), "text": each.name, "note": each.note} for each in found])
 
 
@@ -137,6 +136,6 @@ def _described(form: AskForm) -> str:
 
 def _show_again(typed: MultiDict[str, str]) -> ResponseReturnValue:
     actor = current_actor()
-    if visibility.REQUEST_REPORTS not in lookups.permissions_of(actor) or not typed.get("type"):
+    if Permission.REQUEST_REPORTS not in permissions.permissions_of(actor) or not typed.get("type"):
         return redirect(url_for("home.index"))
     return _page(AskForm.build(actor, typed["type"], typed))

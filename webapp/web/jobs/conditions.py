@@ -15,7 +15,7 @@ from webapp.documents.report_job import Condition
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.declarations import Dataset, Unit
 from webapp.engine.validation import field_of
-from webapp.services.report_questions import OPERATOR_WORDS
+from webapp.services.questions.in_words import OPERATOR_WORDS
 from webapp.web.languages import in_readers_language as said
 
 #: So many rows the form shows; an address may bring more.

@@ -9,7 +9,7 @@ from flask import request
 from flask_babel import get_timezone
 from werkzeug.datastructures import MultiDict
 
-from webapp.services.job_lists import NEWEST_FIRST, SORTS, JobListQuery
+from webapp.services.jobs.lists import NEWEST_FIRST, SORTS, JobListQuery
 
 #: States as people think of them; each chip of a list is one.
 GROUPS: dict[str, tuple[str, ...]] = {

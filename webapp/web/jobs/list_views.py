@@ -14,9 +14,11 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.documents import ReportJob, User
 from webapp.errors import ReportdeskError
-from webapp.services import job_lists, report_requests, request_rules
-from webapp.services.job_facts import JobFacts
-from webapp.services.job_lists import BULK_BOUND, JobList
+from webapp.services.jobs import lists as job_lists
+from webapp.services.jobs.facts import JobFacts
+from webapp.services.jobs.lists import BULK_BOUND, JobList
+from webapp.services.requests import changing
+from webapp.services.requests import rules as request_rules
 from webapp.web.access import current_actor, local_path
 from webapp.web.formatting import number
 from webapp.web.fragments import fragment, is_htmx, redirect_after, tag_of, unchanged
@@ -25,10 +27,10 @@ from webapp.web.languages import in_readers_language
 
 #: What can be done to many at once: (actor, id, the form that was sent).
 BULK_ACTIONS: dict[str, Callable[[User, ObjectId, MultiDict[str, str]], object]] = {
-    "cancel": lambda actor, job_id, form: report_requests.cancel(actor, job_id, reason=form.get("reason")),
-    "priority": lambda actor, job_id, form: report_requests.reprioritise(actor, job_id, form.get("priority", "")),
-    "retry": lambda actor, job_id, _form: report_requests.retry(actor, job_id),
-    "delete": lambda actor, job_id, _form: report_requests.delete(actor, job_id),
+    "cancel": lambda actor, job_id, form: changing.cancel(actor, job_id, reason=form.get("reason")),
+    "priority": lambda actor, job_id, form: changing.reprioritise(actor, job_id, form.get("priority", "")),
+    "retry": lambda actor, job_id, _form: changing.retry(actor, job_id),
+    "delete": lambda actor, job_id, _form: changing.delete(actor, job_id),
 }
 
 
@@ -52,11 +54,11 @@ def show_list(which: JobList, template: str, **context: Any) -> ResponseReturnVa
 
 def poll_rows() -> ResponseReturnValue:
     """The rows that a list shows, when one of them has changed; else 304."""
-    seen = job_lists.glances(current_actor(), job_lists.ids_of(request.args.get("ids", "").split(",")))
-    tag = rows_tag(seen)
+    shown = job_lists.row_facts(current_actor(), job_lists.ids_of(request.args.get("ids", "").split(",")))
+    tag = rows_tag(shown)
     if (nothing_new := unchanged(tag)) is not None:
         return nothing_new
-    jobs = job_lists.rows(current_actor(), [job.id for job in seen])
+    jobs = job_lists.rows(current_actor(), [job.id for job in shown])
     which = request.args.get("which", JobList.OWN.value)
     which = JobList(which) if which in set(JobList) else JobList.OWN
     names = job_lists.names_of(jobs, besides=current_actor())
@@ -76,7 +78,7 @@ def bulk(which: JobList) -> ResponseReturnValue:
     if request.form.get("all_matching"):
         job_ids = job_lists.matching_ids(actor, which, list_args.read(request.form))
     else:
-        job_ids = [job.id for job in job_lists.glances(actor, job_lists.ids_of(request.form.getlist("id")))]
+        job_ids = [job.id for job in job_lists.row_facts(actor, job_lists.ids_of(request.form.getlist("id")))]
     if action is None or not job_ids:
         return redirect_after(back, _("Nothing was chosen, so nothing was changed."), "info")
     done, refused = 0, []

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from flask_babel import format_date, gettext
 
-from webapp.services import terms
+from webapp.services.questions import terms
 
 PERIODS = (
     *("all", "last-7-days", "last-30-days", "last-90-days", "this-term", "last-term"),

@@ -11,9 +11,12 @@ from markupsafe import Markup
 from webapp import clock, renderers
 from webapp.documents import LookupCategory, User
 from webapp.renderers import chart_sketch
-from webapp.services import lookups, queue_status, report_previews, visibility
-from webapp.services.report_previews import Preview
-from webapp.services.request_rules import ReportRequest
+from webapp.services.lookups import values as lookups
+from webapp.services.queue import status as queue_status
+from webapp.services.requests import previews
+from webapp.services.requests.previews import Preview
+from webapp.services.requests.rules import ReportRequest
+from webapp.services.rights import visibility
 from webapp.web.formatting import number
 from webapp.web.jobs import report_view
 
@@ -26,7 +29,7 @@ def context(actor: User, asked: ReportRequest, found: Preview) -> dict[str, Any]
     waiting = queue_status.explain_asking(
         actor.id, asked.report_type, int(ranks.get(asked.priority, 0)), asked.scheduled_for
     )
-    estimate = report_previews.estimate(asked.report_type, found.result)
+    estimate = previews.estimate(asked.report_type, found.result)
     limit = renderers.limits_in_words(asked.format, found.result.row_count, len(found.result.columns))
     return {
         "found": found,

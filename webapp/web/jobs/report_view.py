@@ -10,18 +10,17 @@ from flask_babel import gettext, ngettext
 from webapp.documents import LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ReportdeskError
-from webapp.services import (
-    downloads,
-    job_events,
-    job_lists,
-    lookups,
-    queue_status,
-    report_questions,
-    request_rules,
-    visibility,
-)
-from webapp.services.job_facts import JobFacts
-from webapp.services.queue_status import Waiting, Why
+from webapp.services import permissions
+from webapp.services.files import downloads
+from webapp.services.jobs import events as job_events
+from webapp.services.jobs import lists as job_lists
+from webapp.services.jobs.facts import JobFacts
+from webapp.services.permissions import Permission
+from webapp.services.questions import in_words
+from webapp.services.queue import status as queue_status
+from webapp.services.queue.status import Waiting, Why
+from webapp.services.requests import rules as request_rules
+from webapp.services.rights import visibility
 from webapp.web.formatting import instant_text
 from webapp.web.jobs.forms import EditForm
 
@@ -48,8 +47,8 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
         "has_chart": chart_svg(page, None) is not None,
         "may_edit": may_edit,
         "may_manage": may_manage,
-        "may_ask": visibility.REQUEST_REPORTS in lookups.permissions_of(actor),
-        "is_administrator": visibility.is_administrator(actor),
+        "may_ask": Permission.REQUEST_REPORTS in permissions.permissions_of(actor),
+        "is_administrator": permissions.is_administrator(actor),
         "other_formats": _other_formats(job),
         "priorities": request_rules.usable_priorities(actor) if may_manage and job.state.is_waiting else [],
         "edit_form": edit_form or EditForm(formdata=None, obj=job),
@@ -93,7 +92,7 @@ def _page_result(actor: User, job: ReportJob) -> tuple[dict[str, Any] | None, st
 
 def _question(job: ReportJob) -> list[tuple[str, str]]:
     try:
-        return report_questions.describe(job.report_type, job.parameters)
+        return in_words.describe(job.report_type, job.parameters)
     except ReportdeskError as error:
         return [(gettext("Question"), str(error))]
 

@@ -11,10 +11,13 @@ from flask_babel import gettext as _
 
 from webapp.documents import ReportJob
 from webapp.errors import InvalidRequestError, NotFoundError
-from webapp.services import downloads, job_lists, report_requests, visibility
-from webapp.services.job_facts import JobFacts
-from webapp.services.job_lists import JobList
-from webapp.services.report_requests import AlreadyAskedError
+from webapp.services.files import downloads
+from webapp.services.jobs import lists as job_lists
+from webapp.services.jobs.facts import JobFacts
+from webapp.services.jobs.lists import JobList
+from webapp.services.requests import asking, changing
+from webapp.services.requests.asking import AlreadyAskedError
+from webapp.services.rights import visibility
 from webapp.web.access import current_actor
 from webapp.web.fragments import fragment, redirect_after, tag_of, unchanged
 from webapp.web.jobs import ask_state, ask_views, list_views, report_view
@@ -63,10 +66,10 @@ def show(job_id: str) -> ResponseReturnValue:
 @jobs.get("/<job_id>/live")
 def live(job_id: str) -> ResponseReturnValue:
     """The part of the page that moves while the report is made; 304 while it has not moved."""
-    seen = job_lists.glance(current_actor(), job_id)
-    if (nothing_new := unchanged(_tag(seen))) is not None:
+    facts = job_lists.facts_of(current_actor(), job_id)
+    if (nothing_new := unchanged(_tag(facts))) is not None:
         return nothing_new
-    job = job_lists.watched(seen)
+    job = job_lists.shared_document(facts)
     return fragment("jobs/_report.html", tag=_tag(job), **report_view.context(current_actor(), job))
 
 
@@ -114,21 +117,21 @@ def chart(job_id: str) -> ResponseReturnValue:
 @jobs.post("/<job_id>/cancel")
 def cancel(job_id: str) -> ResponseReturnValue:
     """Stop a waiting or running report."""
-    job = report_requests.cancel(current_actor(), job_id, reason=request.form.get("reason"))
+    job = changing.cancel(current_actor(), job_id, reason=request.form.get("reason"))
     return _back_to(job, _("“%(name)s” is being cancelled.", name=job.name))
 
 
 @jobs.post("/<job_id>/retry")
 def retry(job_id: str) -> ResponseReturnValue:
     """Make a failed, cancelled or expired report again."""
-    job = report_requests.retry(current_actor(), job_id)
+    job = changing.retry(current_actor(), job_id)
     return _back_to(job, _("“%(name)s” starts again.", name=job.name))
 
 
 @jobs.post("/<job_id>/duplicate")
 def duplicate(job_id: str) -> ResponseReturnValue:
     """Ask for the same again."""
-    job = report_requests.duplicate(current_actor(), job_id, submission_id=request.form.get("submission", "")[:100])
+    job = asking.duplicate(current_actor(), job_id, submission_id=request.form.get("submission", "")[:100])
     return _back_to(job, _("The same report is asked for again. This is the new one."))
 
 
@@ -143,7 +146,7 @@ def change(job_id: str) -> ResponseReturnValue:
 def delete(job_id: str) -> ResponseReturnValue:
     """Delete a report and its file."""
     job = visibility.visible_job(current_actor(), job_id)
-    report_requests.delete(current_actor(), job_id)
+    changing.delete(current_actor(), job_id)
     return redirect_after(url_for("jobs.index"), _("“%(name)s” was deleted.", name=job.name))
 
 
@@ -154,7 +157,7 @@ def edit(job_id: str) -> ResponseReturnValue:
     actor = current_actor()
     try:
         if form.validate():
-            job = report_requests.update(actor, job_id, name=form.name.data, description=form.description.data or "")
+            job = changing.update(actor, job_id, name=form.name.data, description=form.description.data or "")
             return _back_to(job, _("Saved."))
     except InvalidRequestError as error:
         form.add_errors(error)
@@ -164,14 +167,14 @@ def edit(job_id: str) -> ResponseReturnValue:
 @jobs.post("/<job_id>/share")
 def share(job_id: str) -> ResponseReturnValue:
     """Say who may see it."""
-    job = report_requests.share(current_actor(), job_id, request.form.get("visibility", ""))
+    job = changing.share(current_actor(), job_id, request.form.get("visibility", ""))
     return _back_to(job, _("Saved: who may see this report."))
 
 
 @jobs.post("/<job_id>/priority")
 def priority(job_id: str) -> ResponseReturnValue:
     """Move a waiting report forward or back."""
-    job = report_requests.reprioritise(current_actor(), job_id, request.form.get("priority", ""))
+    job = changing.reprioritise(current_actor(), job_id, request.form.get("priority", ""))
     return _back_to(job, _("Saved: the new priority."))
 
 
@@ -179,7 +182,7 @@ def priority(job_id: str) -> ResponseReturnValue:
 def sibling(job_id: str) -> ResponseReturnValue:
     """The same answer in another format, from the same data."""
     try:
-        job = report_requests.sibling(current_actor(), job_id, request.form.get("format", ""))
+        job = asking.sibling(current_actor(), job_id, request.form.get("format", ""))
     except AlreadyAskedError as error:
         return _back_to(error.job, str(error), "info")
     return _back_to(job, _("The other format is being made from the same data."))

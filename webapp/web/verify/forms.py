@@ -12,7 +12,7 @@ from flask_wtf.file import FileField
 from wtforms import StringField
 from wtforms.validators import ValidationError
 
-from webapp.services import verification
+from webapp.services.files import verification
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

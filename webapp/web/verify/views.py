@@ -7,7 +7,7 @@ from http import HTTPStatus
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from webapp.services import verification
+from webapp.services.files import verification
 from webapp.web.access import current_actor
 from webapp.web.uploading import accepts_upload
 from webapp.web.verify.forms import VerifyForm

@@ -1,0 +1,80 @@
+"""Lookup values: what is seeded, and what administrators may change at run time."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapp.documents import LookupCategory, LookupValue
+from webapp.documents.lookup_value import lookup_cache
+from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
+from webapp.services import permissions
+from webapp.services.lookups import values as lookups
+
+SEEDED = {
+    LookupCategory.REPORT_TYPE: 12,
+    LookupCategory.REPORT_STATUS: 10,
+    LookupCategory.REPORT_PRIORITY: 5,
+    LookupCategory.REPORT_VISIBILITY: 4,
+    LookupCategory.OUTPUT_FORMAT: 5,
+    LookupCategory.MEASURE_TYPE: 19,
+    LookupCategory.DIMENSION_ENTITY: 10,
+    LookupCategory.ACTIVITY_EVENT: 34,
+    LookupCategory.ROLE: 7,
+}
+
+
+def test_every_category_of_the_design_is_seeded_whole(database):
+    assert {category: len(lookups.active(category)) for category in LookupCategory} == SEEDED
+
+
+def test_seeding_again_adds_nothing_and_keeps_what_an_administrator_changed(database):
+    lookups.change(LookupCategory.REPORT_TYPE, "transcript", display_as="Record of study", is_active=False)
+    assert lookups.seed() == 0
+    kept = LookupValue.objects.get(category="report-type", key="transcript")
+    assert (kept.display_as, kept.is_active) == ("Record of study", False)
+
+
+def test_an_inactive_value_leaves_forms_and_keeps_its_name(database):
+    lookups.change(LookupCategory.OUTPUT_FORMAT, "pdf", is_active=False)
+    assert "pdf" not in [value.key for value in lookups.active(LookupCategory.OUTPUT_FORMAT)]
+    assert lookups.label(LookupCategory.OUTPUT_FORMAT, "pdf") == "PDF"
+    assert lookups.label(LookupCategory.OUTPUT_FORMAT, "unheard-of") == "unheard-of"
+
+
+def test_values_can_be_added_and_put_in_order(database):
+    lookups.add(LookupCategory.REPORT_TYPE, "library-use", "Library use")
+    assert lookups.active(LookupCategory.REPORT_TYPE)[-1].key == "library-use"
+    lookups.reorder(LookupCategory.REPORT_TYPE, ["library-use", *[v.key for v in lookups.every("report-type")][:-1]])
+    assert lookups.active(LookupCategory.REPORT_TYPE)[0].key == "library-use"
+
+
+def test_a_malformed_or_repeated_value_is_refused(database):
+    with pytest.raises(InvalidRequestError) as caught:
+        lookups.add(LookupCategory.REPORT_TYPE, "Not Kebab", "x")
+    assert "key" in caught.value.fields
+    with pytest.raises(ConflictError, match="already has"):
+        lookups.add(LookupCategory.REPORT_TYPE, "transcript", "x")
+    with pytest.raises(NotFoundError):
+        lookups.change(LookupCategory.REPORT_TYPE, "unheard-of", display_as="x")
+
+
+def test_values_are_read_again_only_after_their_time(database, settings_env, monkeypatch):
+    from webapp.settings import get_settings
+
+    settings_env.setenv("REPORTDESK_LOOKUP_CACHE_SECONDS", "60")
+    get_settings.cache_clear()
+    lookup_cache.forget()
+    assert lookups.label(LookupCategory.REPORT_TYPE, "transcript") == "Transcript"
+    LookupValue.objects(category="report-type", key="transcript").update(set__display_as="Changed elsewhere")
+    assert lookups.label(LookupCategory.REPORT_TYPE, "transcript") == "Transcript"
+    later = lookup_cache._read_at + 60.1
+    monkeypatch.setattr("webapp.documents.lookup_value.time.monotonic", lambda: later)
+    assert lookups.label(LookupCategory.REPORT_TYPE, "transcript") == "Changed elsewhere"
+
+
+def test_permissions_are_the_union_of_active_roles(people):
+    assert permissions.permissions_of(people.owner) == {"request-reports"}
+    people.owner.roles = ["staff", "department-admin"]
+    assert permissions.permissions_of(people.owner) == {"request-reports", "manage-department", "use-high-priority"}
+    lookups.change(LookupCategory.ROLE, "department-admin", is_active=False)
+    assert permissions.permissions_of(people.owner) == {"request-reports"}

@@ -1,0 +1,255 @@
+"""Orders: one at a time, begun again after a kill, given up after too many, and never done twice."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.factories import People
+from webapp import storage
+from webapp.documents import AdminArea, AdminEvent, LearningEvent, Order, OrderKind, OrderState, SweepFigures, User
+from webapp.errors import ConflictError, InvalidRequestError
+from webapp.services import database_clock
+from webapp.services.files import retention, sweep_figures
+from webapp.services.orders import orders, uploads
+from webapp.services.orders.uploads import Upload
+from webapp.settings import get_settings
+from webapp.worker.orders import OrderThread
+
+ROSTER = {
+    "orgs.csv": "sourcedId,type,name\ns1,school,School of Music\n",
+    "users.csv": "sourcedId,role,givenName,familyName,email\nu1,student,Ana,Ruiz,\n,student,No,Id,\nu2,teacher,Bo,Li,\n",
+}
+
+
+def roster(folder: Path, files: dict[str, str] = ROSTER) -> Path:
+    path = folder / "r.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def statement(number: int) -> dict[str, Any]:
+    return {
+        "id": f"00000000-0000-0000-0000-{number:012}",
+        "actor": {"account": {"homePage": "https://lms.example", "name": "u1"}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/experienced"},
+        "object": {"id": "https://lms.example/activities/page-1"},
+        "timestamp": "2026-02-03T10:00:00Z",
+    }
+
+
+def settle(order: Order, seconds: float = 60) -> Order:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        order.reload()
+        if order.is_finished:
+            return order
+        time.sleep(0.1)
+    raise TimeoutError(order.state)
+
+
+@pytest.fixture
+def worker(people: People, mongo: str) -> Iterator[OrderThread]:
+    thread = OrderThread("worker-1", mongo, look_seconds=0.05)
+    thread.start()
+    yield thread
+    thread.stop(seconds=10)
+
+
+def test_only_one_runs_at_a_time_and_the_oldest_first(people: People) -> None:
+    first = orders.ask(people.administrator, OrderKind.SWEEP, "storage")
+    second = orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users"])
+    held = orders.claim("worker-1")
+    assert held is not None
+    assert held.id == first.id
+    assert orders.claim("worker-2") is None
+    assert orders.finish(held, {"orphansRemoved": 0})
+    taken = orders.claim("worker-2")
+    assert taken is not None
+    assert taken.id == second.id
+
+
+def test_a_dead_workers_order_is_begun_again_and_given_up_after_three_deaths(people: People) -> None:
+    order = orders.ask(people.administrator, OrderKind.SWEEP, "storage")
+    for attempt in (1, 2, 3):
+        held = orders.claim(f"worker-{attempt}")
+        assert held is not None
+        assert held.attempts == attempt
+        past = database_clock.now() - 2 * orders.LEASE
+        Order.objects(id=order.id).update(set__lease_until=past)
+    assert orders.claim("worker-4") is None
+    order.reload()
+    assert order.state == OrderState.FAILED
+    assert "3 times" in order.error
+    assert not orders.finish(held, {})  # it has been taken from the worker that was thought dead
+    orders.again(people.administrator, order)
+    with pytest.raises(ConflictError):
+        orders.again(people.administrator, order)
+    again = orders.claim("worker-5")
+    assert again is not None
+    assert again.attempts == 1
+
+
+def test_what_a_worker_hands_back_costs_no_attempt(people: People) -> None:
+    orders.ask(people.administrator, OrderKind.SWEEP, "storage")
+    held = orders.claim("worker-1")
+    assert held is not None
+    assert orders.hand_back(held)
+    assert not orders.report(held, share=0.5, doing="x", count=1)
+    again = orders.claim("worker-2")
+    assert again is not None
+    assert again.attempts == 1
+
+
+def test_a_roster_is_imported_in_a_child_and_its_refusals_are_told(
+    people: People, worker: OrderThread, tmp_path: Path
+) -> None:
+    order = uploads.receive(people.administrator, [Upload("C:\\evil\\..\\roster.zip", roster(tmp_path))])
+    assert order.files[0]["name"] == "roster.zip"
+    settle(order)
+    assert order.state == OrderState.DONE, order.error
+    counts = {each["what"]: each for each in order.summary["counts"]}
+    assert (counts["users"]["read"], counts["users"]["added"]) == (3, 2)
+    assert order.summary["refusals"] == [{"source": "users.csv", "line": 3, "reason": "sourcedId is empty"}]
+    assert User.objects.get(external_id="u1").name == "Ana Ruiz"
+    files = storage.open_storage(get_settings().effective_storage_url)
+    assert list(files.list(uploads.FOLDER)) == []  # what is read is not kept
+    events = AdminEvent.objects(area=AdminArea.IMPORTS.value)
+    assert [(event.action, event.subject) for event in events] == [("ordered import-oneroster", "roster.zip")]
+
+
+def test_an_import_whose_child_is_killed_is_begun_again_and_adds_nothing_twice(
+    people: People, worker: OrderThread, tmp_path: Path
+) -> None:
+    path = tmp_path / "many.ndjson.gz"
+    with gzip.open(path, "wt") as file:
+        file.writelines(json.dumps(statement(number)) + "\n" for number in range(12_000))
+    order = uploads.receive(people.administrator, [Upload("many.ndjson.gz", path)])
+    deadline = time.monotonic() + 60
+    while not (0 < LearningEvent.objects.count() < 12_000):
+        assert time.monotonic() < deadline, "the import never began, or ended before it could be killed"
+    for child in psutil.Process(os.getpid()).children(recursive=True):
+        if _is_order(child):
+            child.kill()
+    settle(order, 120)
+    assert (order.state, order.attempts) == (OrderState.DONE, 2), order.error
+    assert LearningEvent.objects.count() == 12_000
+
+
+def _is_order(process: psutil.Process) -> bool:
+    try:
+        # A child of the fork server that is at work; the server itself has children, or has had.
+        return process.ppid() != os.getpid() and not process.children()
+    except psutil.Error:
+        return False
+
+
+def test_what_can_never_be_imported_fails_at_once_and_says_why(
+    people: People, worker: OrderThread, tmp_path: Path
+) -> None:
+    order = uploads.receive(people.administrator, [Upload("photos.zip", roster(tmp_path, {"photo.txt": "x"}))])
+    settle(order)
+    assert (order.state, order.attempts) == (OrderState.FAILED, 1)
+    assert "“photos.zip” has no OneRoster file" in order.error
+    assert str(tmp_path) not in order.error
+    assert "scratch" not in order.error
+
+
+def test_a_zip_bomb_is_refused_unread(people: People, worker: OrderThread, tmp_path: Path) -> None:
+    bomb = roster(tmp_path, {"users.csv": "sourcedId,role\n" + "0" * (70 << 20)})
+    assert bomb.stat().st_size < 1 << 20
+    order = settle(uploads.receive(people.administrator, [Upload("bomb.zip", bomb)]))
+    assert order.state == OrderState.FAILED
+    assert "which no roster does" in order.error
+
+
+def test_a_gzip_bomb_is_refused_soon(people: People, worker: OrderThread, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.gz"
+    with gzip.open(path, "wb", compresslevel=9) as file:
+        file.write(b'{"id": "')
+        for _ in range(80):
+            file.write(b" " * (1 << 20))
+    assert path.stat().st_size < 1 << 20
+    order = settle(uploads.receive(people.administrator, [Upload("bomb.gz", path)]))
+    assert order.state == OrderState.FAILED
+    assert "unpacks to far more than statements do" in order.error
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        ([], "Choose a file"),
+        ([b""], "neither"),
+        ([b"\x89PNG\r\n"], "neither"),
+        ([b"\x1f\x8bnot gzip at all"], "neither"),
+        ([gzip.compress(b"hello")], "neither"),
+        ([b"[]"] * 21, "At most 20"),
+    ],
+)
+def test_what_is_no_export_is_refused_before_it_is_kept(
+    people: People, tmp_path: Path, contents: list[bytes], words: str
+) -> None:
+    found = []
+    for number, content in enumerate(contents):
+        path = tmp_path / str(number)
+        path.write_bytes(content)
+        found.append(Upload("../../etc/passwd", path))
+    with pytest.raises(InvalidRequestError, match=words):
+        uploads.receive(people.administrator, found)
+    assert Order.objects.count() == 0
+
+
+def test_a_roster_and_statements_do_not_go_together(people: People, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("{}", encoding="ascii")
+    both = [Upload("r.zip", roster(tmp_path)), Upload("s.json", tmp_path / "s")]
+    with pytest.raises(InvalidRequestError, match="not both"):
+        uploads.receive(people.administrator, both)
+
+
+def test_a_rebuild_reads_the_tables_anew_and_a_sweep_counts(people: People, worker: OrderThread) -> None:
+    rebuilt = settle(orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users", "../x"]))
+    assert rebuilt.summary["tables"] == [["users", 0]]
+    settle(orders.ask(people.administrator, OrderKind.SWEEP, "storage"))
+    figures = sweep_figures.read()
+    assert figures is not None
+    assert [(each["table"], each["rows"]) for each in figures.tables] == [("users", User.objects.count())]
+    assert sweep_figures.uses_of(figures, "role") == {"staff": 4, "department-admin": 2, "system-admin": 1}
+
+
+def test_old_uploads_go_and_those_still_needed_stay(people: People, tmp_path: Path) -> None:
+    done, failed, waiting = (
+        uploads.receive(people.administrator, [Upload("r.zip", roster(tmp_path))]) for _ in range(3)
+    )
+    Order.objects(id=done.id).update(set__state=OrderState.DONE.value)
+    Order.objects(id=failed.id).update(set__state=OrderState.FAILED.value)
+    files = storage.open_storage(get_settings().effective_storage_url)
+    now = database_clock.now()
+    assert uploads.delete_old(now) == 0  # they may just have come
+    assert uploads.delete_old(now + 2 * uploads.SETTLING) == 1
+    assert {key for key, _, _ in files.list(uploads.FOLDER)} == {failed.files[0]["key"], waiting.files[0]["key"]}
+
+
+def test_a_sweep_is_left_out_while_another_one_is_fresh(people: People) -> None:
+    now = database_clock.now()
+    assert retention.sweep_if_due(now)
+    assert not retention.sweep_if_due(now + retention.SWEEP_EVERY / 3)
+    assert retention.sweep_if_due(now + retention.SWEEP_EVERY)
+    assert SweepFigures.objects.count() == 1
+
+
+def test_a_name_that_a_browser_sends_is_only_its_last_part() -> None:
+    assert uploads.shown_name("../../etc/passwd") == "passwd"
+    assert uploads.shown_name("C:\\Users\\me\\a\x00b.zip") == "ab.zip"
+    assert uploads.shown_name("/") == "?"
+    assert len(uploads.shown_name("x" * 5_000)) == uploads.NAME_LENGTH

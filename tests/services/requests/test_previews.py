@@ -1,0 +1,23 @@
+"""What asking would give."""
+
+from __future__ import annotations
+
+from tests.factories import People
+from webapp import extract
+from webapp.documents import Class, Enrollment, Parameters
+from webapp.services.requests import previews
+from webapp.services.rights.data_scope import DataScope
+
+EVERYTHING = DataScope()
+
+
+def test_a_preview_shows_what_the_extract_has_and_how_old_it_is(people: People) -> None:
+    assert previews.preview("enrollment-summary", Parameters(), EVERYTHING).refreshed_at is None
+    found = Class(name="Class", code="K", department_id=people.department.id).save()
+    Enrollment(learner_id=people.owner.id, class_id=found.id, department_id=people.department.id).save()
+    extract.refresh(["enrollments", "classes"])
+    preview = previews.preview("enrollment-summary", Parameters(measures=["count"]), EVERYTHING)
+    assert preview.rows == [{"class": "K", "count": 1}]
+    assert preview.refreshed_at is not None
+    outside = DataScope((str(people.other_department.id),), ())
+    assert previews.preview("enrollment-summary", Parameters(measures=["count"]), outside).rows == []

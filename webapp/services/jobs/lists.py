@@ -1,0 +1,293 @@
+"""The lists of reports that pages show.
+
+They are filtered, searched, sorted and counted in the facts that this process keeps of all jobs (`job_facts`), so that
+no list makes the database read them all again; what the rows show comes from the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bson import ObjectId
+from bson.errors import InvalidId
+
+from webapp import clock
+from webapp.documents import ReportJob, User
+from webapp.services.jobs import facts as job_facts
+from webapp.services.jobs.facts import JobFacts
+from webapp.services.plain_text import folded
+from webapp.services.remembered import RIGHTS_SECONDS, Remembered
+from webapp.services.rights import organisation
+from webapp.services.rights.visibility import JobNotFoundError, Reach
+
+PAGE_SIZE = 25
+#: Counting stops here and says so: an exact number of matches is never worth reading a whole collection.
+COUNT_BOUND = 1_000
+#: "All that match" means so many at once; the answer says when there were more.
+BULK_BOUND = 1_000
+
+SORTS = {
+    "created": "created_at",
+    "name": "name",
+    "type": "report_type",
+    "status": "status",
+    "completed": "completed_at",
+    "priority": "priority_rank",
+}
+NEWEST_FIRST = "-created"
+#: What a row of a list shows; histories and provenance stay in the database.
+ROW_FIELDS = (
+    "id",
+    "name",
+    "report_type",
+    "status",
+    "priority",
+    "progress",
+    "output.format",
+    "output.storage.size_bytes",
+    "requested_by",
+    "department_id",
+    "visibility",
+    "created_at",
+    "updated_at",
+    "started_at",
+    "completed_at",
+    "scheduled_for",
+    "error.message",
+    "error.said",
+    "event_count",
+    "cancel_requested_at",
+)
+
+
+class JobList(StrEnum):
+    """Whose reports a list holds."""
+
+    OWN = "own"
+    SHARED = "shared"
+    DEPARTMENT = "department"
+
+
+@dataclass(frozen=True)
+class JobListQuery:
+    """What is looked for. Empty means any; `since` and `until` are days of asking, both included, in `time_zone`."""
+
+    text: str = ""
+    statuses: tuple[str, ...] = ()
+    report_types: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    requester_id: str | None = None
+    department_id: str | None = None
+    since: date | None = None
+    until: date | None = None
+    sort: str = NEWEST_FIRST
+    page: int = 1
+    time_zone: str = "UTC"
+
+    @property
+    def is_filtered(self) -> bool:
+        return replace(self, sort=NEWEST_FIRST, page=1, time_zone="UTC") != JobListQuery()
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """One page of a list. `count` goes to `COUNT_BOUND` + 1 at most: that many means “more than the bound”."""
+
+    jobs: list[ReportJob]
+    count: int
+    number: int
+    sort: str
+    names: dict[ObjectId, str] = field(default_factory=dict)
+
+    @property
+    def is_bounded(self) -> bool:
+        return self.count > COUNT_BOUND
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-min(self.count, COUNT_BOUND) // PAGE_SIZE))
+
+    @property
+    def is_by_date(self) -> bool:
+        return self.sort == NEWEST_FIRST
+
+
+def page(actor: User, which: JobList, query: JobListQuery) -> JobPage:
+    """One page of the list, with the names of those who asked."""
+    found = _matching(actor, which, query)
+    count = min(len(found), COUNT_BOUND + 1)
+    last = max(1, -(-min(count, COUNT_BOUND) // PAGE_SIZE))
+    number = min(max(query.page, 1), last)
+    jobs = _documents(found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
+    return JobPage(jobs, count, number, query.sort, names_of(jobs, besides=actor))
+
+
+def recent(actor: User, lists: Iterable[JobList], limit: int) -> dict[JobList, list[ReportJob]]:
+    """The newest of each list, without a count."""
+    jobs = job_facts.every()
+    newest = {which: list(islice(filter(_rule(actor, which), reversed(jobs)), limit)) for which in lists}
+    documents = {job.id: job for job in _documents([job for found in newest.values() for job in found])}
+    return {which: [documents[job.id] for job in found if job.id in documents] for which, found in newest.items()}
+
+
+def matching_ids(actor: User, which: JobList, query: JobListQuery) -> list[ObjectId]:
+    """Ids of all jobs that match, the newest first, `BULK_BOUND` at most: what “select all matching” acts on."""
+    found = _matching(actor, which, replace(query, sort=NEWEST_FIRST))
+    return [job.id for job in found[:BULK_BOUND]]
+
+
+def requesters(actor: User, which: JobList) -> list[tuple[ObjectId, str]]:
+    """The people whose reports the list holds, by name."""
+    belongs = _rule(actor, which)
+    # Asked for beside the list itself, which has just brought the facts up to date.
+    asked = {job.requested_by for job in job_facts.every(max_age=RIGHTS_SECONDS) if belongs(job)}
+    return sorted(User.objects(id__in=list(asked)).scalar("id", "name"), key=lambda pair: folded(pair[1]))
+
+
+def rows(actor: User, job_ids: Iterable[ObjectId]) -> list[ReportJob]:
+    """These jobs, in this order, as far as `actor` may see them. One read by `_id`."""
+    wanted, reach = list(job_ids)[:PAGE_SIZE], Reach(actor)
+    found = {job.id: job for job in ReportJob.objects(id__in=wanted).only(*ROW_FIELDS)}
+    return [found[job_id] for job_id in wanted if job_id in found and reach.sees(found[job_id])]
+
+
+def row_facts(actor: User, job_ids: Iterable[ObjectId]) -> list[JobFacts]:
+    """As `rows`, but only what tells whether a job has moved: all that most polls need. One read by `_id` at most."""
+    wanted, reach = list(job_ids)[:PAGE_SIZE], Reach(actor)
+    found = job_facts.read_shared(wanted)
+    return [found[job_id] for job_id in wanted if job_id in found and reach.sees(found[job_id])]
+
+
+def facts_of(actor: User, job_id: str) -> JobFacts:
+    """What tells whether the job has moved. Raises JobNotFoundError. One read by `_id` at most."""
+    for found in row_facts(actor, ids_of([job_id])):
+        return found
+    raise JobNotFoundError(job_id)
+
+
+def shared_document(facts: JobFacts) -> ReportJob:
+    """The whole document behind the facts. Read once for all who ask within seconds, so not to be changed.
+
+    Raises JobNotFoundError.
+    """
+    job = _shared_documents.get(facts)
+    if job is None:
+        raise JobNotFoundError(str(facts.id))
+    return job
+
+
+def _read_shared_document(facts: JobFacts) -> ReportJob | None:
+    return ReportJob.objects(id=facts.id).first()
+
+
+_shared_documents: Remembered[JobFacts, ReportJob | None] = Remembered(_read_shared_document, kept=200)
+
+
+def ids_of(texts: Iterable[str]) -> list[ObjectId]:
+    """The ids among `texts`; what is none is left out."""
+    return [ObjectId(text) for text in texts if ObjectId.is_valid(text)]
+
+
+def names_of(jobs: Iterable[ReportJob], *, besides: User | None = None) -> dict[ObjectId, str]:
+    """Names of the requesters and departments of `jobs`, by id. The name of `besides` is known already."""
+    jobs = list(jobs)
+    people = {job.requested_by for job in jobs}
+    names: dict[ObjectId, str] = {}
+    if besides is not None and besides.id in people:
+        people.discard(besides.id)
+        names[besides.id] = besides.name
+    names.update(organisation.names_of_people(people))
+    wanted = {job.department_id for job in jobs if job.department_id}
+    names.update((each.id, each.name) for each in organisation.departments().values() if each.id in wanted)
+    return names
+
+
+def _documents(found: Iterable[JobFacts]) -> list[ReportJob]:
+    """What the rows show of these jobs. One that was deleted a moment ago is left out."""
+    wanted = [job.id for job in found]
+    jobs = {job.id: job for job in ReportJob.objects(id__in=wanted).only(*ROW_FIELDS)} if wanted else {}
+    return [jobs[job_id] for job_id in wanted if job_id in jobs]
+
+
+def _matching(actor: User, which: JobList, query: JobListQuery) -> list[JobFacts]:
+    """Jobs of the list that match, in the order asked for. By date it ends once there are more than any count tells."""
+    rules = (_rule(actor, which), *_filters(query))
+    name = query.sort.removeprefix("-")
+    is_by_date = name not in SORTS or name == "created"
+    jobs = job_facts.every()
+    found: list[JobFacts] = []
+    for job in jobs if query.sort == "created" else reversed(jobs):
+        if all(rule(job) for rule in rules):
+            found.append(job)
+            if is_by_date and len(found) > COUNT_BOUND:
+                break
+    # A stable sort: equal values stay newest first, so they keep their place from page to page.
+    return found if is_by_date else sorted(found, key=_sort_key(SORTS[name]), reverse=query.sort.startswith("-"))
+
+
+def _sort_key(attribute: str) -> Callable[[JobFacts], Any]:
+    """Empty values first, as in the database."""
+
+    def key(job: JobFacts) -> tuple[bool, Any]:
+        value = getattr(job, attribute)
+        return (value is not None, value)
+
+    return key
+
+
+def _rule(actor: User, which: JobList) -> Callable[[JobFacts], bool]:
+    """Which jobs the list holds: never one that `actor` may not see, nor one whose time is over."""
+    reach, now, me = Reach(actor), clock.utcnow(), actor.id
+
+    def is_of_list(job: JobFacts) -> bool:
+        if which is JobList.OWN:
+            return job.requested_by == me
+        if which is JobList.SHARED:
+            return job.visibility != "private" and job.requested_by != me
+        return reach.steers(job)
+
+    return lambda job: is_of_list(job) and reach.sees(job) and (job.expires_at is None or job.expires_at > now)
+
+
+def _filters(query: JobListQuery) -> list[Callable[[JobFacts], bool]]:
+    """One test for each filter that is set."""
+    tests: list[Callable[[JobFacts], bool]] = []
+    if text := folded(query.text.strip()):
+        tests.append(lambda job: text in job.name)
+    if query.statuses:
+        tests.append(lambda job: job.status in query.statuses)
+    if query.report_types:
+        tests.append(lambda job: job.report_type in query.report_types)
+    if query.formats:
+        tests.append(lambda job: job.format in query.formats)
+    if query.requester_id:
+        requester = _id_or_nobody(query.requester_id)
+        tests.append(lambda job: job.requested_by == requester)
+    if query.department_id:
+        below = organisation.with_departments_below([_id_or_nobody(query.department_id)])
+        tests.append(lambda job: job.department_id in below)
+    if query.since:
+        since = _midnight(query.since, query.time_zone)
+        tests.append(lambda job: job.created_at >= since)
+    if query.until:
+        until = _midnight(query.until + timedelta(days=1), query.time_zone)
+        tests.append(lambda job: job.created_at < until)
+    return tests
+
+
+def _id_or_nobody(text: str) -> ObjectId:
+    """An id that no document has stands for one that cannot be read: it matches nothing, as it should."""
+    try:
+        return ObjectId(text)
+    except (InvalidId, TypeError):
+        return ObjectId("000000000000000000000000")
+
+
+def _midnight(day: date, time_zone: str) -> datetime:
+    return datetime.combine(day, time(), tzinfo=ZoneInfo(time_zone))

@@ -1,0 +1,165 @@
+"""What each list of lookup values needs of a value, and which values the desk cannot do without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from webapp.documents import JobStatus, LookupCategory
+from webapp.documents.lookup_value import active_lookups
+from webapp.engine.catalogue import AGGREGATES, DATASETS, REPORT_TYPES
+from webapp.engine.validation import fields_for
+from webapp.errors import ConflictError
+from webapp.messages import Message
+from webapp.services.lookups import administrators
+from webapp.services.permissions import Permission
+
+#: What a role can allow.
+PERMISSIONS = tuple(each.value for each in Permission)
+#: Of these the metadata alone says what a new value does; values of the other lists each need a part of the program.
+EXTENSIBLE = (
+    LookupCategory.REPORT_TYPE,
+    LookupCategory.REPORT_PRIORITY,
+    LookupCategory.MEASURE_TYPE,
+    LookupCategory.ACTIVITY_EVENT,
+    LookupCategory.ROLE,
+)
+FORMATS = ("number", "percent", "duration")
+HIGHEST_RANK = 1_000
+_NEEDED = {
+    (LookupCategory.REPORT_PRIORITY, "normal"): Message("every report that names no priority has this one"),
+    (LookupCategory.REPORT_PRIORITY, "scheduled"): Message("recurring reports have this one"),
+    (LookupCategory.REPORT_VISIBILITY, "private"): Message("every report that names no visibility has this one"),
+    (LookupCategory.MEASURE_TYPE, "count"): Message("most report types count with it"),
+    (LookupCategory.ROLE, "learner"): Message("imports give it to every learner"),
+    (LookupCategory.ROLE, "instructor"): Message("imports give it to every instructor"),
+}
+
+
+class NeededValueError(ConflictError):
+    """A value that the desk cannot do without was to be deactivated."""
+
+    code = "lookup-needed"
+    hint = Message("It can be renamed and moved.")
+
+    def __init__(self, category: str, key: str, reason: str) -> None:
+        super().__init__(
+            Message(
+                "The value “%(key)s” of the list %(list)s cannot be deactivated: %(reason)s.",
+                key=key,
+                list=category,
+                reason=reason,
+            )
+        )
+
+
+def require_dispensable(category: str, key: str) -> None:
+    """Raises NeededValueError or LastAdministratorError when the desk would break without this value."""
+    if category == LookupCategory.REPORT_STATUS and key in {state.value for state in JobStatus}:
+        raise NeededValueError(category, key, Message("it is one of the states that every report goes through"))
+    for (of, needed), reason in _NEEDED.items():
+        if (category, key) == (of, needed):
+            raise NeededValueError(category, key, reason)
+    if category in (LookupCategory.OUTPUT_FORMAT, LookupCategory.REPORT_TYPE) and set(
+        active_lookups(LookupCategory(category))
+    ) <= {key}:
+        raise NeededValueError(category, key, Message("it is the last one that is active"))
+    if category == LookupCategory.ROLE:
+        administering = administrators.roles_that_administer()
+        if key in administering:
+            administrators.require_one_left(roles=[each for each in administering if each != key])
+
+
+def require_administrator_left(key: str, permissions: list[str]) -> None:
+    """Raises LastAdministratorError when the role `key` may no longer administer and nobody else could."""
+    administering = administrators.roles_that_administer()
+    if key in administering and Permission.ADMINISTER not in permissions:
+        administrators.require_one_left(roles=[each for each in administering if each != key])
+
+
+def report_types_measuring(key: str) -> list[str]:
+    """Labels of the report types that use the measure `key` unless asked otherwise."""
+    return [
+        declared.label
+        for declared in REPORT_TYPES.values()
+        if key in {measure.partition(":")[0] for measure in declared.measures}
+    ]
+
+
+def problems(category: str, metadata: dict[str, Any]) -> dict[str, str]:
+    """What is wrong with the metadata of a value of `category`, one sentence for each name; empty when all is well."""
+    check = _CHECKS.get(category)
+    return check(metadata) if check is not None else {}
+
+
+def _report_type(metadata: dict[str, Any]) -> dict[str, str]:
+    if "basedOn" in metadata and metadata["basedOn"] not in REPORT_TYPES:
+        return {"basedOn": Message("A report type is based on one of %(possible)s.", possible=list(REPORT_TYPES))}
+    return {}
+
+
+def _measure(metadata: dict[str, Any]) -> dict[str, str]:
+    if "aggregate" not in metadata:
+        return {}  # one of the program's own
+    found: dict[str, str] = {}
+    aggregate, field = metadata["aggregate"], str(metadata.get("field") or "")
+    if aggregate not in AGGREGATES:
+        found["aggregate"] = Message("A measure is one of %(possible)s of a field.", possible=list(AGGREGATES))
+    elif AGGREGATES[aggregate].requires_field and not field:
+        found["field"] = Message("This kind of measure needs a field.")
+    named = metadata.get("datasets") or metadata.get("dataset") or ()
+    datasets = [named] if isinstance(named, str) else list(named)
+    if not datasets or not set(datasets) <= set(DATASETS):
+        found["datasets"] = Message("A measure applies to one or more of %(possible)s.", possible=list(DATASETS))
+    elif "aggregate" not in found and field and not (field.startswith("data.") and _all_have_data(datasets)):
+        without = [each for each in datasets if field not in fields_for(DATASETS[each], aggregate)]
+        if without:
+            found.setdefault(
+                "field",
+                Message(
+                    "%(measure)s cannot be taken of “%(field)s” in %(rows)s.",
+                    measure=aggregate,
+                    field=field[:60],
+                    rows=without,
+                ),
+            )
+    if metadata.get("format", "number") not in FORMATS:
+        found["format"] = Message("A measure is shown as one of %(possible)s.", possible=FORMATS)
+    return found
+
+
+def _all_have_data(datasets: list[str]) -> bool:
+    return all(DATASETS[each].has_data for each in datasets)
+
+
+def _activity_event(metadata: dict[str, Any]) -> dict[str, str]:
+    for rule in metadata.get("xapiVerbs") or ():
+        if not isinstance(rule, dict) or not str(rule.get("verb") or "").strip():
+            return {"xapiVerbs": Message("Every rule names a verb.")}
+    return {}
+
+
+def _priority(metadata: dict[str, Any]) -> dict[str, str]:
+    rank = metadata.get("rank", 0)
+    if not isinstance(rank, int) or not 0 <= rank <= HIGHEST_RANK:
+        return {
+            "rank": Message("A rank is a whole number from 0 to %(most)s; the highest goes first.", most=HIGHEST_RANK)
+        }
+    if metadata.get("permission") and metadata["permission"] not in PERMISSIONS:
+        return {"permission": Message("A permission is one of %(possible)s.", possible=PERMISSIONS)}
+    return {}
+
+
+def _role(metadata: dict[str, Any]) -> dict[str, str]:
+    if unknown := set(metadata.get("permissions") or ()) - set(PERMISSIONS):
+        return {"permissions": Message("There is no permission %(names)s.", names=sorted(unknown))}
+    return {}
+
+
+_CHECKS: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {
+    LookupCategory.REPORT_TYPE: _report_type,
+    LookupCategory.MEASURE_TYPE: _measure,
+    LookupCategory.ACTIVITY_EVENT: _activity_event,
+    LookupCategory.REPORT_PRIORITY: _priority,
+    LookupCategory.ROLE: _role,
+}

@@ -1,0 +1,270 @@
+"""What administrators do to people: find, add, change, deactivate, give a new password. `accounts` signs them in."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import available_timezones
+
+from bson import ObjectId
+from bson.errors import InvalidId
+from mongoengine.errors import NotUniqueError, ValidationError
+
+from webapp.documents import AdminArea, LookupCategory, User
+from webapp.documents.lookup_value import lookup_cache
+from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
+from webapp.messages import Message
+from webapp.services import audit
+from webapp.services.lookups import administrators
+from webapp.services.lookups.administrators import LastAdministratorError
+from webapp.services.people import accounts
+from webapp.services.plain_text import folded
+from webapp.services.questions import filter_choices
+from webapp.services.rights.data_scope import DataScope
+
+PAGE_SIZE = 50
+#: Staff of the largest organisations; learners are never read as a whole.
+STAFF_BOUND = 5_000
+LEARNER = "learner"
+#: Unmistakable when read aloud or copied from paper: no 0, O, 1, l or I.
+PASSWORD_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105  (letters, not a password)
+PASSWORD_LENGTH = 16
+_ROW_FIELDS = dict.fromkeys(("name", "email", "roles", "departmentIds", "isActive", "externalId"), 1)
+CHANGEABLE = ("name", "email", "roles", "department_ids", "team_ids", "time_zone", "locale")
+#: Told in the audit trail by their values; of a name or an address only that it changed.
+TOLD = frozenset({"roles", "department_ids", "team_ids", "is_active"})
+
+
+@dataclass(frozen=True)
+class PeopleQuery:
+    """`role` empty: everyone but learners, of whom there may be 50,000. `state`: "", "active" or "inactive"."""
+
+    text: str = ""
+    role: str = ""
+    state: str = ""
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class PersonRow:
+    """A person as lists show one: thousands are read to find fifty, so no whole document is made of each."""
+
+    id: ObjectId
+    name: str
+    email: str | None
+    roles: tuple[str, ...]
+    department_ids: tuple[ObjectId, ...]
+    is_active: bool
+    external_id: str | None
+    folded: str
+
+
+@dataclass(frozen=True)
+class PeoplePage:
+    """`needs_text`: learners are only searched, never listed. `is_cut`: more match than were read."""
+
+    people: list[PersonRow]
+    count: int
+    number: int
+    needs_text: bool = False
+    is_cut: bool = False
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.count // PAGE_SIZE))
+
+    is_by_date = False
+    is_bounded = False
+
+
+def page(query: PeopleQuery) -> PeoplePage:
+    """One page of people, by name. One read: staff are few enough to be searched here, without case and accents;
+    learners are found in the directory that filters use."""
+    if query.role == LEARNER:
+        if not query.text.strip():
+            return PeoplePage([], 0, 1, needs_text=True)
+        choices = filter_choices.search(LEARNER, query.text, DataScope())
+        found = _rows({"_id": {"$in": [each.id for each in choices]}})
+        is_cut = len(choices) >= filter_choices.MOST
+    else:
+        roles = [query.role] if query.role else staff_roles()
+        found = _rows({"roles": {"$in": roles}})
+        is_cut = len(found) > STAFF_BOUND
+        words = folded(query.text).split()
+        found = [each for each in found[:STAFF_BOUND] if all(word in each.folded for word in words)]
+    if query.state:
+        found = [each for each in found if each.is_active == (query.state == "active")]
+    number = min(max(query.page, 1), max(1, -(-len(found) // PAGE_SIZE)))
+    return PeoplePage(found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], len(found), number, is_cut=is_cut)
+
+
+def staff_roles() -> list[str]:
+    """Keys of every role but the learners', inactive ones included: people still carry them."""
+    return [key for key in lookup_cache.category(LookupCategory.ROLE) if key != LEARNER]
+
+
+def find(user_id: str) -> User:
+    """Raises NotFoundError."""
+    try:
+        user = User.objects(id=ObjectId(user_id)).first()
+    except (InvalidId, TypeError):
+        user = None
+    if user is None:
+        raise NotFoundError(Message("There is no person %(id)s.", id=user_id[:24]))
+    return user
+
+
+def of_department(department_id: ObjectId, *, bound: int) -> list[PersonRow]:
+    """Staff of a department by name, `bound` at most."""
+    # By role alone: a department may have thousands of learners, and with both in the filter the embedded server
+    # takes neither index.
+    return [each for each in _rows({"roles": {"$in": staff_roles()}}) if department_id in each.department_ids][:bound]
+
+
+def of_team(team_id: ObjectId) -> list[PersonRow]:
+    """Everyone in a team, by name."""
+    return _rows({"teamIds": team_id})
+
+
+def add(by: User | None, **fields: Any) -> tuple[User, str]:
+    """A new account and its password, which is kept nowhere else. Raises InvalidRequestError and ConflictError."""
+    password = new_password()
+    locale = fields.pop("locale", None)
+    user = accounts.create_user(password=password, **fields)
+    if locale:
+        user.locale = locale
+        user.save()
+    audit.record(
+        by, AdminArea.PEOPLE, "added", user.name, subject_id=user.id, changes={"roles": ("", list(user.roles))}
+    )
+    return user, password
+
+
+def change(user: User, *, by: User | None, **fields: Any) -> User:
+    """Change what is given of `CHANGEABLE`. Raises InvalidRequestError, ConflictError (address taken) and
+    LastAdministratorError."""
+    if unknown := set(fields) - set(CHANGEABLE):
+        raise TypeError(f"not changeable: {sorted(unknown)}")
+    _check(user, fields)
+    before = {name: _plain(getattr(user, name)) for name in fields}
+    administered = _administers(user)
+    if administered and not set(fields.get("roles", user.roles)) & set(administrators.roles_that_administer()):
+        administrators.require_one_left(besides=user.id)
+    for name, new in fields.items():
+        setattr(user, name, new)
+    _save(user)
+    if administered and not _administers(user):
+        _take_back_if_nobody_is_left(user, roles=before["roles"])
+    changed = {name: (old, _plain(getattr(user, name))) for name, old in before.items()}
+    changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
+    if changed:
+        told = {name: pair if name in TOLD else ("", "") for name, pair in changed.items()}
+        audit.record(by, AdminArea.PEOPLE, "changed", user.name, subject_id=user.id, changes=told)
+    return user
+
+
+def set_active(user: User, is_active: bool, *, by: User | None) -> User:
+    """End a person's access, or give it back. What they asked for stays. Raises LastAdministratorError, and
+    ConflictError for one's own account."""
+    if bool(user.is_active) == is_active:
+        return user
+    if not is_active and by is not None and by.id == user.id:
+        raise ConflictError(
+            Message("You cannot deactivate your own account."),
+            hint=Message("Ask another administrator to deactivate it."),
+        )
+    administered = _administers(user)
+    if not is_active and administered:
+        administrators.require_one_left(besides=user.id)
+    user.is_active = is_active
+    user.save()
+    if not is_active and administered:
+        _take_back_if_nobody_is_left(user, is_active=True)
+    audit.record(by, AdminArea.PEOPLE, "activated" if is_active else "deactivated", user.name, subject_id=user.id)
+    return user
+
+
+def give_new_password(user: User, *, by: User | None) -> str:
+    """A new password for the person, which is kept nowhere else; their sessions end. Raises InvalidRequestError."""
+    if not user.email:
+        raise InvalidRequestError(
+            {"email": Message("An account needs an e-mail address to sign in with. Save one first.")}
+        )
+    password = new_password()
+    accounts.set_password(user, password)
+    audit.record(by, AdminArea.PEOPLE, "new password", user.name, subject_id=user.id)
+    return password
+
+
+def new_password() -> str:
+    return "".join(secrets.choice(PASSWORD_LETTERS) for _ in range(PASSWORD_LENGTH))
+
+
+def _administers(user: User) -> bool:
+    roles = set(administrators.roles_that_administer())
+    return bool(user.is_active and user.password_hash and set(user.roles) & roles)
+
+
+def _take_back_if_nobody_is_left(user: User, **before: Any) -> None:
+    """Two administrators may end each other's rights at the same moment; then both keep them."""
+    try:
+        administrators.require_one_left()
+    except LastAdministratorError:
+        for name, old in before.items():
+            setattr(user, name, old)
+        user.save()
+        raise
+
+
+def _check(user: User, fields: dict[str, Any]) -> None:
+    errors: dict[str, str] = {}
+    email = fields.get("email", user.email)
+    if email and not accounts.looks_like_an_address(email):
+        errors["email"] = Message("“%(email)s” is not an e-mail address.", email=email[:100])
+    if not email and user.password_hash:
+        errors["email"] = Message("An account with a password needs an e-mail address to sign in with.")
+    # A role that was switched off may stay; only new ones must be active.
+    new_roles = [role for role in fields.get("roles", ()) if role not in user.roles]
+    if problem := accounts.roles_problem(new_roles):
+        errors["roles"] = problem
+    zone = fields.get("time_zone")
+    if zone and zone not in available_timezones():
+        errors["time_zone"] = Message("“%(zone)s” is not a time zone, such as Europe/Madrid.", zone=zone[:60])
+    if errors:
+        raise InvalidRequestError(errors)
+
+
+def _save(user: User) -> None:
+    try:
+        user.save()
+    except NotUniqueError as error:
+        raise ConflictError(
+            Message("There is already an account with the address %(email)s.", email=user.email),
+            hint=Message("Use another address, or change that account."),
+        ) from error
+    except ValidationError as error:
+        raise InvalidRequestError({name: f"{name}: {text}" for name, text in error.to_dict().items()}) from error
+
+
+def _rows(matching: dict[str, Any]) -> list[PersonRow]:
+    """The people who match, by name, one more than `STAFF_BOUND` at most."""
+    found = User._get_collection().find(matching, _ROW_FIELDS).limit(STAFF_BOUND + 1)
+    rows = [
+        PersonRow(
+            id=each["_id"],
+            name=each["name"],
+            email=each.get("email"),
+            roles=tuple(each.get("roles") or ()),
+            department_ids=tuple(each.get("departmentIds") or ()),
+            is_active=bool(each.get("isActive", True)),
+            external_id=each.get("externalId"),
+            folded=folded(f"{each['name']} {each.get('email') or ''}"),
+        )
+        for each in found
+    ]
+    return sorted(rows, key=lambda row: (row.folded, row.id))
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, list) else value

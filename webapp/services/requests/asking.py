@@ -1,0 +1,152 @@
+"""Asking for a report: anew, the same again, or the same in another format.
+
+Nothing is saved before it is whole and valid; every error stands under the name of its field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError, ValidationError
+
+from webapp.documents import LookupCategory, Parameters, ReportJob, User
+from webapp.documents.report_job import RUNNING, WAITING
+from webapp.errors import ConflictError, InvalidRequestError
+from webapp.messages import Message
+from webapp.services import database_clock, permissions
+from webapp.services.jobs import events as job_events
+from webapp.services.jobs import lifecycle
+from webapp.services.lookups import values as lookups
+from webapp.services.permissions import Permission
+from webapp.services.queue import promotion
+from webapp.services.requests import rules as request_rules
+from webapp.services.requests.rules import ReportRequest
+from webapp.services.rights import visibility
+
+log = logging.getLogger(__name__)
+
+
+#: A finished report this young answers the same question again.
+FRESH = timedelta(hours=1)
+
+
+class AlreadyAskedError(ConflictError):
+    """The same person has asked the same thing, and it waits, runs, or is ready and fresh. `job` is that one."""
+
+    code = "already-asked"
+    hint = Message("Open that one, or ask again anyway.")
+
+    def __init__(self, job: ReportJob, *, now: datetime) -> None:
+        minutes = max(int((now - job.created_at).total_seconds() // 60), 0)
+        ago = Message.counted("%(num)s minute ago", "%(num)s minutes ago", minutes) if minutes else Message("just now")
+        label = lookups.label(LookupCategory.REPORT_STATUS, job.status)
+        super().__init__(
+            Message("You asked for this %(ago)s: “%(name)s” is %(status_)s.", ago=ago, name=job.name, status=label)
+        )
+        self.job = job
+
+
+def create(actor: User, request: ReportRequest, *, insist: bool = False) -> ReportJob:
+    """Ask for a report; it is queued at once if it is due and its requester has a slot free.
+
+    Raises InvalidRequestError (all fields at fault), ForbiddenError, and, unless `insist`, AlreadyAskedError.
+    """
+    permissions.require_permission(actor, Permission.REQUEST_REPORTS)
+    job_id = _submission_key(actor, request.submission_id)
+    if job_id is not None and (made := ReportJob.objects(id=job_id).first()) is not None:
+        return made
+    now = database_clock.now()
+    job = request_rules.checked_job(actor, request, now)
+    if not insist and (same := find_same(actor, job, now=now)) is not None:
+        raise AlreadyAskedError(same, now=now)
+    if job_id is not None:
+        job.id = job_id
+    job.history = [lifecycle.birth_event(user_id=actor.id, at=now, why="asked for")]
+    job.event_count = 1
+    try:
+        job.save(force_insert=True)
+    except NotUniqueError:
+        # The other half of a double click was faster; both get the one job.
+        return ReportJob.objects.get(id=job_id)
+    except ValidationError as error:
+        raise InvalidRequestError(request_rules.problems_of(error)) from error
+    promotion.promote(job.id)
+    job_events.copy([job.id])
+    log.info("job created", extra={"job_id": str(job.id), "report_type": job.report_type})
+    return ReportJob.objects.get(id=job.id)
+
+
+def find_same(actor: User, job: ReportJob, *, now: datetime) -> ReportJob | None:
+    """The actor's own job that answers the same question already, or soon will."""
+    if job.scheduled_for > now:
+        return None
+    recent = ReportJob.objects(requested_by=actor.id, question_hash=job.question_hash).order_by("-created_at")[:20]
+    for other in recent:
+        if other.output.options != job.output.options or other.sibling_of != job.sibling_of:
+            continue
+        if other.state in RUNNING or (other.state in WAITING and other.scheduled_for <= now):
+            return other
+        if other.state.has_file and other.completed_at is not None and now - other.completed_at < FRESH:
+            return other
+    return None
+
+
+def request_of(job: ReportJob) -> ReportRequest:
+    """The request that would ask for `job` again, now."""
+    return ReportRequest(
+        report_type=job.report_type,
+        parameters=Parameters._from_son(job.parameters.to_mongo()),
+        format=job.output.format,
+        name=job.name,
+        description=job.description,
+        filename=job.output.filename,
+        options=dict(job.output.options or {}),
+        priority=job.priority,
+        visibility="private",
+    )
+
+
+def duplicate(actor: User, job_id: str | ObjectId, *, submission_id: str | None = None) -> ReportJob:
+    """Ask for the same again, as the actor, with the rows the actor may read; private until they share it.
+
+    The same `submission_id` again makes no second job.
+    """
+    job = visibility.visible_job(actor, job_id)
+    request = request_of(job)
+    usable = request_rules.usable_priorities(actor)
+    return create(
+        actor,
+        replace(
+            request,
+            priority=request.priority if request.priority in usable else "normal",
+            submission_id=submission_id or None,
+        ),
+        insist=True,
+    )
+
+
+def sibling(actor: User, job_id: str | ObjectId, format: str) -> ReportJob:
+    """“Also as Excel”: the same question in another format, answered from the data that the first one saw."""
+    job = visibility.visible_job(actor, job_id)
+    if not job.state.has_file:
+        raise ConflictError(
+            Message("“%(name)s” is not ready, so there is nothing to make another format of.", name=job.name)
+        )
+    request = request_of(job)
+    parameters = request.parameters
+    parameters.as_of_job_id = job.id
+    return create(
+        actor,
+        replace(request, parameters=parameters, format=format, options={}, priority="normal", sibling_of=job.id),
+    )
+
+
+def _submission_key(actor: User, submission_id: str | None) -> ObjectId | None:
+    """The job id that this form's submission makes, so that the index on `_id` alone keeps it from making two."""
+    if not submission_id:
+        return None
+    return ObjectId(hashlib.sha256(f"{actor.id}:{submission_id}".encode()).digest()[:12])

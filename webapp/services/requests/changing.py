@@ -1,0 +1,159 @@
+"""What a person may do with a report that was asked for: name it, share it, stop it, make it again, delete it.
+
+Every function starts from what the actor may see: what they may not is JobNotFoundError.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from bson import ObjectId
+
+from webapp import clock, storage
+from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents.lookup_value import active_lookups
+from webapp.documents.report_job import WAITING
+from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, ReportdeskError
+from webapp.messages import Message
+from webapp.services.jobs import events as job_events
+from webapp.services.jobs import lifecycle
+from webapp.services.questions import as_query
+from webapp.services.queue import promotion
+from webapp.services.requests import rules as request_rules
+from webapp.services.rights import data_scope, visibility
+from webapp.settings import get_settings
+
+log = logging.getLogger(__name__)
+
+
+def update(
+    actor: User, job_id: str | ObjectId, *, name: str | None = None, description: str | None = None
+) -> ReportJob:
+    """Change the name, the description, or both; None leaves one as it is. Raises InvalidRequestError."""
+    job = _editable(actor, job_id)
+    errors: dict[str, str] = {}
+    changes: dict[str, Any] = {}
+    if name is not None:
+        changes["name"] = request_rules.clean_name(name, errors)
+        if not changes["name"]:
+            errors.setdefault("name", Message("A report needs a name."))
+    if description is not None:
+        changes["description"] = request_rules.clean_description(description, errors)
+    if errors:
+        raise InvalidRequestError(errors)
+    return _changed(job, changes)
+
+
+def share(actor: User, job_id: str | ObjectId, visibility_key: str) -> ReportJob:
+    """Say who may see the report. Raises InvalidRequestError for an unknown visibility."""
+    job = _editable(actor, job_id)
+    errors: dict[str, str] = {}
+    request_rules.check_lookup(errors, "visibility", LookupCategory.REPORT_VISIBILITY, visibility_key)
+    if errors:
+        raise InvalidRequestError(errors)
+    return _changed(job, {"visibility": visibility_key})
+
+
+def cancel(actor: User, job_id: str | ObjectId, reason: str | None = None) -> ReportJob:
+    """Stop a waiting report at once, a running one within seconds.
+
+    Raises ForbiddenError, and IllegalTransitionError for one that has ended.
+    """
+    job = _manageable(actor, job_id)
+    lifecycle.cancel(
+        job.id, by=actor.id, reason=(request_rules.CONTROL.sub("", reason).strip()[:500] or None) if reason else None
+    )
+    job_events.copy([job.id])
+    return _fresh(job)
+
+
+def retry(actor: User, job_id: str | ObjectId) -> ReportJob:
+    """Make a failed, cancelled or expired report again, with the rows its requester may read today."""
+    job = _editable(actor, job_id)
+    requester = User.objects(id=job.requested_by, is_active=True).first()
+    if requester is None:
+        raise ConflictError(
+            Message("The person who asked for this report has left."), hint=Message("Duplicate it to make it your own.")
+        )
+    scope = data_scope.data_scope(requester)
+    lifecycle.retry(
+        job.id,
+        by=actor.id,
+        fills={
+            "provenance": {"scope": scope.to_document()},
+            "questionHash": as_query.question_hash(job.report_type, job.parameters, scope, job.output.format),
+        },
+    )
+    promotion.promote(job.id)
+    job_events.copy([job.id])
+    return _fresh(job)
+
+
+def reprioritise(actor: User, job_id: str | ObjectId, priority: str) -> ReportJob:
+    """Move a waiting report forward or back. Raises ConflictError once it runs or has ended."""
+    job = _manageable(actor, job_id)
+    errors: dict[str, str] = {}
+    request_rules.check_priority(actor, priority, errors)
+    if errors:
+        raise InvalidRequestError(errors)
+    rank = int(active_lookups(LookupCategory.REPORT_PRIORITY)[priority].metadata.get("rank", 0))
+    waiting = {"_id": job.id, "status": {"$in": [state.value for state in WAITING]}}
+    change = {"$set": {"priority": priority, "priorityRank": rank, "updatedAt": clock.utcnow()}}
+    if not ReportJob._get_collection().update_one(waiting, change, hint="_id_").matched_count:
+        raise ConflictError(
+            Message("“%(name)s” does not wait any more, so its priority no longer matters.", name=job.name)
+        )
+    return _fresh(job)
+
+
+def delete(actor: User, job_id: str | ObjectId) -> None:
+    """Delete a report that is not running, and its file. Raises ConflictError for a running one."""
+    job = _editable(actor, job_id)
+    if job.state.is_running:
+        raise ConflictError(
+            Message("“%(name)s” is being made.", name=job.name), hint=Message("Cancel it first, then delete it.")
+        )
+    job_events.copy([job.id])
+    lifecycle.remove(job.id)
+    job_events.record_deletion(job, by=actor.id)
+    try:
+        files = storage.open_storage(get_settings().effective_storage_url)
+        for key, _, _ in list(files.list(f"reports/{job.id}/")):
+            files.delete(key)
+    except (OSError, ReportdeskError):
+        # The report is gone either way; the sweep deletes files that no job points to.
+        log.exception("files of a deleted job stay for the sweep", extra={"job_id": str(job.id)})
+
+
+def _editable(actor: User, job_id: str | ObjectId) -> ReportJob:
+    job = visibility.visible_job(actor, job_id)
+    if not visibility.may_edit(actor, job):
+        raise ForbiddenError(Message("Only the person who asked for “%(name)s” may change it.", name=job.name))
+    return job
+
+
+def _manageable(actor: User, job_id: str | ObjectId) -> ReportJob:
+    job = visibility.visible_job(actor, job_id)
+    if not visibility.may_manage(actor, job):
+        raise ForbiddenError(
+            Message(
+                "Only the person who asked for “%(name)s”, or a manager of its department, may do this.", name=job.name
+            )
+        )
+    return job
+
+
+def _changed(job: ReportJob, changes: dict[str, Any]) -> ReportJob:
+    """Write these fields alone: saving the document could bring a deleted one back, or undo a worker's write."""
+    written = changes | {"updatedAt": clock.utcnow()}
+    if not ReportJob._get_collection().update_one({"_id": job.id}, {"$set": written}).matched_count:
+        raise visibility.JobNotFoundError(str(job.id))
+    return _fresh(job)
+
+
+def _fresh(job: ReportJob) -> ReportJob:
+    found = ReportJob.objects(id=job.id).first()
+    if found is None:
+        raise visibility.JobNotFoundError(str(job.id))
+    return found

@@ -1,0 +1,86 @@
+"""Which rows of the learning record a person's reports may count (DESIGN §4).
+
+Taken when a report is asked for; a filter that the requester cannot remove.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+
+from webapp.documents import Class, Department, User
+from webapp.services.permissions import Permission, permissions_of
+from webapp.services.rights.organisation import with_departments_below
+
+
+@dataclass(frozen=True)
+class DataScope:
+    """Whose rows a report may count, as hex ids. Both None: all rows. Both given: rows of either."""
+
+    department_ids: tuple[str, ...] | None = None
+    class_ids: tuple[str, ...] | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self.department_ids is None and self.class_ids is None
+
+    def covers(self, other: DataScope) -> bool:
+        """Does this scope reach at least as far as `other`?"""
+        if self.is_everything:
+            return True
+        if other.is_everything:
+            return False
+        return set(other.department_ids or ()) <= set(self.department_ids or ()) and set(other.class_ids or ()) <= set(
+            self.class_ids or ()
+        )
+
+    def to_document(self) -> dict[str, list[str] | None]:
+        """As `provenance.scope` keeps it."""
+        return {
+            "departmentIds": None if self.department_ids is None else list(self.department_ids),
+            "classIds": None if self.class_ids is None else list(self.class_ids),
+        }
+
+    @classmethod
+    def from_document(cls, stored: dict[str, Any]) -> DataScope:
+        """Raises KeyError for a document that is no scope: a missing scope must never read as “everything”."""
+        departments, classes = stored["departmentIds"], stored["classIds"]
+        return cls(
+            None if departments is None else tuple(departments),
+            None if classes is None else tuple(classes),
+        )
+
+
+def scope_in_words(scope: DataScope) -> str:
+    """Whose rows a report counts, for people."""
+    if scope.is_everything:
+        return "everything"
+    names = list(Department.objects(id__in=list(scope.department_ids or ())).scalar("name"))
+    told = [f"departments: {', '.join(sorted(names))}"] if names else []
+    classes = list(Class.objects(id__in=list(scope.class_ids or ())).only("code", "name"))
+    told += [f"classes: {', '.join(sorted(each.code or each.name for each in classes))}"] if classes else []
+    return "; ".join(told) or "nothing"
+
+
+def data_scope(actor: User) -> DataScope:
+    """The rows that reports of `actor` may count.
+
+    Administrators: all. Staff and managers: their departments and those below. Instructors: the classes they teach.
+    Someone who is both gets both. Anyone else, and every inactive person: none.
+    """
+    permissions = permissions_of(actor) if actor.is_active else frozenset()
+    if Permission.ADMINISTER in permissions:
+        return DataScope()
+    department_ids: frozenset[ObjectId] = frozenset()
+    class_ids: list[ObjectId] = []
+    if Permission.REQUEST_REPORTS in permissions:
+        if set(actor.roles) - {"instructor", "learner"}:
+            department_ids = with_departments_below(actor.department_ids)
+        if "instructor" in actor.roles:
+            class_ids = list(Class.objects(instructor_ids=actor.id).scalar("id"))
+    return DataScope(
+        tuple(sorted(str(department_id) for department_id in department_ids)),
+        tuple(sorted(str(class_id) for class_id in class_ids)),
+    )

@@ -1,0 +1,144 @@
+"""Who may know about which report (DESIGN §4): a filter on jobs, applied first, everywhere."""
+
+from __future__ import annotations
+
+from functools import cached_property, reduce
+from operator import or_
+from typing import Protocol
+
+from bson import ObjectId
+from bson.errors import InvalidId
+from mongoengine import Q, QuerySet
+
+from webapp.documents import ReportJob, User
+from webapp.errors import NotFoundError
+from webapp.messages import Message
+from webapp.services.permissions import Permission, is_administrator, permissions_of
+from webapp.services.rights import organisation
+from webapp.services.rights.organisation import with_departments_below
+
+
+class JobNotFoundError(NotFoundError):
+    """No such job, or not for this person: the two are told alike."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(Message("There is no report job %(id)s.", id=job_id[:24]))
+
+
+def managed_department_ids(actor: User) -> frozenset[ObjectId]:
+    """Departments whose jobs `actor` follows and steers, the tree below included."""
+    if Permission.MANAGE_DEPARTMENT not in permissions_of(actor):
+        return frozenset()
+    return with_departments_below(actor.department_ids)
+
+
+def visible_jobs(actor: User) -> QuerySet:
+    """Jobs `actor` may know about, as a query. Lists ask `Reach`, which is the same rule."""
+    if not actor.is_active:
+        return ReportJob.objects.none()
+    if is_administrator(actor):
+        return ReportJob.objects
+    grants = [Q(requested_by=actor.id), Q(visibility="organization")]
+    if actor.department_ids:
+        grants.append(Q(visibility="department", department_id__in=actor.department_ids))
+    if teammates := organisation.teammates(actor.team_ids):
+        grants.append(Q(visibility="team", requested_by__in=list(teammates)))
+    if managed := managed_department_ids(actor):
+        grants.append(Q(department_id__in=list(managed)))
+    return ReportJob.objects(reduce(or_, grants))
+
+
+def visible_job(actor: User, job_id: str | ObjectId) -> ReportJob:
+    """The job, if `actor` may know about it. Raises JobNotFoundError otherwise, and for an id that is none."""
+    try:
+        wanted = ObjectId(job_id)
+    except (InvalidId, TypeError) as error:
+        raise JobNotFoundError(str(job_id)) from error
+    job = ReportJob.objects(id=wanted).first()
+    if job is None or not may_see(actor, job):
+        raise JobNotFoundError(str(job_id))
+    return job
+
+
+class HasVisibility(Protocol):
+    """What the rule needs to know of a job: the document has it, and so have the facts that lists go through."""
+
+    @property
+    def requested_by(self) -> ObjectId | None: ...
+    @property
+    def department_id(self) -> ObjectId | None: ...
+    @property
+    def visibility(self) -> str: ...
+
+
+class Reach:
+    """What one person may know about, for asking of many jobs: each right is looked up when the first job needs it."""
+
+    def __init__(self, actor: User) -> None:
+        self._actor = actor
+
+    def sees(self, job: HasVisibility) -> bool:
+        """The rule of `visible_jobs` for a job already read; a test holds the two together."""
+        if not self._actor.is_active:
+            return False
+        if job.requested_by == self._actor.id or job.visibility == "organization" or self._is_administrator:
+            return True
+        if job.visibility == "department" and job.department_id in self._actor.department_ids:
+            return True
+        if job.visibility == "team" and job.requested_by in self._teammates:
+            return True
+        return self.manages(job)
+
+    def manages(self, job: HasVisibility) -> bool:
+        """Is it a job of a department that the person manages?"""
+        return job.department_id is not None and job.department_id in self._managed
+
+    def steers(self, job: HasVisibility) -> bool:
+        """Does it belong to the person's work as a manager or an administrator, whoever has asked for it?"""
+        return self._is_administrator or self.manages(job)
+
+    @cached_property
+    def _is_administrator(self) -> bool:
+        return is_administrator(self._actor)
+
+    @cached_property
+    def _managed(self) -> frozenset[ObjectId]:
+        return managed_department_ids(self._actor)
+
+    @cached_property
+    def _teammates(self) -> frozenset[ObjectId]:
+        return organisation.teammates(self._actor.team_ids)
+
+
+def may_see(actor: User, job: HasVisibility) -> bool:
+    """May `actor` know about `job`?"""
+    return Reach(actor).sees(job)
+
+
+def may_manage(actor: User, job: ReportJob) -> bool:
+    """May `actor` cancel or re-prioritise `job`? Its requester, a manager of its department, an administrator."""
+    return (
+        job.requested_by == actor.id
+        or is_administrator(actor)
+        or (job.department_id is not None and job.department_id in managed_department_ids(actor))
+    )
+
+
+def may_edit(actor: User, job: ReportJob) -> bool:
+    """May `actor` rename, share, retry or delete `job`? Its requester and administrators."""
+    return job.requested_by == actor.id or is_administrator(actor)
+
+
+def audience(requester: User, visibility: str, department_id: ObjectId | None) -> tuple[int, str]:
+    """How many people besides the managers would see such a job, and who they are in words ("Registry")."""
+    if visibility == "organization":
+        return len(organisation.staff()), Message("everyone who can sign in")
+    if visibility == "department" and department_id is not None:
+        department = organisation.departments().get(department_id)
+        people = sum(department_id in each.department_ids for each in organisation.staff())
+        return people, department.name if department else Message("the department")
+    if visibility == "team":
+        teams = organisation.active_teams(requester.team_ids)
+        people = sum(not each.team_ids.isdisjoint(teams) for each in organisation.staff()) if teams else 1
+        return people, ", ".join(teams.values()) or Message("no team yet, so only you")
+    return 1, Message("only you")

@@ -1,0 +1,86 @@
+"""What a worker does for each kind of order. Runs in a child process; may be killed and begun again at any point."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from webapp import extract
+from webapp.documents import Order, OrderKind
+from webapp.engine.catalogue.tables import TABLES
+from webapp.errors import InvalidRequestError
+from webapp.importers.oneroster import FILES
+from webapp.importers.summary import Summary
+from webapp.services import database_clock
+from webapp.services.files import retention
+from webapp.services.orders import imports, uploads
+
+#: (share done, what it is at, how many of it)
+Progress = Callable[[float, str, int], None]
+MOST_REASONS = 50
+RIGHT_FILE = "Correct the file, or choose the right one, and send it again."
+
+
+def carry_out(order: Order, folder: Path, on_progress: Progress) -> dict[str, Any]:
+    """Do it; the summary is what its page shows. Raises InvalidRequestError for what can never be done."""
+    if order.kind == OrderKind.REBUILD:
+        return _rebuild(order, on_progress)
+    if order.kind == OrderKind.SWEEP:
+        swept = retention.sweep(database_clock.now())
+        return {"orphansRemoved": swept.orphans_removed, "filesExpired": swept.files_expired}
+    found = uploads.fetch(order, folder)
+    try:
+        summary = _import(OrderKind(order.kind), list(found), on_progress)
+    except InvalidRequestError as error:
+        raise InvalidRequestError({"files": _in_names(str(error), found)}, hint=RIGHT_FILE) from error
+    except (UnicodeDecodeError, zipfile.BadZipFile, csv.Error, zlib.error, EOFError, NotImplementedError) as error:
+        text = f"{', '.join(found.values())} cannot be read: it is damaged or not in UTF-8 ({type(error).__name__})."
+        raise InvalidRequestError({"files": text}, hint=RIGHT_FILE) from error
+    uploads.delete_files(order)
+    return _stored(summary, {path.name: name for path, name in found.items()})
+
+
+def _import(kind: OrderKind, paths: list[Path], on_progress: Progress) -> Summary:
+    if kind == OrderKind.ONEROSTER:
+        return imports.import_oneroster(
+            paths[0], on_progress=lambda name, count: on_progress(FILES.index(name) / len(FILES), name, count)
+        )
+    return imports.import_xapi(paths, on_progress=lambda count, share: on_progress(share, "statements", count))
+
+
+def _rebuild(order: Order, on_progress: Progress) -> dict[str, Any]:
+    tables = [table for table in order.tables if table in TABLES]
+    for place, table in enumerate(tables):
+
+        def told(name: str, done: int, total: int, place: int = place) -> None:
+            on_progress((place + done / max(total, 1)) / len(tables), name, done)
+
+        extract.rebuild([table], on_progress=told)
+    return {"tables": [[name, version] for name, version in extract.snapshot(tables).versions.items()]}
+
+
+def _stored(summary: Summary, names: dict[str, str]) -> dict[str, Any]:
+    """As the order keeps it. Texts of the file are values here, never names of fields."""
+    return {
+        "counts": [
+            {"what": what, "read": each.read, "added": each.added, "updated": each.updated, "unchanged": each.unchanged}
+            for what, each in summary.counts.items()
+        ],
+        "refusedCount": summary.refused_count,
+        "reasons": [[reason, count] for reason, count in summary.refused.most_common(MOST_REASONS)],
+        "refusals": [
+            {"source": names.get(each.source, each.source), "line": each.line, "reason": each.reason[:300]}
+            for each in summary.refusals
+        ],
+        "notes": [[text, count] for text, count in list(summary.notes.items())[:MOST_REASONS]],
+    }
+
+
+def _in_names(text: str, found: dict[Path, str]) -> str:
+    for path, name in found.items():
+        text = text.replace(str(path), f"“{name}”")
+    return text
