@@ -61,7 +61,7 @@ spark: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[embedded,dev,spark]"
 	$(BIN)/pytest tests/engine/test_spark.py
 
-# Every page and state at two widths and in both themes, into docs/screenshots/.
+# Every page and state at two widths and in both themes, into build/screenshots/; the README's into docs/, too.
 screenshots: setup
 	$(BIN)/python -m tests.screenshots
 
@@ -70,4 +70,4 @@ messages: setup
 	@$(BIN)/python -m tests.messages
 
 clean:
-	rm -rf .venv node_modules static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis build

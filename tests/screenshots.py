@@ -1,7 +1,12 @@
-"""`make screenshots`: every page and state, at 1280 and 360 px, light and dark, of a desk of its own."""
+"""`make screenshots`: every page and state, at 1280 and 360 px, light and dark, of a desk of its own.
+
+All of them go into `build/screenshots/`, which git ignores; those that the README shows are also renewed in `docs/`.
+"""
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 import tempfile
 from io import BytesIO
@@ -15,8 +20,9 @@ from tests.browser import desk as desks
 from tests.browser.desk import ADMIN, CHROMIUM, MANAGER, NEWCOMER, Desk
 from tests.browser.page_states import ADMIN_PAGES, NEW_PAGES, OPENED, PAGES, SIGNED_OUT
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
-#: Flat pages need few colours, and a picture of few colours is small: the repository keeps them all.
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "build" / "screenshots"
+#: Flat pages need few colours, and a picture of few colours is small.
 COLOURS = 64
 #: A page longer than this says nothing new further down.
 TALLEST = 2_400
@@ -43,6 +49,13 @@ def main() -> None:
                 browser.close()
         finally:
             server.stop()
+    for shown in shown_by_the_readme():
+        shutil.copy(FOLDER / shown.name, shown)
+
+
+def shown_by_the_readme() -> list[Path]:
+    """The pictures that the repository keeps."""
+    return [ROOT / picture for picture in re.findall(r"\((docs/screenshots/[^)]+)\)", (ROOT / "README.md").read_text())]
 
 
 def _all(desk: Desk, browser: Browser, states: dict[str, str], width: int, theme: str) -> None:
