@@ -17,6 +17,7 @@ from webapp.documents.learning_record import (
 )
 from webapp.documents.lookup_value import LookupCategory, LookupValue
 from webapp.documents.order import Order, OrderKind, OrderState
+from webapp.documents.rate_limit import RateLimit
 from webapp.documents.report_job import (
     Attempt,
     Condition,
@@ -61,6 +62,7 @@ __all__ = [
     "Parameters",
     "Program",
     "Progress",
+    "RateLimit",
     "ReportFilters",
     "ReportJob",
     "ScormAttempt",

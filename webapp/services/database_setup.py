@@ -24,6 +24,7 @@ INDEXED = (
     documents.WorkerRecord,
     documents.AdminEvent,
     documents.Order,
+    documents.RateLimit,
 )
 
 
