@@ -9,18 +9,18 @@ from typing import Any
 from tests.factories import People, make_job
 from tests.web.conftest import Client
 from webapp.documents import AdminArea, AdminEvent, JobEvent
-from webapp.services import audit, database_clock
-from webapp.services.audit import PAGE_SIZE, AuditQuery
+from webapp.services import audit, audit_trail, database_clock
+from webapp.services.audit_trail import PAGE_SIZE, AuditQuery
 from webapp.services.jobs import events as job_events
 from webapp.services.requests import changing
 
 
-def every(query: AuditQuery) -> list[audit.AuditEntry]:
+def every(query: AuditQuery) -> list[audit_trail.AuditEntry]:
     """All pages, one after the other."""
-    found: list[audit.AuditEntry] = []
+    found: list[audit_trail.AuditEntry] = []
     before: str | None = ""
     while before is not None:
-        page = audit.page(AuditQuery(**{**vars(query), "before": before}))
+        page = audit_trail.page(AuditQuery(**{**vars(query), "before": before}))
         found += page.entries
         before = page.older
     return found
@@ -112,5 +112,5 @@ def test_older_pages_are_one_click_away_and_keep_the_filters(people: People, as_
 def test_a_lost_cursor_begins_at_the_newest(people: People) -> None:
     audit.record(people.administrator, AdminArea.PEOPLE, "changed", "Person")
     for before in ("x", "~", "2026-01-01", "9999-99-99~a", "2026-01-01T00:00:00~x", "\x00~\x00", "~" * 500):
-        answer: Any = audit.page(AuditQuery(before=before))
+        answer: Any = audit_trail.page(AuditQuery(before=before))
         assert [each.subject for each in answer.entries] == ["Person"], before

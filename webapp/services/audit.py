@@ -1,67 +1,60 @@
-"""The audit trail: who did what, to which thing, and when; reports' own events and administration's together.
+"""Writing down what people do; `audit_trail` reads it. There is no way to change or take back what is written here.
 
-Pages go backwards in time. Each read is served by one index; the last days are read first, and more only while they
-give less than a page, because the embedded server reads everything that matches before it sorts (DESIGN §10).
+Every act is one entry: asked, renamed, shared, moved, cancelled, retried, deleted, each whole download of each person,
+each sign-in, each failed one. Only what a browser repeats by itself is written once for each person, report and hour:
+
+- *looked at*: the rows of a result were shown in the page, or its chart was. A page that polls stays one entry.
+- *downloaded in parts*: a download taken up again, or a viewer that reads a file piece by piece.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from enum import StrEnum
 
 from bson import ObjectId
-from bson.errors import InvalidId
+from mongoengine.errors import NotUniqueError
 
 from webapp import clock
-from webapp.documents import AdminArea, AdminEvent, JobEvent, JobStatus, ReportJob, User
+from webapp.documents import AdminArea, AdminEvent, ReportJob, User
+from webapp.services.remembered import Remembered
 from webapp.settings import get_settings
 
-PAGE_SIZE = 50
-#: A page, one more to know whether there is another, and those of one instant that the page before has shown already.
-READ_AT_ONCE = PAGE_SIZE + 1 + 100
-#: How far back to read at first, and then, while that gives less than a page.
-LOOKS = (timedelta(hours=12), timedelta(days=4))
-#: Kinds of what happens to a report: the state it came to, or that it was deleted.
-REPORTS, DELETED = "reports", "deleted"
-LONGEST_CHANGE = 200
+LONGEST_TEXT = 200
+Changes = Mapping[str, tuple[object, object]]
 
 
-@dataclass(frozen=True)
-class AuditQuery:
-    """`kind`: "" for all, "reports", a report's state, "deleted", or an `AdminArea`. `until` is exclusive;
-    `before` is where the last page ended (`AuditPage.older`)."""
+class ReportAct(StrEnum):
+    """What people do to a report."""
 
-    person_id: ObjectId | None = None
-    job_id: ObjectId | None = None
-    kind: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-    before: str = ""
-
-
-@dataclass(frozen=True)
-class AuditEntry:
-    """`who` is a person's name; without one, a worker or the terminal did it. `area` is "reports" or an `AdminArea`."""
-
-    id: str
-    at: datetime
-    area: str
-    action: str
-    subject: str
-    user_id: ObjectId | None = None
-    who: str | None = None
-    worker_id: str | None = None
-    job_id: ObjectId | None = None
-    code: str = ""  # of a report's error
-    changes: Mapping[str, list[str]] = field(default_factory=dict)
+    ASKED = "asked for"
+    RENAMED = "renamed"
+    SHARED = "shared"
+    MOVED = "priority changed"
+    CANCELLED = "cancelled"
+    RETRIED = "retried"
+    DELETED = "deleted"
+    DOWNLOADED = "downloaded"
+    DOWNLOADED_IN_PARTS = "downloaded in parts"
+    LOOKED_AT = "looked at"
+    VERIFIED = "file verified"
 
 
-@dataclass(frozen=True)
-class AuditPage:
-    entries: list[AuditEntry]
-    older: str | None  # what the next page's `before` is; None on the last
+class SessionAct(StrEnum):
+    """What happens to a person's sessions and password."""
+
+    SIGNED_IN = "signed in"
+    SIGN_IN_FAILED = "sign-in failed"
+    SIGN_IN_SLOWED = "sign-in slowed"
+    SIGNED_OUT = "signed out"
+    SIGNED_OUT_EVERYWHERE = "signed out everywhere"
+    SESSION_ENDED = "session ended"  # one of one's others
+    PASSWORD_CHANGED = "password changed"  # noqa: S105  (what happened, not a password)
+    PASSWORD_LINK_MADE = "password link made"  # noqa: S105  (what happened, not a password)
+    PASSWORD_RESET = "password reset by link"  # noqa: S105  (what happened, not a password)
 
 
 def record(
@@ -71,148 +64,103 @@ def record(
     subject: str,
     *,
     subject_id: object = None,
-    changes: Mapping[str, tuple[object, object]] | None = None,
+    changes: Changes | None = None,
 ) -> None:
-    """Write down what an administrator has changed; `by` is None for the terminal."""
+    """Write down one act; `by` is None for the terminal."""
+    _event(by.id if by is not None else None, area, action, subject, subject_id, changes).save()
+
+
+def record_on_report(by: User, act: ReportAct, job: ReportJob, *, changes: Changes | None = None) -> None:
+    """Write down what `by` did to the report."""
+    record(by, AdminArea.REPORTS, act.value, job.name or job.report_type, subject_id=job.id, changes=changes)
+
+
+def record_once_an_hour(by: User, act: ReportAct, job: ReportJob) -> None:
+    """As `record_on_report`, for what a browser repeats: one entry for each person, report and hour.
+
+    Costs one write in that hour, and nothing again in a process that remembers it.
+    """
+    hour = clock.utcnow().replace(minute=0, second=0, microsecond=0)
+    _once_an_hour.get((hour, by.id, act, job.id, job.name or job.report_type))
+
+
+def _write_repeated(key: tuple[datetime, ObjectId, ReportAct, ObjectId, str]) -> None:
+    hour, user_id, act, job_id, name = key
+    event = _event(user_id, AdminArea.REPORTS, act.value, name, job_id, None)
+    _insert_once(event, f"{user_id}:{act.value}:{job_id}:{hour.isoformat()}")
+
+
+_once_an_hour = Remembered(_write_repeated, seconds=3600)
+
+
+def record_session(by: User | None, act: SessionAct, whose: User) -> None:
+    """Write down what `by` did to the sessions or the password of `whose`; None: the terminal, or somebody not signed
+    in, as with a link that was handed over."""
+    record(by, AdminArea.SESSIONS, act.value, whose.name, subject_id=whose.id)
+
+
+def record_sign_in(user: User) -> None:
+    """Somebody has signed in."""
+    record_session(user, SessionAct.SIGNED_IN, user)
+
+
+def record_sign_out(user: User) -> None:
+    """Somebody has signed out."""
+    record_session(user, SessionAct.SIGNED_OUT, user)
+
+
+def record_failed_sign_in(typed: str) -> None:
+    """Somebody failed to sign in as `typed`.
+
+    Nobody knows who that was, so the entry has no person; it is about the account with that address. Where there is
+    none, what was typed is not kept, for it may be anything, a password even: only a mark is, the same each time for
+    the same text, which cannot be turned back without this installation's key.
+    """
+    _failed(SessionAct.SIGN_IN_FAILED, typed).save()
+
+
+def record_slowed_sign_in(typed: str) -> None:
+    """Somebody was made to wait before the next attempt as `typed`. One entry for each address and hour, however
+    many attempts there are: whoever guesses passwords must not fill the trail."""
+    event = _failed(SessionAct.SIGN_IN_SLOWED, typed)
+    _insert_once(event, f"{event.action}:{event.subject_id}:{event.at:%Y-%m-%dT%H}")
+
+
+def _failed(act: SessionAct, typed: str) -> AdminEvent:
+    # Only an address of another door than the web's could hold half a character; no database takes one.
+    address = typed.strip().lower().encode("utf-8", "replace").decode()
+    account = User.objects(email=address).only("id", "name").first() if address else None
+    if account is not None:
+        return _event(None, AdminArea.SESSIONS, act.value, account.name, account.id, None)
+    key = get_settings().session_key.encode()
+    mark = hmac.new(key, address.encode(), hashlib.sha256).hexdigest()[:12]
+    return _event(None, AdminArea.SESSIONS, act.value, f"unknown address {mark}", f"unknown:{mark}", None)
+
+
+def _event(
+    user_id: ObjectId | None, area: AdminArea, action: str, subject: str, subject_id: object, changes: Changes | None
+) -> AdminEvent:
     now = clock.utcnow()
-    AdminEvent(
+    return AdminEvent(
         at=now,
-        user_id=by.id if by is not None else None,
+        user_id=user_id,
         area=area.value,
         action=action,
-        subject=subject[:LONGEST_CHANGE],
+        subject=subject[:LONGEST_TEXT],
         subject_id=None if subject_id is None else str(subject_id),
         # A field's name is a key of the document: no dots in it.
         changes={name.replace(".", "_"): [_text(old), _text(new)] for name, (old, new) in (changes or {}).items()},
         expires_at=now + timedelta(days=get_settings().audit_retention_days),
-    ).save(force_insert=True)
-
-
-def page(query: AuditQuery) -> AuditPage:
-    """One page, the newest first: at most four reads of events, and two for the names in them."""
-    until, last_id = _cursor(query)
-    found = [*_job_entries(query, until), *_admin_entries(query, until)]
-    if last_id:
-        at, _, entry_id = query.before.partition("~")
-        found = [each for each in found if (each.at.isoformat(), each.id) < (at, entry_id)]
-    found.sort(key=lambda each: (each.at.isoformat(), each.id), reverse=True)
-    shown = found[:PAGE_SIZE]
-    older = f"{shown[-1].at.isoformat()}~{shown[-1].id}" if len(found) > PAGE_SIZE else None
-    return AuditPage(_named(shown), older)
-
-
-def _cursor(query: AuditQuery) -> tuple[datetime | None, str]:
-    """The instant before which to read (exclusive), and the last entry shown, in case others have its instant."""
-    at, _, entry_id = query.before.partition("~")
-    try:
-        last = datetime.fromisoformat(at) if at else None
-    except ValueError:
-        last = None
-    if last is None or last.tzinfo is None or not entry_id or not 1970 < last.year < 9000:
-        return query.until, ""
-    # `$lte` on a compound index loses rows on the embedded server: one millisecond more and `$lt` is the same.
-    return last + timedelta(milliseconds=1), entry_id
-
-
-def _job_entries(query: AuditQuery, until: datetime | None) -> list[AuditEntry]:
-    wanted: dict[str, Any] = {}
-    if query.kind == DELETED:
-        wanted["to"] = None
-    elif query.kind in {state.value for state in JobStatus}:
-        wanted["to"] = query.kind
-    elif query.kind not in ("", REPORTS):
-        return []
-    if query.person_id is not None:
-        wanted["userId"] = query.person_id
-    if query.job_id is not None:
-        wanted["jobId"] = query.job_id
-    looks: tuple[timedelta, ...] = LOOKS if query.person_id is None else LOOKS[1:]
-    if query.job_id is not None:
-        looks = ()
-    found: list[dict[str, Any]] = []
-    end = until
-    for look in looks:
-        begin = (until or clock.utcnow()) - look
-        if query.since is not None and query.since >= begin:
-            break
-        found += _read(JobEvent, wanted, begin, end)
-        if len(found) >= READ_AT_ONCE:
-            return [_job_entry(event) for event in found]
-        end = begin
-    return [_job_entry(event) for event in (*found, *_read(JobEvent, wanted, query.since, end))]
-
-
-def _admin_entries(query: AuditQuery, until: datetime | None) -> list[AuditEntry]:
-    wanted: dict[str, Any] = {}
-    if query.kind in {area.value for area in AdminArea}:
-        wanted["area"] = query.kind
-    elif query.kind:
-        return []
-    if query.job_id is not None:
-        return []
-    if query.person_id is not None:
-        wanted["userId"] = query.person_id
-    return [
-        AuditEntry(
-            id=str(event["_id"]),
-            at=event["at"],
-            area=event["area"],
-            action=event["action"],
-            subject=event["subject"],
-            user_id=event.get("userId"),
-            changes=event.get("changes") or {},
-        )
-        for event in _read(AdminEvent, wanted, query.since, until)
-    ]
-
-
-def _read(
-    document: type[AdminEvent | JobEvent], wanted: dict[str, Any], since: datetime | None, until: datetime | None
-) -> list[dict[str, Any]]:
-    """The last events that are wanted, of [since, until)."""
-    period = {name: instant for name, instant in (("$gte", since), ("$lt", until)) if instant is not None}
-    matching = {**wanted, **({"at": period} if period else {})}
-    return list(document._get_collection().find(matching).sort("at", -1).limit(READ_AT_ONCE))
-
-
-def _job_entry(event: dict[str, Any]) -> AuditEntry:
-    return AuditEntry(
-        id=str(event["_id"]),
-        at=event["at"],
-        area=REPORTS,
-        action=event.get("to") or DELETED,
-        subject=event.get("reportType") or "",
-        user_id=event.get("userId"),
-        worker_id=event.get("workerId"),
-        job_id=event.get("jobId"),
-        code=event.get("code") or "",
     )
 
 
-def _named(entries: list[AuditEntry]) -> list[AuditEntry]:
-    """With the names of people, and of reports that are still there."""
-    people = {entry.user_id for entry in entries if entry.user_id}
-    jobs = {entry.job_id for entry in entries if entry.job_id}
-    names: dict[ObjectId, str] = dict(User.objects(id__in=list(people)).scalar("id", "name")) if people else {}
-    reports: dict[ObjectId, str] = dict(ReportJob.objects(id__in=list(jobs)).scalar("id", "name")) if jobs else {}
-    return [
-        AuditEntry(
-            **{
-                **vars(entry),
-                "who": names.get(entry.user_id) if entry.user_id else None,
-                "subject": reports.get(entry.job_id, entry.subject) if entry.job_id else entry.subject,
-            }
-        )
-        for entry in entries
-    ]
-
-
-def id_or_none(text: str) -> ObjectId | None:
-    """The id in `text` (a whole address of a report will do), or None."""
+def _insert_once(event: AdminEvent, key: str) -> None:
+    """Write the event under an id made of `key`, unless it is there already, from this process or another."""
+    event.id = ObjectId(hashlib.sha256(key.encode()).digest()[:12])
     try:
-        return ObjectId(text.strip().rstrip("/").rpartition("/")[2])
-    except (InvalidId, TypeError):
-        return None
+        event.save()
+    except NotUniqueError:
+        return
 
 
 def _text(value: object) -> str:
@@ -220,4 +168,4 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, list | tuple | set | frozenset):
         value = ", ".join(str(each) for each in value)
-    return str(value)[:LONGEST_CHANGE]
+    return str(value)[:LONGEST_TEXT]

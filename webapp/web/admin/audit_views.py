@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 
 from webapp.documents import AdminArea, JobStatus
 from webapp.errors import NotFoundError
-from webapp.services import audit
-from webapp.services.audit import AuditPage, AuditQuery
+from webapp.services import audit_trail
+from webapp.services.audit_trail import AuditPage, AuditQuery
 from webapp.services.people import accounts, directory
 from webapp.services.permissions import Permission
 from webapp.web.access import permission_required
@@ -21,17 +21,19 @@ from webapp.web.formatting import label
 
 def _kinds() -> list[tuple[str, str]]:
     areas = {
+        AdminArea.SESSIONS: _("Signing in"),
         AdminArea.QUEUE: _("Queue and workers"),
         AdminArea.LOOKUPS: _("Lookup values"),
         AdminArea.PEOPLE: _("People"),
         AdminArea.DEPARTMENTS: _("Departments and teams"),
         AdminArea.IMPORTS: _("Imports"),
         AdminArea.STORAGE: _("Storage"),
+        AdminArea.AUDIT: _("This trail"),
     }
     return [
-        (audit.REPORTS, _("Reports")),
+        (audit_trail.REPORTS, _("Reports")),
         *((state.value, _("Reports: %(state)s", state=label("report-status", state.value))) for state in JobStatus),
-        (audit.DELETED, _("Reports: deleted")),
+        (audit_trail.DELETED, _("Reports: deleted")),
         *((area.value, text) for area, text in areas.items()),
     ]
 
@@ -50,7 +52,7 @@ def index() -> ResponseReturnValue:
         until=day_start("until", plus_days=1),
         before=plain("before"),
     )
-    found = AuditPage([], None) if problems else audit.page(query)
+    found = AuditPage([], None) if problems else audit_trail.page(query)
     return render_template(
         "admin/audit.html", page=found, query=query, kinds=kinds, kind_names=dict(kinds), problems=problems,
         plain=plain, address=page_args.address,
@@ -71,7 +73,7 @@ def _person(problems: dict[str, str]) -> ObjectId | None:
 
 def _report(problems: dict[str, str]) -> ObjectId | None:
     typed = plain("report")
-    found = audit.id_or_none(typed) if typed else None
+    found = audit_trail.id_or_none(typed) if typed else None
     if typed and found is None:
         problems["report"] = _("That is no report's id or address.")
     return found
