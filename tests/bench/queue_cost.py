@@ -1,7 +1,7 @@
 """What the queue itself costs: claim and finish of jobs that do nothing, against the bare driver doing the same two
 guarded writes, and against Agenda 6; and how soon an idle worker picks a job up. All on the same server, in turns.
 
-A job passes `lifecycle.claim` and `lifecycle.finish`, as a worker passes it, without a child process.
+A job passes `lifecycle.claim` and `held.finish`, as a worker passes it, without a child process.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from tests.faults.world import ROOT, World, workers
 from webapp import embedded
 from webapp.documents import ReportJob, connect
 from webapp.services import database_clock, database_setup
-from webapp.services.jobs import lifecycle
-from webapp.services.jobs.lifecycle import Hold
+from webapp.services.jobs import held
+from webapp.services.leases.lease import Hold
 from webapp.services.queue import line as queue_line
 from webapp.services.queue import promotion
 from webapp.services.queue.line import QueueLine
@@ -130,7 +130,7 @@ def _by_queue(job_ids: list[ObjectId]) -> None:
     line = QueueLine("bench")
     for _ in job_ids:
         hold = line.claim()
-        if hold is None or not lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1):
+        if hold is None or not held.finish(hold, storage=STORAGE, provenance={}, records=1):
             raise RuntimeError("a job was not to be had")
 
 
@@ -142,7 +142,7 @@ def _by_worker(job_ids: list[ObjectId]) -> None:
     for _ in job_ids:
         while len(in_hand) < CONCURRENCY and (hold := line.claim()) is not None:
             in_hand.append(hold)
-        if not lifecycle.finish(in_hand.popleft(), storage=STORAGE, provenance={}, records=1):
+        if not held.finish(in_hand.popleft(), storage=STORAGE, provenance={}, records=1):
             raise RuntimeError("a job was lost")
 
 
@@ -154,7 +154,7 @@ def _by_workers(job_ids: list[ObjectId]) -> None:
         line = QueueLine(worker_id)
         while not done.is_set():
             hold = line.claim()
-            is_done = hold is not None and lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1)
+            is_done = hold is not None and held.finish(hold, storage=STORAGE, provenance={}, records=1)
             if is_done and next(left) == len(job_ids):
                 done.set()
 

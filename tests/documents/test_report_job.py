@@ -9,7 +9,7 @@ from bson import ObjectId
 from mongoengine.errors import ValidationError
 
 from tests.factories import build_job, make_job
-from webapp.documents import DateRange, JobStatus, LookupCategory, Output, Parameters, ReportJob
+from webapp.documents import DateRange, JobStatus, LookupCategory, Output, Parameters, ReportJob, indexes
 from webapp.services.lookups import values as lookups
 
 LOOKUP_FIELDS = [
@@ -138,11 +138,11 @@ def test_fields_of_other_clients_are_tolerated_at_every_level(database):
 
 
 def test_the_indexes_of_the_design_exist(database):
-    ReportJob.ensure_indexes()
-    indexes = {name: dict(index["key"]) for name, index in database.reportjobs.index_information().items()}
-    assert {"status": 1, "priorityRank": -1, "scheduledFor": 1, "_id": 1} in indexes.values()
-    assert {"requestedBy": 1, "status": 1, "createdAt": -1} in indexes.values()
-    assert {"departmentId": 1, "status": 1, "createdAt": -1} in indexes.values()
+    indexes.ensure(ReportJob)
+    found = {name: dict(index["key"]) for name, index in database.reportjobs.index_information().items()}
+    assert {"status": 1, "priorityRank": -1, "scheduledFor": 1, "_id": 1} in found.values()
+    assert {"requestedBy": 1, "status": 1, "createdAt": -1} in found.values()
+    assert {"departmentId": 1, "status": 1, "createdAt": -1} in found.values()
     information = database.reportjobs.index_information()
     assert information["job_ttl"]["expireAfterSeconds"] == 0
     assert information["slot"]["unique"]

@@ -19,8 +19,9 @@ from bson import ObjectId
 from tests.faults.world import World, check, children_of, figures, pick, slack_seconds
 from tests.worker import jobs
 from webapp.documents import ReportJob, WorkerRecord
+from webapp.documents.report_job import RUNNING
 from webapp.services import database_clock
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held, lifecycle
 from webapp.services.queue import promotion
 from webapp.settings import get_settings
 from webapp.worker import reaper
@@ -140,15 +141,15 @@ def _stop_all_once(world: World, count: int) -> list[str]:
     def are_nobodys() -> bool:
         """Whether no stopped worker holds a job any more. Some jobs ended before their worker was stopped, and a
         write that the server had by then still ends one: looked at anew each time."""
-        gone.update(reaper.reap(settings))
-        return all(world.document(job_id)["status"] not in lifecycle.RUNNING for job_id in job_ids)
+        gone.update(reaper.reap())
+        return all(world.document(job_id)["status"] not in RUNNING for job_id in job_ids)
 
     world.wait_until(are_nobodys, seconds=settings.lease_seconds + 6, what="the leases expired")
     before, kinds = {}, []
     for job_id in gone:
         worker_id = world.document(job_id)["attempts"][-1]["workerId"]
         check(promotion.promote(job_id), "the job was not taken back")
-        check(lifecycle.take(job_id, "the-thief") is not None, "the job could not be claimed again")
+        check(held.take(job_id, "the-thief") is not None, "the job could not be claimed again")
         before[job_id] = world.document(job_id)
         kinds.append(stopped[WorkerRecord.objects.get(id=worker_id).pid])
     for worker in world.workers:

@@ -14,7 +14,7 @@ from tests.factories import PASSWORD, People, make_job
 from webapp import storage
 from webapp.app import create_app
 from webapp.documents import ReportJob, User
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held
 from webapp.services.questions import filter_choices
 from webapp.services.rights import data_scope
 from webapp.settings import get_settings
@@ -60,7 +60,7 @@ def ready_job(people: People, tmp_path: Any) -> Callable[..., ReportJob]:
             requester.id, status="queued", slot=f"x:{fields.get('name', 'x')}:{ReportJob.objects.count()}",
             **{"department_id": people.department.id, "provenance": {"scope": scope}, **fields},
         )  # fmt: skip
-        hold = lifecycle.take(job.id, "worker")
+        hold = held.take(job.id, "worker")
         assert hold is not None
         files = storage.open_storage(get_settings().effective_storage_url)
         content = tmp_path / f"{job.id}.csv"
@@ -80,7 +80,7 @@ def ready_job(people: People, tmp_path: Any) -> Callable[..., ReportJob]:
             "sha256": hashlib.sha256(CONTENT).hexdigest(),
             "mimeType": "text/csv",
         }
-        assert lifecycle.finish(hold, storage=stored, provenance={"rowsWritten": 1}, records=1)
+        assert held.finish(hold, storage=stored, provenance={"rowsWritten": 1}, records=1)
         job.reload()
         return job
 

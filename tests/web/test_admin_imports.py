@@ -11,7 +11,7 @@ import pytest
 from tests.factories import People
 from tests.web.conftest import Client
 from webapp.documents import Order, OrderState
-from webapp.services.orders import orders
+from webapp.services.orders import lifecycle as order_lifecycle
 
 
 def bundle() -> bytes:
@@ -45,9 +45,9 @@ def test_a_file_is_sent_and_its_page_says_how_far_it_is(people: People, as_perso
     poll = {"HX-Request": "true"}
     first = client.get(answer.location, headers=poll)
     assert client.get(answer.location, headers={**poll, "HX-PTag": first.headers["HX-PTag"]}).status_code == 304
-    held = orders.claim("worker-1")
+    held = order_lifecycle.claim("worker-1")
     assert held is not None
-    orders.report(held, share=0.42, doing="users", count=1_234)
+    order_lifecycle.report(held, share=0.42, doing="users", count=1_234)
     moved = client.get(answer.location, headers={**poll, "HX-PTag": first.headers["HX-PTag"]})
     assert 'value="42"' in moved.text
     assert "users: 1,234" in moved.text
@@ -56,7 +56,7 @@ def test_a_file_is_sent_and_its_page_says_how_far_it_is(people: People, as_perso
         "refusedCount": 1, "reasons": [["no id", 1]], "notes": [["things noted", 7]],
         "refusals": [{"source": "users.csv", "line": 3, "reason": "<b>no id</b>"}],
     }  # fmt: skip
-    orders.finish(held, summary)
+    order_lifecycle.finish(held, summary)
     done = client.get(answer.location, headers=poll).text
     assert "hx-trigger" not in done  # the markup has stopped asking
     assert "&lt;b&gt;no id&lt;/b&gt;" in done
@@ -69,9 +69,9 @@ def test_a_file_is_sent_and_its_page_says_how_far_it_is(people: People, as_perso
 def test_a_failed_import_says_why_and_is_tried_again(people: People, as_person: Client) -> None:
     client = as_person(people.administrator)
     here = client.post("/admin/imports/", data=sent((b"[]", "s.json"))).location
-    held = orders.claim("worker-1")
+    held = order_lifecycle.claim("worker-1")
     assert held is not None
-    orders.fail(held, "The file is torn.")
+    order_lifecycle.fail(held, "The file is torn.")
     assert "The file is torn." in client.get(here).text
     assert client.post(f"{here}/again").status_code == 303
     assert Order.objects.get().state == OrderState.WAITING

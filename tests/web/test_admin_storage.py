@@ -12,7 +12,7 @@ from webapp import extract
 from webapp.documents import AdminEvent, Order, ReportJob
 from webapp.services import database_clock
 from webapp.services.files import retention
-from webapp.services.orders import orders
+from webapp.services.orders import lifecycle as order_lifecycle
 from webapp.settings import get_settings
 
 
@@ -51,12 +51,15 @@ def test_a_rebuild_and_a_sweep_are_ordered_followed_and_written_down(people: Peo
     assert client.post("/admin/storage/rebuild").status_code == 303
     assert client.post("/admin/storage/sweep").status_code == 303
     assert client.post("/admin/storage/rebuild", data={"table": "../etc"}).status_code == 404
+    for twice in ("rebuild", "sweep"):
+        assert client.post(f"/admin/storage/{twice}").status_code == 303
+        assert "ordered already and is not done yet" in client.get("/admin/storage/").text
     assert [len(order.tables) for order in Order.objects.order_by("asked_at")] == [1, 11, 0]
     assert {event.action for event in AdminEvent.objects} == {"ordered rebuild-extract", "ordered sweep"}
     poll = client.get("/admin/storage/orders", headers={"HX-Request": "true"})
     assert "hx-trigger" in poll.text
     again = {"HX-Request": "true", "HX-PTag": poll.headers["HX-PTag"]}
     assert client.get("/admin/storage/orders", headers=again).status_code == 304
-    while (held := orders.claim("worker-1")) is not None:
-        orders.finish(held, {})
+    while (held := order_lifecycle.claim("worker-1")) is not None:
+        order_lifecycle.finish(held, {})
     assert "hx-trigger" not in client.get("/admin/storage/orders", headers=again).text

@@ -15,7 +15,7 @@ from tests.factories import PASSWORD, People, make_job
 from tests.web.conftest import Client
 from webapp.documents import LookupCategory, ReportJob, User
 from webapp.messages import Message
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held
 from webapp.services.jobs.changes import Failure
 from webapp.services.lookups import values as lookups
 from webapp.web import formatting
@@ -183,7 +183,7 @@ def test_a_report_without_a_name_gets_one_in_the_language_of_who_asks(people: Pe
 
 def test_why_a_report_failed_is_told_in_the_language_of_whoever_reads_it(people: People, as_person: Client) -> None:
     job = make_job(people.owner.id, status="queued", slot="s", visibility="organization")
-    hold = lifecycle.take(job.id, "worker")
+    hold = held.take(job.id, "worker")
     assert hold is not None
     text = Message(
         "A PDF shows the first %(shown)s of %(rows)s rows. %(advice)s",
@@ -191,7 +191,7 @@ def test_why_a_report_failed_is_told_in_the_language_of_whoever_reads_it(people:
         rows=70_000,
         advice=Message("Excel, CSV, JSON and Parquet have all."),
     )
-    assert lifecycle.fail(hold, Failure("too-large", text))
+    assert held.fail(hold, Failure("too-large", text))
     assert job.reload().error.message == (
         "A PDF shows the first 5,000 of 70,000 rows. Excel, CSV, JSON and Parquet have all."
     )  # for other clients: English

@@ -16,7 +16,7 @@ from tests.worker import jobs
 from tests.worker.conftest import RecordingJanitor, all_finished, queue_job, run_until
 from webapp.documents import JobEvent, ReportJob, WorkerRecord
 from webapp.services import database_clock
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held, lifecycle
 from webapp.settings import get_settings
 from webapp.worker.loop import Worker
 
@@ -184,7 +184,7 @@ def test_a_job_deleted_under_a_worker_is_not_brought_back(make_worker: MakeWorke
 
 def test_a_dead_workers_job_is_taken_over(make_worker: MakeWorker) -> None:
     job = queue_job("plain")
-    hold = lifecycle.take(job.id, "dead")
+    hold = held.take(job.id, "dead")
     assert hold is not None
     run_until(make_worker(), all_finished(job))
     assert (job.status, job.lease.fence, job.crash_count) == ("ready", 2, 1)
@@ -193,13 +193,13 @@ def test_a_dead_workers_job_is_taken_over(make_worker: MakeWorker) -> None:
 
 def test_a_child_dies_with_its_worker(make_worker: MakeWorker, mongo: str) -> None:
     from webapp.worker.assignment import Assignment
-    from webapp.worker.child_process import ChildProcess
+    from webapp.worker.child_process import JobChild
 
     make_worker()
     job = queue_job("stubborn 60")
     environment = {name: value for name, value in os.environ.items() if name.startswith("REPORTDESK_")}
     scratch = str(get_settings().scratch_folder / "x")
-    child = ChildProcess(Assignment(job.id, 1, "c", mongo, environment, scratch), jobs.work)
+    child = JobChild(Assignment(job.id, 1, "c", mongo, environment, scratch), jobs.work)
     deadline = time.monotonic() + 10
     while not started(job)() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -15,6 +15,7 @@ from webapp.documents.learning_record import (
     Program,
     ScormAttempt,
 )
+from webapp.documents.lease import Lease
 from webapp.documents.lookup_value import LookupCategory, LookupValue
 from webapp.documents.order import Order, OrderKind, OrderState
 from webapp.documents.rate_limit import RateLimit
@@ -24,7 +25,6 @@ from webapp.documents.report_job import (
     DateRange,
     JobError,
     JobStatus,
-    Lease,
     Output,
     Parameters,
     Progress,

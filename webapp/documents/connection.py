@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import mongoengine
 from bson.codec_options import DatetimeConversion
 from pymongo import MongoClient
@@ -14,27 +17,57 @@ SERVER_SELECTION_MS = 5_000
 SOCKET_MS = 60_000
 
 
-def connect(uri: str, database: str, *, server_selection_ms: int = SERVER_SELECTION_MS) -> MongoClient:
+#: How often the driver asks whether the server is there.
+HEARTBEAT_MS = 10_000
+_LONG_READS = "long-reads"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a connection may be silent. `answer_ms`: before the answer to a question; `heartbeat_ms`: how often the
+    driver asks whether the server is there, which it must be told within `silence_ms`. When it is not, the questions
+    that wait for their answers end too, so a long one need not be taken for a dead one."""
+
+    answer_ms: int = SOCKET_MS
+    silence_ms: int = SOCKET_MS
+    heartbeat_ms: int = HEARTBEAT_MS
+
+
+PATIENT = Patience()
+
+
+def connect(
+    uri: str, database: str, *, server_selection_ms: int = SERVER_SELECTION_MS, patience: Patience = PATIENT
+) -> MongoClient:
     """Connect MongoEngine to `database` at `uri`. Instants come back aware, in UTC. Fork first, connect after."""
-    return mongoengine.connect(
-        database,
-        host=uri,
-        alias="default",
-        tz_aware=True,
-        uuidRepresentation="standard",
-        datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
-        serverSelectionTimeoutMS=server_selection_ms,
-        socketTimeoutMS=SOCKET_MS,
-        connectTimeoutMS=SOCKET_MS,
-        appname="reportdesk",
-    )
+    options: dict[str, Any] = {
+        "host": uri,
+        "tz_aware": True,
+        "uuidRepresentation": "standard",
+        "datetime_conversion": DatetimeConversion.DATETIME_CLAMP,
+        "serverSelectionTimeoutMS": server_selection_ms,
+        "socketTimeoutMS": patience.answer_ms,
+        "connectTimeoutMS": patience.silence_ms,
+        "heartbeatFrequencyMS": patience.heartbeat_ms,
+        "appname": "reportdesk",
+    }
+    # Made when it is first used, by those few who read whole collections.
+    mongoengine.register_connection(_LONG_READS, database, **{**options, "socketTimeoutMS": SOCKET_MS})
+    return mongoengine.connect(database, alias="default", **options)
 
 
 def disconnect() -> None:
     """Close the connection of this process."""
+    mongoengine.disconnect(alias=_LONG_READS)
     mongoengine.disconnect(alias="default")
 
 
 def current_database() -> Database:
     """The database of this process, for the bulk work that goes below MongoEngine."""
     return mongoengine.get_db("default")
+
+
+def long_read_database() -> Database:
+    """The same, for reads of whole collections: the embedded server builds its whole answer before the first batch,
+    which may take longer than this process is patient otherwise."""
+    return mongoengine.get_db(_LONG_READS)

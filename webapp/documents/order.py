@@ -7,6 +7,7 @@ from enum import StrEnum
 import mongoengine as me
 
 from webapp.documents.base import Stored
+from webapp.documents.lease import LEASE_INDEX, Lease
 
 
 class OrderKind(StrEnum):
@@ -23,7 +24,7 @@ class OrderState(StrEnum):
     FAILED = "failed"
 
 
-#: The value of `slot` while a order runs: it is unique, so that only one runs at a time, on whatever machine.
+#: The value of `slot` while an order runs: it is unique, so that only one runs at a time, on whatever machine.
 ONLY_ONE = "running"
 
 
@@ -31,7 +32,7 @@ class Order(Stored):
     """One order. Every kind may be begun again after a kill: what was done already is not done twice."""
 
     meta = {
-        "collection": "chores",
+        "collection": "orders",
         "indexes": [
             {"name": "state_asked", "fields": ["state", "asked_at"]},
             {"name": "area_asked", "fields": ["area", "asked_at"]},
@@ -41,7 +42,14 @@ class Order(Stored):
                 "unique": True,
                 "partialFilterExpression": {"slot": {"$type": "string"}},
             },
-            {"name": "chore_ttl", "fields": ["expires_at"], "expireAfterSeconds": 0},
+            {
+                "name": "same_as",
+                "fields": ["same_as"],
+                "unique": True,
+                "partialFilterExpression": {"sameAs": {"$type": "string"}},
+            },
+            dict(LEASE_INDEX),
+            {"name": "order_ttl", "fields": ["expires_at"], "expireAfterSeconds": 0},
         ],
     }
 
@@ -55,11 +63,13 @@ class Order(Stored):
     expires_at = me.DateTimeField(db_field="expiresAt")
     files = me.ListField(me.DictField())  # {key, name, size}: where an upload lies, and what it was called
     tables = me.ListField(me.StringField())  # of the extract, for a rebuild
+    same_as = me.StringField(db_field="sameAs")  # while it is not finished, no other order may say the same
     slot = me.StringField()
-    worker_id = me.StringField(db_field="workerId")
-    claim_id = me.StringField(db_field="claimId")
-    lease_until = me.DateTimeField(db_field="leaseUntil")
-    attempts = me.IntField(default=0)
+    lease = me.EmbeddedDocumentField(Lease)
+    not_before = me.DateTimeField(db_field="notBefore")  # waits for its next try
+    attempts = me.IntField(default=0)  # begun; what a worker handed back does not count
+    crash_count = me.IntField(db_field="crashCount", default=0)
+    retry_count = me.IntField(db_field="retryCount", default=0)
     share = me.FloatField(default=0)  # done, 0-1
     doing = me.StringField()  # the file or table it is at
     done_count = me.LongField(db_field="doneCount", default=0)

@@ -15,6 +15,7 @@ from mongoengine.errors import ValidationError
 
 from webapp.clock import utcnow
 from webapp.documents.base import Stamped
+from webapp.documents.lease import LEASE_INDEX, Lease
 from webapp.documents.lookup_value import LookupCategory, active_lookups
 from webapp.messages import Message, from_document
 from webapp.settings import get_settings
@@ -165,16 +166,6 @@ class JobError(LooseEmbedded):
         return Message(self.message) if self.message else ""
 
 
-class Lease(LooseEmbedded):
-    """Who works on the job. `fence` grows with every claim, for the job's whole life; a write by an older fence
-    changes nothing."""
-
-    worker_id = me.StringField(db_field="workerId")
-    claim_id = me.StringField(db_field="claimId")
-    fence = me.LongField(default=0)
-    until = me.DateTimeField()
-
-
 class Attempt(LooseEmbedded):
     """One run of the job that has ended, however it ended."""
 
@@ -197,11 +188,7 @@ class ReportJob(Stamped):
             {"name": "requester", "fields": ["requested_by", "status", "-created_at"]},
             {"name": "department", "fields": ["department_id", "status", "-created_at"]},
             {"name": "job_ttl", "fields": ["expires_at"], "expireAfterSeconds": 0},
-            {
-                "name": "lease",
-                "fields": ["lease.until"],
-                "partialFilterExpression": {"lease.until": {"$type": "date"}},
-            },
+            dict(LEASE_INDEX),
             {
                 "name": "slot",
                 "fields": ["slot"],
@@ -215,7 +202,6 @@ class ReportJob(Stamped):
             {"name": "file_sha256", "fields": ["output.storage.sha256"], "sparse": True},
             {"name": "question", "fields": ["requested_by", "question_hash", "-created_at"]},
         ],
-        "index_background": True,
     }
 
     report_type = me.StringField(db_field="reportType", required=True, max_length=100)

@@ -23,7 +23,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from webapp.documents.connection import current_database
+from webapp.documents.connection import current_database, long_read_database
 from webapp.engine.catalogue.tables import DATA_PREFIX
 from webapp.extract.tables import MAX_DATA_COLUMNS, Document, arrow_schema, projection, to_arrow
 
@@ -90,7 +90,7 @@ def read_all(table: str, folder: Path, on_progress: Progress | None = None) -> S
 def _collection(table: str) -> Collection[Any]:
     # Instants as naive UTC: that is how the extract keeps them, and half the work of aware ones.
     options: CodecOptions[Any] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_CLAMP)
-    return current_database()[table].with_options(options)
+    return long_read_database()[table].with_options(options)
 
 
 def _chunks(documents: Iterator[Document]) -> Iterator[list[Document]]:

@@ -1,8 +1,11 @@
-"""What a database must have before anyone uses it: indexes and lookup values. Doing it again changes nothing."""
+"""What a database must have before anyone uses it: today's documents, indexes and lookup values. Doing it again changes
+nothing."""
 
 from __future__ import annotations
 
 from webapp import documents
+from webapp.documents import indexes
+from webapp.services import migrations
 from webapp.services.lookups import values as lookups
 
 INDEXED = (
@@ -29,7 +32,11 @@ INDEXED = (
 
 
 def prepare() -> int:
-    """Make the indexes and add missing lookup values; returns how many values were added."""
+    """Bring stored documents up to date, make the indexes and add missing lookup values; returns how many were added.
+
+    Raises IndexConflictError.
+    """
+    migrations.run()
     for document in INDEXED:
-        document.ensure_indexes()
+        indexes.ensure(document)
     return lookups.seed()

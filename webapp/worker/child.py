@@ -19,9 +19,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import pymongo
-
 from webapp.documents import JobStatus, ReportJob, connect
+from webapp.documents.connection import Patience
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.services.jobs.changes import Failure
@@ -43,9 +42,10 @@ log = logging.getLogger(__name__)
 #: Progress is written by a poll of half a second; more messages than that only fill the pipe.
 PROGRESS_EVERY = 0.2
 ORPHANED = 70
-#: The first answer of a new connection: one that has died without a word is noticed here, and sooner than a lost worker
-#: would be, since the worker's beats keep the lease alive. (Reading a big collection may take longer than this.)
-FIRST_ANSWER_SECONDS = 20.0
+#: A connection that has died without a word must be noticed here: the worker's beats go by another one, and keep the
+#: lease alive. Reading a big collection may take longer than other answers (`long_read_database`), but only from a
+#: server that says within 20 s (silence and heartbeat) that it is there.
+PATIENCE = Patience(answer_ms=20_000, silence_ms=15_000, heartbeat_ms=5_000)
 _PR_SET_PDEATHSIG = 1
 STACK_LENGTH = 8000
 
@@ -105,10 +105,9 @@ def begin(environment: Mapping[str, str], lifeline: Connection) -> None:
 
 def _run(assignment: Assignment, run_job: RunJob, to_worker: Connection) -> ChildReport:
     try:
-        connect(assignment.mongodb_uri, get_settings().mongodb_database)
+        connect(assignment.mongodb_uri, get_settings().mongodb_database, patience=PATIENCE)
         Path(assignment.scratch).mkdir(parents=True, exist_ok=True)
-        with pymongo.timeout(FIRST_ANSWER_SECONDS):
-            job = ReportJob.objects(id=assignment.job_id).first()
+        job = ReportJob.objects(id=assignment.job_id).first()
         if job is None:
             raise JobNotFoundError(str(assignment.job_id))
         return run_job(ChildContext(job, assignment, to_worker))

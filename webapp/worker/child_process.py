@@ -8,7 +8,9 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
+from typing import Any
 
 import psutil
 
@@ -33,32 +35,19 @@ def fork_server(run_job: RunJob) -> ForkServerContext:
     return context
 
 
-class ChildProcess:
-    """One running child."""
+class Child:
+    """One running child: `target(*args, lifeline)`, in a process that dies with this one. `scratch` is its folder."""
 
-    def __init__(self, assignment: Assignment, run_job: RunJob) -> None:
-        context = fork_server(run_job)
-        self.assignment = assignment
-        self.messages = Messages()
+    def __init__(
+        self, context: ForkServerContext, target: Callable[..., None], args: tuple[Any, ...], *, name: str, scratch: str
+    ) -> None:
         self.started_at = time.monotonic()
-        self.connection, child_end = context.Pipe()
+        self._scratch = scratch
         lifeline, self._lifeline = context.Pipe(duplex=False)
-        self._process = context.Process(
-            target=child.main,
-            args=(assignment, run_job, child_end, lifeline),
-            name=f"reportdesk-job-{assignment.job_id}",
-            daemon=True,
-        )
+        self._process = context.Process(target=target, args=(*args, lifeline), name=name, daemon=True)
         self._process.start()
-        child_end.close()
         lifeline.close()
         self.pid: int = self._process.pid or 0
-        self._hung_up = False
-
-    @property
-    def waitables(self) -> list[object]:
-        """What to wait on for news of this child."""
-        return [self._process.sentinel] if self._hung_up else [self._process.sentinel, self.connection]
 
     @property
     def is_alive(self) -> bool:
@@ -68,6 +57,62 @@ class ChildProcess:
     def exit_code(self) -> int | None:
         """Negative: the signal that ended it."""
         return self._process.exitcode
+
+    @property
+    def how_it_ended(self) -> str:
+        code = self.exit_code
+        return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+
+    def wait(self, seconds: float) -> None:
+        """Until it has ended, or for `seconds`."""
+        self._process.join(seconds)
+
+    def resident_mb(self) -> float:
+        """Memory it holds, in MB; 0 once it is gone."""
+        try:
+            return psutil.Process(self.pid).memory_info().rss / 1_048_576
+        except psutil.Error:
+            return 0.0
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the child and whatever it has started."""
+        if not self.is_alive:
+            return
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            # It has not made its own group yet, or it has just gone.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def close(self) -> None:
+        """Give back what the child held: its pipes, its folder."""
+        self._process.join(timeout=5)
+        self._lifeline.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+class JobChild(Child):
+    """The child of a report job, which reports to its worker."""
+
+    def __init__(self, assignment: Assignment, run_job: RunJob) -> None:
+        context = fork_server(run_job)
+        self.messages = Messages()
+        self.connection, child_end = context.Pipe()
+        super().__init__(
+            context,
+            child.main,
+            (assignment, run_job, child_end),
+            name=f"reportdesk-job-{assignment.job_id}",
+            scratch=assignment.scratch,
+        )
+        child_end.close()
+        self._hung_up = False
+
+    @property
+    def waitables(self) -> list[object]:
+        """What to wait on for news of this child."""
+        return [self._process.sentinel] if self._hung_up else [self._process.sentinel, self.connection]
 
     def hear(self) -> None:
         """Take in everything the child has said so far."""
@@ -95,27 +140,6 @@ class ChildProcess:
         with contextlib.suppress(OSError):  # it may just have died; its exit is seen elsewhere
             self.connection.send(may_publish)
 
-    def resident_mb(self) -> float:
-        """Memory it holds, in MB; 0 once it is gone."""
-        try:
-            return psutil.Process(self.pid).memory_info().rss / 1_048_576
-        except psutil.Error:
-            return 0.0
-
-    def signal(self, number: signal.Signals) -> None:
-        """Signal the child and whatever it has started."""
-        if not self.is_alive:
-            return
-        try:
-            os.killpg(self.pid, number)
-        except (ProcessLookupError, PermissionError):
-            # It has not made its own group yet, or it has just gone.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-
     def close(self) -> None:
-        """Give back what the child held: its pipes, its folder."""
-        self._process.join(timeout=5)
+        super().close()
         self.connection.close()
-        self._lifeline.close()
-        shutil.rmtree(self.assignment.scratch, ignore_errors=True)

@@ -24,16 +24,18 @@ from pymongo.errors import InvalidOperation, OperationFailure, PyMongoError
 from webapp.documents import ReportJob
 from webapp.messages import Message
 from webapp.services.jobs import events as job_events
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held
 from webapp.services.jobs.changes import Failure
-from webapp.services.jobs.lifecycle import Hold, UnsureClaimError
+from webapp.services.leases import retry
+from webapp.services.leases.lease import Hold, HoldState, UnsureClaimError
 from webapp.services.queue.line import QueueLine
 from webapp.settings import Settings
-from webapp.worker import heartbeat, reaper, retry
+from webapp.worker import heartbeat, reaper
 from webapp.worker.assignment import Assignment, Failed, Outcome, RunJob
-from webapp.worker.child_process import ChildProcess
+from webapp.worker.child_process import JobChild
+from webapp.worker.minding import Ending, Limits
 from webapp.worker.promotion import Promoter
-from webapp.worker.running_job import Ending, RunningJob
+from webapp.worker.running_job import RunningJob
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ class Worker:
         self._run_job = run_job
         self._janitor = janitor
         self._concurrency = concurrency
+        self._limits = Limits.of_jobs(settings)
         self._running: dict[ObjectId, RunningJob] = {}
         self._unsure: dict[ObjectId, tuple[str, float]] = {}  # claims without an answer, and when they were made
         self._promoter = Promoter(settings)
@@ -130,8 +133,7 @@ class Worker:
     def _mind_children(self) -> None:
         self._check_shutdown()
         for running in self._running.values():
-            running.check_limits(self._settings)
-            running.press_on(self._settings)
+            running.mind()
 
     def _check_shutdown(self) -> None:
         if self._stopping_since is None:
@@ -151,19 +153,19 @@ class Worker:
 
     def _start(self, hold: Hold) -> None:
         assignment = Assignment(
-            job_id=hold.job_id,
+            job_id=hold.id,
             fence=hold.fence,
             claim_id=hold.claim_id,
             mongodb_uri=self._uri,
             environment=self._environment,
-            scratch=str(self._settings.scratch_folder / f"{hold.job_id}-{hold.fence}"),
+            scratch=str(self._settings.scratch_folder / f"{hold.id}-{hold.fence}"),
         )
-        self._running[hold.job_id] = RunningJob(hold, ChildProcess(assignment, self._run_job))
-        self._uncopied.add(hold.job_id)
+        self._running[hold.id] = RunningJob(hold, JobChild(assignment, self._run_job), self._limits)
+        self._uncopied.add(hold.id)
         log.info("job claimed", extra=self._about(hold))
 
     def _about(self, hold: Hold) -> dict[str, Any]:
-        return {"job_id": str(hold.job_id), "fence": hold.fence, "worker_id": self.id}
+        return {"job_id": str(hold.id), "fence": hold.fence, "worker_id": self.id}
 
     # --- the database -------------------------------------------------------------------------------------------------
 
@@ -236,20 +238,18 @@ class Worker:
     def _settle(self, running: RunningJob) -> None:
         """Write how the job ended here, once its child is done; raises when the database cannot be asked."""
         hold = running.hold
-        job = ReportJob._get_collection().find_one(
-            {"_id": hold.job_id}, {"requestedBy": 1, "crashCount": 1, "error": 1}
-        )
+        job = ReportJob._get_collection().find_one({"_id": hold.id}, {"requestedBy": 1, "crashCount": 1, "error": 1})
         what, is_written = self._write_end(running, job or {})
-        if not is_written and (state := lifecycle.look_at([hold])[hold.job_id]).is_held and state.cancel_requested:
-            what, is_written = "cancelled", lifecycle.stopped(hold)
+        if not is_written and (state := held.look_at([hold])[hold.id]).is_held and state.cancel_requested:
+            what, is_written = "cancelled", held.stopped(hold)
         if not isinstance(running.result, Outcome) or what != "finished" or not is_written:
             running.kill()
-            self._janitor.discard(hold.job_id, hold.fence)
+            self._janitor.discard(hold.id, hold.fence)
         log.info(f"job {what}" if is_written else "job was taken away", extra=self._about(hold))
-        del self._running[hold.job_id]
+        del self._running[hold.id]
         running.child.close()
         self.jobs_done += what == "finished" and is_written
-        self._uncopied.add(hold.job_id)
+        self._uncopied.add(hold.id)
         self._due.pop("_claim", None)  # there is room: look for the next at once
         if job is not None:
             self._promoter.make_room(job["requestedBy"])
@@ -260,59 +260,46 @@ class Worker:
         if running.ending is Ending.LOST:
             return "lost", False
         if isinstance(result, Outcome) and running.ending is not Ending.CANCELLED:
-            return "finished", lifecycle.finish(
+            return "finished", held.finish(
                 hold, storage=result.storage, provenance=result.provenance, records=result.records
             )
         if running.ending is Ending.CANCELLED:
-            return "cancelled", lifecycle.stopped(hold)
+            return "cancelled", held.stopped(hold)
         if isinstance(result, Failed):
             return self._write_failure(hold, result, job)
         if running.ending in (Ending.TIME_LIMIT, Ending.MEMORY_LIMIT):
-            return "failed", lifecycle.fail(hold, running.failure(settings))
+            return "failed", held.fail(hold, running.failure(settings))
         if running.ending in (Ending.SHUTDOWN, Ending.NO_BEAT) or self._stopping_since is not None:
             # A child that dies while its worker is told to go was told so too, by the same hand.
-            return "handed back", lifecycle.hand_back(hold)
+            return "handed back", held.hand_back(hold)
         return self._write_crash(hold, running.failure(settings), job)
 
     def _write_failure(self, hold: Hold, failed: Failed, job: dict[str, Any]) -> tuple[str, bool]:
-        settings = self._settings
-        delay = retry.after_failure(
-            is_permanent=failed.is_permanent,
-            retries=int((job.get("error") or {}).get("retryCount") or 0),
-            max_attempts=settings.max_attempts,
-            base=settings.retry_base_seconds,
-            cap=settings.retry_cap_seconds,
-            jitter=random.uniform(-1, 1),  # noqa: S311 - spreads load, guards nothing
+        retries = int((job.get("error") or {}).get("retryCount") or 0)
+        delay = retry.failure_delay(
+            is_permanent=failed.is_permanent, retries=retries, max_attempts=self._settings.max_attempts
         )
         if delay is None:
-            return "failed", lifecycle.fail(hold, failed.failure)
-        return "postponed", lifecycle.postpone(hold, failed.failure, delay)
+            return "failed", held.fail(hold, failed.failure)
+        return "postponed", held.postpone(hold, failed.failure, delay)
 
     def _write_crash(self, hold: Hold, failure: Failure, job: dict[str, Any]) -> tuple[str, bool]:
-        settings = self._settings
         crashes = int(job.get("crashCount") or 0) + 1
-        delay = retry.after_crash(
-            crashes=crashes,
-            max_crashes=settings.max_crashes,
-            waited_out_lease=False,
-            base=settings.retry_base_seconds,
-            cap=settings.retry_cap_seconds,
-            jitter=random.uniform(-1, 1),  # noqa: S311 - spreads load, guards nothing
-        )
+        delay = retry.crash_delay(crashes, waited_out_lease=False)
         told = reaper.crash_failure(crashes, is_last=delay is None, how=failure.message)
-        return "crashed", lifecycle.crashed_held(hold, told, delay=delay)
+        return "crashed", held.crashed_held(hold, told, delay=delay)
 
     def _unsettled(self) -> list[RunningJob]:
         return [running for running in self._running.values() if running.result is None]
 
     def _beat(self) -> None:
         began = time.monotonic()
-        self._apply(lifecycle.beat(running.hold for running in self._unsettled()), acknowledged_at=began)
+        self._apply(held.beat(running.hold for running in self._unsettled()), acknowledged_at=began)
 
     def _watch(self) -> None:
-        self._apply(lifecycle.look_at(running.hold for running in self._unsettled()))
+        self._apply(held.look_at(running.hold for running in self._unsettled()))
 
-    def _apply(self, states: dict[ObjectId, lifecycle.HoldState], *, acknowledged_at: float | None = None) -> None:
+    def _apply(self, states: dict[ObjectId, HoldState], *, acknowledged_at: float | None = None) -> None:
         for job_id, state in states.items():
             running = self._running[job_id]
             if not state.is_held:
@@ -327,22 +314,22 @@ class Worker:
         for running in list(self._running.values()):
             if running.child.messages.publish_asked:
                 began = time.monotonic()
-                self._apply(lifecycle.beat([running.hold]), acknowledged_at=began)
+                self._apply(held.beat([running.hold]), acknowledged_at=began)
                 running.child.answer(running.ending is None)
 
     def _write_progress(self) -> None:
         for running in self._unsettled():
             messages = running.child.messages
             while messages.stages:
-                if not lifecycle.advance(running.hold, messages.stages[0]):
+                if not held.advance(running.hold, messages.stages[0]):
                     running.end(Ending.LOST)
                     break
                 log.info(f"job {messages.stages[0].value}", extra=self._about(running.hold))
                 messages.stages.pop(0)
-                self._uncopied.add(running.hold.job_id)
+                self._uncopied.add(running.hold.id)
             said, now = messages.progress, time.monotonic()
             if said is not None and now - running.progress_written_at >= PROGRESS_SECONDS:
-                lifecycle.record_progress(
+                held.record_progress(
                     running.hold,
                     step=said.step,
                     percentage=said.percentage,
@@ -361,7 +348,7 @@ class Worker:
             self.stop()
 
     def _reap(self) -> None:
-        self._uncopied.update(reaper.reap(self._settings))
+        self._uncopied.update(reaper.reap())
 
     def _promote(self) -> None:
         promoted = self._promoter.take_turn()
@@ -377,7 +364,7 @@ class Worker:
             try:
                 hold = self._line.claim()
             except UnsureClaimError as error:
-                self._unsure[error.job_id] = (error.claim_id, time.monotonic())
+                self._unsure[error.document_id] = (error.claim_id, time.monotonic())
                 raise
             if hold is None:
                 return
@@ -386,9 +373,9 @@ class Worker:
     def _look_for_unsure_claims(self) -> None:
         """A claim whose answer was lost may have been written, even late: then the job is ours."""
         for job_id, (claim_id, made_at) in list(self._unsure.items()):
-            hold = lifecycle.find_claim(job_id, self.id, claim_id)
+            hold = held.find_claim(job_id, self.id, claim_id)
             if hold is not None and self._stopping_since is not None:
-                lifecycle.hand_back(hold)
+                held.hand_back(hold)
             elif hold is not None and job_id not in self._running:
                 self._start(hold)
             if hold is not None or time.monotonic() - made_at > self._settings.lease_seconds:

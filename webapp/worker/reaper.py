@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import logging
-import random
 
 from bson import ObjectId
 
 from webapp.messages import Message
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held
 from webapp.services.jobs.changes import Failure
-from webapp.settings import Settings
-from webapp.worker import retry
+from webapp.services.leases import retry
 
 log = logging.getLogger(__name__)
 
 POISON_CODE = "worker-crashed"
 
 
-def reap(settings: Settings) -> list[ObjectId]:
+def reap() -> list[ObjectId]:
     """Put jobs whose lease is past back to waiting, or fail them at their last crash; returns those changed here."""
-    asked_at, expired = lifecycle.expired_leases()
+    asked_at, expired = held.expired_leases()
     taken: list[ObjectId] = []
     for job in expired:
         crashes = int(job.get("crashCount") or 0) + 1
-        delay = retry.after_crash(
-            crashes=crashes,
-            max_crashes=settings.max_crashes,
-            waited_out_lease=True,
-            base=settings.retry_base_seconds,
-            cap=settings.retry_cap_seconds,
-            jitter=random.uniform(-1, 1),  # noqa: S311 - spreads load, guards nothing
-        )
+        delay = retry.crash_delay(crashes, waited_out_lease=True)
         failure = crash_failure(crashes, is_last=delay is None)
         fence = int(job["lease"]["fence"])
-        if lifecycle.taken_over(job["_id"], fence, failure, delay=delay, expired_at=asked_at):
+        if held.taken_over(job["_id"], fence, failure, delay=delay, expired_at=asked_at):
             log.info("job taken over", extra={"job_id": str(job["_id"]), "fence": fence, "crashes": crashes})
             taken.append(job["_id"])
     return taken

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from mongoengine.errors import OperationError
 from pymongo.errors import OperationFailure, PyMongoError
 
-from webapp.documents import JobEvent, JobStatus, LookupCategory, Order, ReportJob, WorkerRecord
+from webapp.documents import JobEvent, JobStatus, LookupCategory, Order, ReportJob, WorkerRecord, indexes
 from webapp.documents.connection import current_database
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ReportdeskError
@@ -23,7 +22,8 @@ class UnusableDatabaseError(ReportdeskError):
 
 
 def check_database() -> None:
-    """Raises UnusableDatabaseError: not writable, without the database's clock, without lookup values or indexes."""
+    """Raises UnusableDatabaseError: not writable, without the database's clock, without lookup values or indexes; and
+    IndexConflictError."""
     database = current_database()
     try:
         hello = database.client.admin.command("hello")
@@ -62,12 +62,6 @@ def _check_pipeline_updates() -> None:
 def _check_indexes() -> None:
     try:
         for document in (ReportJob, JobEvent, WorkerRecord, Order):
-            document.ensure_indexes()
-    except (OperationFailure, OperationError) as error:
-        raise UnusableDatabaseError(
-            f"The queue's indexes cannot be made: {error}",
-            hint="An index of the same name but another shape exists; drop it, or use another database.",
-        ) from error
-    slot = ReportJob._get_collection().index_information().get("slot", {})
-    if not slot.get("unique"):
-        raise UnusableDatabaseError("The index “slot” of the job collection is not unique, so no limit would hold.")
+            indexes.ensure(document)
+    except OperationFailure as error:
+        raise UnusableDatabaseError(f"The queue's indexes cannot be made: {error}") from error

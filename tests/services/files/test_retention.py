@@ -13,7 +13,7 @@ from webapp import storage
 from webapp.documents import ReportJob
 from webapp.services import database_clock
 from webapp.services.files import retention
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held
 from webapp.settings import get_settings
 from webapp.storage import Storage
 
@@ -37,11 +37,11 @@ def keys(files: Storage) -> set[str]:
 
 def ready(files: Storage, tmp_path: Path) -> tuple[ReportJob, set[str]]:
     job = make_job(status="queued", slot="s")
-    hold = lifecycle.take(job.id, "worker")
+    hold = held.take(job.id, "worker")
     assert hold is not None
     made = {put(files, tmp_path, f"reports/{job.id}/1/{name}") for name in ("file.csv", "page.json")}
     key = f"reports/{job.id}/1/file.csv"
-    assert lifecycle.finish(hold, storage={"provider": "local", "key": key}, provenance={}, records=1)
+    assert held.finish(hold, storage={"provider": "local", "key": key}, provenance={}, records=1)
     return job.reload(), made
 
 
@@ -59,7 +59,7 @@ def test_a_file_goes_at_its_time_and_the_job_says_so(files: Storage, tmp_path: P
 def test_the_sweep_takes_what_no_job_points_to_and_nothing_else(files: Storage, tmp_path: Path) -> None:
     job, made = ready(files, tmp_path)
     running = make_job(status="queued", slot="t")
-    hold = lifecycle.take(running.id, "worker")
+    hold = held.take(running.id, "worker")
     assert hold is not None
     in_use = {
         put(files, tmp_path, f"incoming/{running.id}/1/claim"),

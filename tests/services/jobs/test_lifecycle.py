@@ -10,10 +10,13 @@ from bson import ObjectId
 
 from tests.factories import make_job
 from webapp.documents import JobEvent, JobStatus, Lease, ReportJob
+from webapp.documents.report_job import RUNNING
 from webapp.services import database_clock
 from webapp.services.jobs import events as job_events
-from webapp.services.jobs import lifecycle
-from webapp.services.jobs.lifecycle import TRANSITIONS, Failure, Hold, IllegalTransitionError
+from webapp.services.jobs import held, lifecycle
+from webapp.services.jobs.changes import Failure
+from webapp.services.jobs.lifecycle import TRANSITIONS, IllegalTransitionError
+from webapp.services.leases.lease import Hold
 from webapp.services.queue.line import QueueLine
 from webapp.services.rights.visibility import JobNotFoundError
 
@@ -27,9 +30,9 @@ EVERY_CELL = [(previous, wanted) for previous in S for wanted in S]
 
 def job_in(status: JobStatus, **fields: Any) -> ReportJob:
     job = make_job(**fields)
-    held = {"lease": Lease(worker_id="w", claim_id="c", fence=1, until=database_clock.now() + timedelta(seconds=30))}
-    slot = {"slot": f"{job.requested_by}:0"} if status in (S.QUEUED, *lifecycle.RUNNING) else {}
-    job.modify(status=status.value, **slot, **(held if status.is_running else {}))
+    lease = {"lease": Lease(worker_id="w", claim_id="c", fence=1, until=database_clock.now() + timedelta(seconds=30))}
+    slot = {"slot": f"{job.requested_by}:0"} if status in (S.QUEUED, *RUNNING) else {}
+    job.modify(status=status.value, **slot, **(lease if status.is_running else {}))
     return job
 
 
@@ -44,30 +47,30 @@ def ask(job: ReportJob, wanted: JobStatus) -> bool:
     try:
         match wanted:
             case S.PENDING if running:
-                return lifecycle.postpone(hold, FAILURE, timedelta(seconds=1))
+                return held.postpone(hold, FAILURE, timedelta(seconds=1))
             case S.PENDING if job.state is S.QUEUED:
                 return lifecycle.hold_back(job.id, why="test")
             case S.PENDING:
                 lifecycle.retry(job.id, by=ObjectId())
                 return True
             case S.QUEUED if running:
-                return lifecycle.hand_back(hold)
+                return held.hand_back(hold)
             case S.QUEUED:
                 return lifecycle.promote(job.id, slot="s:1", before=database_clock.now() + timedelta(days=1))
             case S.PROCESSING:
-                return lifecycle.take(job.id, "w2") is not None
+                return held.take(job.id, "w2") is not None
             case S.RENDERING | S.UPLOADING:
-                return lifecycle.advance(hold, wanted)
+                return held.advance(hold, wanted)
             case S.READY:
-                return lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1)
+                return held.finish(hold, storage=STORAGE, provenance={}, records=1)
             case S.DOWNLOADED:
                 return lifecycle.mark_downloaded(job.id)
             case S.FAILED if running:
-                return lifecycle.fail(hold, FAILURE)
+                return held.fail(hold, FAILURE)
             case S.FAILED:
                 return lifecycle.refuse(job.id, FAILURE)
             case S.CANCELLED if running:
-                return lifecycle.stopped(hold)
+                return held.stopped(hold)
             case S.CANCELLED:
                 lifecycle.cancel(job.id, by=ObjectId())
                 return True
@@ -106,11 +109,11 @@ def test_a_claim_grows_the_fence_and_leases_by_the_databases_clock() -> None:
     before = database_clock.now()
     hold = QueueLine("w1").claim()
     assert hold is not None
-    assert (hold.job_id, hold.fence) == (job.id, 1)
+    assert (hold.id, hold.fence) == (job.id, 1)
     job.reload()
     assert timedelta(seconds=29) < job.lease.until - before < timedelta(seconds=32)
     assert QueueLine("w2").claim() is None
-    assert lifecycle.hand_back(hold)
+    assert held.hand_back(hold)
     second = QueueLine("w2").claim()
     assert second is not None
     assert second.fence == 2
@@ -121,7 +124,7 @@ def test_the_most_urgent_and_then_the_oldest_job_is_claimed_first() -> None:
     first = job_in(S.QUEUED)
     second = job_in(S.QUEUED)
     critical = job_in(S.QUEUED, priority="critical")
-    order = [hold.job_id for hold in iter(QueueLine("w").claim, None)]
+    order = [hold.id for hold in iter(QueueLine("w").claim, None)]
     assert order == [critical.id, first.id, second.id, low.id]
 
 
@@ -130,16 +133,16 @@ def test_the_most_urgent_and_then_the_oldest_job_is_claimed_first() -> None:
 def test_a_stale_hold_writes_nothing(write: str, stale: dict[str, Any]) -> None:
     job = job_in(S.PROCESSING)
     before = ReportJob._get_collection().find_one({"_id": job.id})
-    hold = Hold(**{"job_id": job.id, "worker_id": "w", "claim_id": "c", "fence": 1} | stale)
+    hold = Hold(**{"id": job.id, "worker_id": "w", "claim_id": "c", "fence": 1} | stale)
     answers = {
-        "progress": lambda: lifecycle.record_progress(hold, step="x", percentage=50, processed=1, total=2),
-        "advance": lambda: lifecycle.advance(hold, S.RENDERING),
-        "finish": lambda: lifecycle.finish(hold, storage=STORAGE, provenance={}, records=1),
-        "fail": lambda: lifecycle.fail(hold, FAILURE),
-        "postpone": lambda: lifecycle.postpone(hold, FAILURE, timedelta(0)),
-        "hand_back": lambda: lifecycle.hand_back(hold),
-        "stopped": lambda: lifecycle.stopped(hold),
-        "beat": lambda: lifecycle.beat([hold])[job.id].is_held,
+        "progress": lambda: held.record_progress(hold, step="x", percentage=50, processed=1, total=2),
+        "advance": lambda: held.advance(hold, S.RENDERING),
+        "finish": lambda: held.finish(hold, storage=STORAGE, provenance={}, records=1),
+        "fail": lambda: held.fail(hold, FAILURE),
+        "postpone": lambda: held.postpone(hold, FAILURE, timedelta(0)),
+        "hand_back": lambda: held.hand_back(hold),
+        "stopped": lambda: held.stopped(hold),
+        "beat": lambda: held.beat([hold])[job.id].is_held,
     }
     assert answers[write]() is False
     assert ReportJob._get_collection().find_one({"_id": job.id}) == before
@@ -148,7 +151,7 @@ def test_a_stale_hold_writes_nothing(write: str, stale: dict[str, Any]) -> None:
 def test_progress_never_goes_back_within_an_attempt() -> None:
     job = job_in(S.PROCESSING)
     for percentage in (10, 60, 30, 400):
-        assert lifecycle.record_progress(hold_of(job), step="$x", percentage=percentage, processed=3, total=9)
+        assert held.record_progress(hold_of(job), step="$x", percentage=percentage, processed=3, total=9)
     job.reload()
     assert (job.progress.percentage, job.progress.current_step, job.progress.total_records) == (100, "$x", 9)
 
@@ -156,7 +159,7 @@ def test_progress_never_goes_back_within_an_attempt() -> None:
 def test_a_finish_whose_answer_was_lost_counts_as_done_when_repeated() -> None:
     job = job_in(S.UPLOADING)
     for _ in range(2):
-        assert lifecycle.finish(hold_of(job), storage=STORAGE, provenance={"asOf": "x"}, records=7)
+        assert held.finish(hold_of(job), storage=STORAGE, provenance={"asOf": "x"}, records=7)
     job.reload()
     assert len(job.history) == 1
     assert job.slot is None
@@ -168,9 +171,9 @@ def test_a_finish_whose_answer_was_lost_counts_as_done_when_repeated() -> None:
 def test_a_job_somebody_wants_stopped_cannot_finish() -> None:
     job = job_in(S.UPLOADING)
     assert lifecycle.cancel(job.id, by=job.requested_by, reason="$oops") is S.UPLOADING
-    assert not lifecycle.finish(hold_of(job), storage=STORAGE, provenance={}, records=1)
-    assert lifecycle.beat([hold_of(job)])[job.id].cancel_requested
-    assert lifecycle.stopped(hold_of(job))
+    assert not held.finish(hold_of(job), storage=STORAGE, provenance={}, records=1)
+    assert held.beat([hold_of(job)])[job.id].cancel_requested
+    assert held.stopped(hold_of(job))
     job.reload()
     assert (job.status, job.cancel_reason, job.output.storage) == ("cancelled", "$oops", None)
 
@@ -178,11 +181,11 @@ def test_a_job_somebody_wants_stopped_cannot_finish() -> None:
 def test_only_an_expired_lease_is_taken_away_and_the_test_is_repeated_in_the_write() -> None:
     job = job_in(S.RENDERING)
     now = database_clock.now()
-    assert lifecycle.expired_leases()[1] == []
-    assert not lifecycle.taken_over(job.id, 1, FAILURE, delay=timedelta(0), expired_at=now)
+    assert held.expired_leases()[1] == []
+    assert not held.taken_over(job.id, 1, FAILURE, delay=timedelta(0), expired_at=now)
     job.modify(__raw__={"$set": {"lease.until": now - timedelta(seconds=1)}})
-    assert [found["_id"] for found in lifecycle.expired_leases()[1]] == [job.id]
-    assert lifecycle.taken_over(job.id, 1, FAILURE, delay=timedelta(seconds=15), expired_at=now)
+    assert [found["_id"] for found in held.expired_leases()[1]] == [job.id]
+    assert held.taken_over(job.id, 1, FAILURE, delay=timedelta(seconds=15), expired_at=now)
     job.reload()
     assert (job.status, job.crash_count, job.error.retry_count, job.slot) == ("pending", 1, 1, None)
     assert timedelta(seconds=14) < job.scheduled_for - now < timedelta(seconds=17)
@@ -191,13 +194,13 @@ def test_only_an_expired_lease_is_taken_away_and_the_test_is_repeated_in_the_wri
 def test_a_crashed_job_that_somebody_wanted_stopped_is_cancelled() -> None:
     job = job_in(S.PROCESSING)
     lifecycle.cancel(job.id, by=None)
-    assert lifecycle.crashed_held(hold_of(job), FAILURE, delay=timedelta(seconds=15))
+    assert held.crashed_held(hold_of(job), FAILURE, delay=timedelta(seconds=15))
     assert job.reload().status == "cancelled"
 
 
 def test_a_retried_job_starts_clean_and_keeps_its_attempts() -> None:
     job = job_in(S.PROCESSING)
-    lifecycle.fail(hold_of(job), FAILURE)
+    held.fail(hold_of(job), FAILURE)
     assert job.reload().error.message == "It $went wrong."
     lifecycle.retry(job.id, by=job.requested_by)
     job.reload()
@@ -240,11 +243,11 @@ def test_a_job_can_be_deleted_unless_it_runs(status: JobStatus) -> None:
 
 def test_every_change_is_an_event_copied_once() -> None:
     job = job_in(S.QUEUED)
-    hold = lifecycle.take(job.id, "worker-one")
+    hold = held.take(job.id, "worker-one")
     assert hold is not None
-    lifecycle.advance(hold, S.RENDERING)
+    held.advance(hold, S.RENDERING)
     assert job_events.copy([job.id]) == 2
-    lifecycle.fail(hold, FAILURE)
+    held.fail(hold, FAILURE)
     assert job_events.copy([job.id]) == 1
     assert job_events.copy([job.id]) == 0
     assert [(event.seq, event.previous, event.status) for event in JobEvent.objects.order_by("seq")] == [

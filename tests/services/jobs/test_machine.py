@@ -29,11 +29,13 @@ from hypothesis.stateful import (
 
 from tests.factories import make_job
 from webapp.documents import JobStatus, ReportJob
+from webapp.documents.report_job import RUNNING
 from webapp.errors import ConflictError
 from webapp.services import database_clock
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held, lifecycle
 from webapp.services.jobs.changes import Failure
-from webapp.services.jobs.lifecycle import TRANSITIONS, Hold
+from webapp.services.jobs.lifecycle import TRANSITIONS
+from webapp.services.leases.lease import Hold
 from webapp.services.queue import promotion
 from webapp.services.queue.line import QueueLine
 from webapp.services.rights.visibility import JobNotFoundError
@@ -48,7 +50,7 @@ REQUESTERS = [ObjectId(), ObjectId(), ObjectId()]
 FAILURE = Failure("some-code", "It $went wrong.")
 STORAGE = {"provider": "local", "key": "reports/1/1/a.csv", "sizeBytes": 3, "sha256": "ab", "mimeType": "text/csv"}
 NTH = st.integers(0, 99)
-HOLDS_SLOT = (S.QUEUED, *lifecycle.RUNNING)
+HOLDS_SLOT = (S.QUEUED, *RUNNING)
 
 
 @dataclass
@@ -224,9 +226,9 @@ class JobMachine(RuleBasedStateMachine):
         queued = list(ReportJob._get_collection().find({"status": "queued"}))
         first = min(queued, key=lambda job: (-job["priorityRank"], job["scheduledFor"], job["_id"]), default=None)
         hold = QueueLine(worker).claim()
-        assert (hold.job_id if hold else None) == (first["_id"] if first else None)
+        assert (hold.id if hold else None) == (first["_id"] if first else None)
         if hold is not None:
-            job = self.model[hold.job_id]
+            job = self.model[hold.id]
             self._move(job, S.PROCESSING)
             job.fence += 1
             job.lease, job.percentage = hold, 0
@@ -242,10 +244,10 @@ class JobMachine(RuleBasedStateMachine):
         if is_expired:
             past = {"lease.until": database_clock.now() - timedelta(seconds=1)}
             ReportJob._get_collection().update_one({"_id": job_id}, {"$set": past})
-        asked_at, expired = lifecycle.expired_leases()
+        asked_at, expired = held.expired_leases()
         assert [found["_id"] for found in expired] == ([job_id] if is_expired else [])
         delay = timedelta(seconds=60) if has_delay else None
-        assert lifecycle.taken_over(job_id, job.fence, FAILURE, delay=delay, expired_at=asked_at) is is_expired
+        assert held.taken_over(job_id, job.fence, FAILURE, delay=delay, expired_at=asked_at) is is_expired
         if is_expired:
             self._crashed(job, has_delay)
 
@@ -254,7 +256,7 @@ class JobMachine(RuleBasedStateMachine):
     @rule(nth=NTH)
     def beat(self, nth: int) -> None:
         hold = self.hold(nth)
-        seen = lifecycle.beat([hold])[hold.job_id]
+        seen = held.beat([hold])[hold.id]
         job = self._held(hold)
         assert seen.is_held is (job is not None)
         if job is not None:
@@ -264,7 +266,7 @@ class JobMachine(RuleBasedStateMachine):
     def progress(self, nth: int, percentage: int) -> None:
         hold = self.hold(nth)
         job = self._held(hold)
-        said = lifecycle.record_progress(hold, step="$x", percentage=percentage, processed=1, total=2)
+        said = held.record_progress(hold, step="$x", percentage=percentage, processed=1, total=2)
         assert said is (job is not None)
         if job is not None:
             job.percentage = max(job.percentage, min(percentage, 100))
@@ -272,7 +274,7 @@ class JobMachine(RuleBasedStateMachine):
     @rule(nth=NTH, stage=st.sampled_from([S.RENDERING, S.UPLOADING]))
     def advance(self, nth: int, stage: JobStatus) -> None:
         hold = self.hold(nth)
-        self._ask_held(hold, stage, lifecycle.advance(hold, stage))
+        self._ask_held(hold, stage, held.advance(hold, stage))
 
     @rule(nth=NTH)
     def finish(self, nth: int) -> None:
@@ -281,7 +283,7 @@ class JobMachine(RuleBasedStateMachine):
     def _finish(self, hold: Hold) -> None:
         job = self._held(hold)
         is_wanted_stopped = job is not None and job.cancel_asked
-        is_done = lifecycle.finish(hold, storage=STORAGE, provenance={"$odd": 1}, records=7)
+        is_done = held.finish(hold, storage=STORAGE, provenance={"$odd": 1}, records=7)
         if is_wanted_stopped:
             assert not is_done
         else:
@@ -292,31 +294,31 @@ class JobMachine(RuleBasedStateMachine):
     @rule(nth=NTH)
     def fail(self, nth: int) -> None:
         hold = self.hold(nth)
-        self._ask_held(hold, S.FAILED, lifecycle.fail(hold, FAILURE))
+        self._ask_held(hold, S.FAILED, held.fail(hold, FAILURE))
 
     @rule(nth=NTH)
     def postpone(self, nth: int) -> None:
         hold = self.hold(nth)
         delay = timedelta(hours=1)
-        if self._ask_held(hold, S.PENDING, lifecycle.postpone(hold, FAILURE, delay)):
-            self.model[hold.job_id].is_due = False
+        if self._ask_held(hold, S.PENDING, held.postpone(hold, FAILURE, delay)):
+            self.model[hold.id].is_due = False
 
     @rule(nth=NTH)
     def hand_back(self, nth: int) -> None:
         hold = self.hold(nth)
-        self._ask_held(hold, S.QUEUED, lifecycle.hand_back(hold))
+        self._ask_held(hold, S.QUEUED, held.hand_back(hold))
 
     @rule(nth=NTH)
     def stop(self, nth: int) -> None:
         hold = self.hold(nth)
-        self._ask_held(hold, S.CANCELLED, lifecycle.stopped(hold))
+        self._ask_held(hold, S.CANCELLED, held.stopped(hold))
 
     @rule(nth=NTH, has_delay=st.booleans())
     def crash(self, nth: int, has_delay: bool) -> None:
         hold = self.hold(nth)
         job = self._held(hold)
         delay = timedelta(seconds=60) if has_delay else None
-        assert lifecycle.crashed_held(hold, FAILURE, delay=delay) is (job is not None)
+        assert held.crashed_held(hold, FAILURE, delay=delay) is (job is not None)
         if job is not None:
             self._crashed(job, has_delay)
 
@@ -325,9 +327,9 @@ class JobMachine(RuleBasedStateMachine):
         assert job.lease is not None
         match job.status:
             case S.PROCESSING:
-                self._ask_held(job.lease, S.RENDERING, lifecycle.advance(job.lease, S.RENDERING))
+                self._ask_held(job.lease, S.RENDERING, held.advance(job.lease, S.RENDERING))
             case S.RENDERING:
-                self._ask_held(job.lease, S.UPLOADING, lifecycle.advance(job.lease, S.UPLOADING))
+                self._ask_held(job.lease, S.UPLOADING, held.advance(job.lease, S.UPLOADING))
             case S.UPLOADING:
                 self._finish(job.lease)
 
@@ -341,7 +343,7 @@ class JobMachine(RuleBasedStateMachine):
         return sum(job.requester == requester and job.status in HOLDS_SLOT for job in self.model.values())
 
     def _held(self, hold: Hold) -> Model | None:
-        job = self.model.get(hold.job_id)
+        job = self.model.get(hold.id)
         return job if job is not None and job.lease == hold and job.status.is_running else None
 
     def _ask_held(self, hold: Hold, wanted: JobStatus, said: bool) -> bool:
@@ -351,7 +353,7 @@ class JobMachine(RuleBasedStateMachine):
             assert said
             self._move(job, wanted)
             return True
-        same = self.model.get(hold.job_id)
+        same = self.model.get(hold.id)
         # Said again after a lost answer: it is so already, by the same hold.
         assert said is (same is not None and same.lease == hold and same.status is wanted)
         return False

@@ -8,6 +8,9 @@ import os
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from webapp.documents import AdminArea, AdminEvent, LearningEvent, Order, OrderK
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.services import database_clock
 from webapp.services.files import retention, sweep_figures
+from webapp.services.orders import lifecycle as order_lifecycle
 from webapp.services.orders import orders, uploads
 from webapp.services.orders.uploads import Upload
 from webapp.settings import get_settings
@@ -68,48 +72,85 @@ def worker(people: People, mongo: str) -> Iterator[OrderThread]:
 
 
 def test_only_one_runs_at_a_time_and_the_oldest_first(people: People) -> None:
-    first = orders.ask(people.administrator, OrderKind.SWEEP, "storage")
-    second = orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users"])
-    held = orders.claim("worker-1")
+    first = orders.ask(people.administrator, OrderKind.SWEEP, "storage").order
+    second = orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users"]).order
+    held = order_lifecycle.claim("worker-1")
     assert held is not None
     assert held.id == first.id
-    assert orders.claim("worker-2") is None
-    assert orders.finish(held, {"orphansRemoved": 0})
-    taken = orders.claim("worker-2")
+    assert order_lifecycle.claim("worker-2") is None
+    assert order_lifecycle.finish(held, {"orphansRemoved": 0})
+    taken = order_lifecycle.claim("worker-2")
     assert taken is not None
     assert taken.id == second.id
 
 
 def test_a_dead_workers_order_is_begun_again_and_given_up_after_three_deaths(people: People) -> None:
-    order = orders.ask(people.administrator, OrderKind.SWEEP, "storage")
+    order = orders.ask(people.administrator, OrderKind.SWEEP, "storage").order
     for attempt in (1, 2, 3):
-        held = orders.claim(f"worker-{attempt}")
+        order_lifecycle.reap()
+        Order.objects(id=order.id).update(unset__not_before=True)  # as if the wait were over
+        held = order_lifecycle.claim(f"worker-{attempt}")
         assert held is not None
-        assert held.attempts == attempt
-        past = database_clock.now() - 2 * orders.LEASE
-        Order.objects(id=order.id).update(set__lease_until=past)
-    assert orders.claim("worker-4") is None
+        assert (held.fence, order.reload().attempts) == (attempt, attempt)
+        Order.objects(id=order.id).update(set__lease__until=database_clock.now() - timedelta(seconds=1))
+    assert order_lifecycle.claim("worker-4") is None
     order.reload()
-    assert order.state == OrderState.FAILED
+    assert (order.state, order.crash_count) == (OrderState.FAILED, 3)
     assert "3 times" in order.error
-    assert not orders.finish(held, {})  # it has been taken from the worker that was thought dead
+    assert not order_lifecycle.finish(held, {})  # it has been taken from the worker that was thought dead
     orders.again(people.administrator, order)
     with pytest.raises(ConflictError):
         orders.again(people.administrator, order)
-    again = orders.claim("worker-5")
-    assert again is not None
-    assert again.attempts == 1
+    assert order_lifecycle.claim("worker-5") is not None
+    order.reload()
+    assert (order.attempts, order.crash_count, order.lease.fence) == (1, 0, 4)
+
+
+def test_after_its_second_death_an_order_waits_before_it_is_begun_again(people: People) -> None:
+    order = orders.ask(people.administrator, OrderKind.SWEEP, "storage").order
+    for _ in range(2):
+        assert order_lifecycle.claim("worker-1") is not None
+        Order.objects(id=order.id).update(set__lease__until=database_clock.now() - timedelta(seconds=1))
+    orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users"])
+    assert order_lifecycle.claim("worker-1") is None  # nor does it take the next one, which may build on this one
+    assert order.reload().not_before > database_clock.now() + timedelta(seconds=5)
 
 
 def test_what_a_worker_hands_back_costs_no_attempt(people: People) -> None:
-    orders.ask(people.administrator, OrderKind.SWEEP, "storage")
-    held = orders.claim("worker-1")
+    order = orders.ask(people.administrator, OrderKind.SWEEP, "storage").order
+    held = order_lifecycle.claim("worker-1")
     assert held is not None
-    assert orders.hand_back(held)
-    assert not orders.report(held, share=0.5, doing="x", count=1)
-    again = orders.claim("worker-2")
+    assert order_lifecycle.hand_back(held)
+    assert order_lifecycle.hand_back(held)  # again, as after a lost answer
+    assert not order_lifecycle.report(held, share=0.5, doing="x", count=1)
+    again = order_lifecycle.claim("worker-2")
     assert again is not None
-    assert again.attempts == 1
+    assert (again.fence, order.reload().attempts) == (2, 1)
+
+
+def test_the_same_rebuild_asked_twice_is_one_until_it_has_ended(people: People) -> None:
+    ask = partial(orders.ask, people.administrator, OrderKind.REBUILD, "users")
+    first = ask(tables=["users", "courses"])
+    assert first.is_new
+    again = ask(tables=["courses", "users"])
+    assert (again.is_new, again.order.id) == (False, first.order.id)
+    assert ask(tables=["users"]).is_new  # another one
+    held = order_lifecycle.claim("worker-1")
+    assert held is not None
+    assert held.id == first.order.id
+    assert not ask(tables=["users", "courses"]).is_new  # it runs
+    assert order_lifecycle.fail(held, "x")
+    assert ask(tables=["users", "courses"]).is_new
+    with pytest.raises(ConflictError, match="has been ordered since"):
+        orders.again(people.administrator, first.order)
+    assert AdminEvent.objects(action="ordered rebuild-extract").count() == 3
+
+
+def test_of_ten_who_ask_for_a_sweep_at_once_one_orders_it(people: People) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        found = list(pool.map(lambda _: orders.ask(people.administrator, OrderKind.SWEEP, "storage"), range(10)))
+    assert [asked.is_new for asked in found].count(True) == 1
+    assert {asked.order.id for asked in found} == {order.id for order in Order.objects}
 
 
 def test_a_roster_is_imported_in_a_child_and_its_refusals_are_told(
@@ -218,9 +259,9 @@ def test_a_roster_and_statements_do_not_go_together(people: People, tmp_path: Pa
 
 
 def test_a_rebuild_reads_the_tables_anew_and_a_sweep_counts(people: People, worker: OrderThread) -> None:
-    rebuilt = settle(orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users", "../x"]))
+    rebuilt = settle(orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users", "../x"]).order)
     assert rebuilt.summary["tables"] == [["users", 0]]
-    settle(orders.ask(people.administrator, OrderKind.SWEEP, "storage"))
+    settle(orders.ask(people.administrator, OrderKind.SWEEP, "storage").order)
     figures = sweep_figures.read()
     assert figures is not None
     assert [(each["table"], each["rows"]) for each in figures.tables] == [("users", User.objects.count())]

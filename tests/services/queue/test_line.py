@@ -9,7 +9,7 @@ import pytest
 from tests.factories import make_job
 from tests.worker.conftest import queue_job
 from webapp.documents import ReportJob
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held, lifecycle
 from webapp.services.queue import line as queue_line
 from webapp.services.queue.line import QueueLine
 
@@ -32,7 +32,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_one_look_serves_several_claims(database: Any, looks: list[int]) -> None:
     jobs = [queue_job("plain") for _ in range(4)]
     line = QueueLine("w")
-    assert [hold.job_id for hold in iter(line.claim, None)] == [job.id for job in jobs]
+    assert [hold.id for hold in iter(line.claim, None)] == [job.id for job in jobs]
     assert looks == [4, 0]
 
 
@@ -41,12 +41,12 @@ def test_a_job_that_was_stopped_or_taken_after_the_look_is_not_claimed(database:
     line = QueueLine("w")
     hold = line.claim()
     assert hold is not None
-    assert hold.job_id == first.id
+    assert hold.id == first.id
     lifecycle.cancel(stopped.id, by=None)
-    assert lifecycle.take(taken.id, "other") is not None
+    assert held.take(taken.id, "other") is not None
     hold = line.claim()
     assert hold is not None
-    assert hold.job_id == last.id
+    assert hold.id == last.id
     assert ReportJob.objects.get(id=taken.id).lease.worker_id == "other"
 
 
@@ -56,10 +56,10 @@ def test_who_has_lost_a_race_looks_again_each_time_and_keeps_to_the_urgency(data
     low = [queue_job("plain", priority="low") for _ in range(3)]
     high = [queue_job("plain", priority="high") for _ in range(3)]
     seen = list(queue_line.claimable())
-    assert lifecycle.take(lost.id, "other") is not None
+    assert held.take(lost.id, "other") is not None
     looks.clear()
     line._peeked, line._peeked_at = seen, float("inf")  # as if it had looked just before
-    order = [hold.job_id for hold in iter(line.claim, None)]
+    order = [hold.id for hold in iter(line.claim, None)]
     assert set(order[:3]) == {job.id for job in high}
     assert set(order[3:]) == {job.id for job in low}
     assert len(looks) == len(order)

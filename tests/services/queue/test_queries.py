@@ -14,10 +14,9 @@ from webapp.documents import JobStatus, disconnect
 from webapp.documents.connection import current_database
 from webapp.services import database_clock
 from webapp.services.files import retention
-from webapp.services.jobs import lifecycle
+from webapp.services.jobs import held, lifecycle
 from webapp.services.queue import promotion
 from webapp.services.queue.line import QueueLine
-from webapp.settings import get_settings
 from webapp.worker import reaper
 
 
@@ -56,12 +55,12 @@ def test_no_query_of_the_queue_reads_the_whole_collection(recorder: Recorder) ->
     queue_job("plain")
     hold = QueueLine("w").claim()
     assert hold is not None
-    lifecycle.beat([hold])
-    lifecycle.record_progress(hold, step="x", percentage=1, processed=1, total=2)
-    lifecycle.advance(hold, JobStatus.RENDERING)
-    assert lifecycle.advance(hold, JobStatus.RENDERING)  # again, as after a lost answer
-    lifecycle.finish(hold, storage={"key": "reports/1/1/a"}, provenance={}, records=1)
-    reaper.reap(get_settings())
+    held.beat([hold])
+    held.record_progress(hold, step="x", percentage=1, processed=1, total=2)
+    held.advance(hold, JobStatus.RENDERING)
+    assert held.advance(hold, JobStatus.RENDERING)  # again, as after a lost answer
+    held.finish(hold, storage={"key": "reports/1/1/a"}, provenance={}, records=1)
+    reaper.reap()
     retention.expire_due_files(database_clock.now())
     again = queue_job("plain")
     assert lifecycle.hold_back(again.id, why="to see")

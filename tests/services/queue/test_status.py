@@ -13,8 +13,8 @@ from webapp.documents import JobStatus, WorkerRecord
 from webapp.errors import ForbiddenError, NotFoundError
 from webapp.services import database_clock
 from webapp.services.jobs import events as job_events
-from webapp.services.jobs import lifecycle
-from webapp.services.jobs.lifecycle import Failure
+from webapp.services.jobs import held
+from webapp.services.jobs.changes import Failure
 from webapp.services.queue import metrics as queue_metrics
 from webapp.services.queue import status as queue_status
 from webapp.services.queue import workers
@@ -29,10 +29,10 @@ def a_worker(worker_id: str = "worker-1", concurrency: int = 2) -> None:
 
 
 def finished(job: Any, seconds: float) -> None:
-    hold = lifecycle.take(job.id, "w")
+    hold = held.take(job.id, "w")
     assert hold is not None
     job.modify(started_at=database_clock.now() - timedelta(seconds=seconds))
-    lifecycle.finish(hold, storage={}, provenance={}, records=1)
+    held.finish(hold, storage={}, provenance={}, records=1)
     job_events.copy([job.id])
 
 
@@ -48,7 +48,7 @@ def test_the_place_in_the_queue_follows_priority_then_age_and_the_estimate_what_
     ahead = [queue_job("plain"), queue_job("plain")]
     mine = queue_job("plain")
     urgent = queue_job("plain", priority="high")
-    lifecycle.take(queue_job("plain", priority="critical").id, "w")
+    held.take(queue_job("plain", priority="critical").id, "w")
     waiting = queue_status.explain(mine)
     assert waiting is not None
     assert (waiting.why, waiting.ahead) == (Why.AHEAD_OF_YOU, len([*ahead, urgent]))
@@ -74,26 +74,26 @@ def test_a_job_that_is_not_due_or_held_back_says_until_when() -> None:
     assert later is not None
     assert (later.why, later.until) == (Why.NOT_DUE, due)
     job = queue_job("plain")
-    hold = lifecycle.take(job.id, "w")
+    hold = held.take(job.id, "w")
     assert hold is not None
-    lifecycle.postpone(hold, Failure("x", "y"), timedelta(seconds=60))
-    held = queue_status.explain(job.reload())
-    assert held is not None
-    assert held.why is Why.RETRY_LATER
+    held.postpone(hold, Failure("x", "y"), timedelta(seconds=60))
+    told = queue_status.explain(job.reload())
+    assert told is not None
+    assert told.why is Why.RETRY_LATER
 
 
 def test_what_does_not_wait_has_nothing_to_explain() -> None:
     job = queue_job("plain")
-    lifecycle.take(job.id, "w")
+    held.take(job.id, "w")
     assert queue_status.explain(job.reload()) is None
 
 
 def test_a_running_job_is_estimated_by_its_own_pace() -> None:
     job = queue_job("plain")
-    hold = lifecycle.take(job.id, "w")
+    hold = held.take(job.id, "w")
     assert hold is not None
     assert queue_status.ready_at(job.reload()) is None
-    lifecycle.record_progress(hold, step="x", percentage=50, processed=1, total=2)
+    held.record_progress(hold, step="x", percentage=50, processed=1, total=2)
     job.reload().modify(started_at=database_clock.now() - timedelta(seconds=20))
     estimate = queue_status.ready_at(job.reload())
     assert estimate is not None
@@ -115,9 +115,9 @@ def test_throughput_percentiles_and_failures_come_from_the_events() -> None:
     for seconds in (10, 20, 30):
         finished(queue_job("plain"), seconds)
     job = queue_job("plain")
-    hold = lifecycle.take(job.id, "w")
+    hold = held.take(job.id, "w")
     assert hold is not None
-    lifecycle.fail(hold, Failure("too-large", "Too large."))
+    held.fail(hold, Failure("too-large", "Too large."))
     job_events.copy([job.id])
     last = queue_status.history(hours=1, periods=4)[-1]
     assert (last.ready, last.failed) == (3, 1)

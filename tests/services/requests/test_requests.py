@@ -14,8 +14,9 @@ from tests.factories import People
 from webapp.documents import DateRange, JobEvent, Parameters, ReportFilters, ReportJob
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from webapp.services import database_clock
-from webapp.services.jobs import lifecycle
-from webapp.services.jobs.lifecycle import Failure, IllegalTransitionError
+from webapp.services.jobs import held
+from webapp.services.jobs.changes import Failure
+from webapp.services.jobs.lifecycle import IllegalTransitionError
 from webapp.services.lookups import values as lookups
 from webapp.services.requests import asking, bulk, changing
 from webapp.services.requests import rules as request_rules
@@ -36,16 +37,16 @@ def a_request(**changes: Any) -> ReportRequest:
 
 
 def ready(job: ReportJob) -> ReportJob:
-    hold = lifecycle.take(job.id, "w")
+    hold = held.take(job.id, "w")
     assert hold is not None
-    assert lifecycle.finish(hold, storage={"provider": "local", "key": "k"}, provenance={}, records=1)
+    assert held.finish(hold, storage={"provider": "local", "key": "k"}, provenance={}, records=1)
     return job.reload()
 
 
 def failed(job: ReportJob) -> ReportJob:
-    hold = lifecycle.take(job.id, "w")
+    hold = held.take(job.id, "w")
     assert hold is not None
-    assert lifecycle.fail(hold, Failure("internal-error", "It broke."))
+    assert held.fail(hold, Failure("internal-error", "It broke."))
     return job.reload()
 
 
@@ -306,7 +307,7 @@ def test_a_deleted_job_is_gone_and_its_deletion_is_on_record(people: People) -> 
 
 def test_a_running_job_is_cancelled_before_it_is_deleted(people: People) -> None:
     job = asking.create(people.owner, a_request())
-    lifecycle.take(job.id, "w")
+    held.take(job.id, "w")
     with pytest.raises(ConflictError, match="is being made"):
         changing.delete(people.owner, job.id)
 

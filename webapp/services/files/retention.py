@@ -51,7 +51,7 @@ def expire_due_files(now: datetime) -> int:
     """Jobs whose file has been kept for its time become expired, and the file goes. Returns how many."""
     # The embedded server uses a partial index only when told to; MongoDB only when the filter implies the index's own.
     past = {"output.storage.expiresAt": {"$lt": now, "$type": "date"}}
-    due = ReportJob._get_collection().find(past, {"status": 1}, hint="file_expires_at").limit(AT_ONCE)
+    due = ReportJob._get_collection().find(past, {"status": 1}, hint=[("output.storage.expiresAt", 1)]).limit(AT_ONCE)
     expired = 0
     for job in list(due):
         if job["status"] in WITH_FILE and lifecycle.expire(job["_id"]):

@@ -16,9 +16,8 @@ from webapp.documents import JobStatus
 from webapp.documents.job_event import HISTORY_KEPT
 from webapp.documents.report_job import MAX_ATTEMPTS_KEPT, RUNNING
 from webapp.messages import to_document
+from webapp.services.leases.lease import Document, after, counted, literal
 from webapp.settings import get_settings
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,6 @@ class Failure:
     code: str
     message: str
     stack: str | None = None
-
-
-def text(value: str | None) -> Document:
-    """A text of somebody else's making, which must not be read as an expression."""
-    return {"$literal": value}
-
-
-def after(delay: timedelta) -> Document:
-    return {"$add": ["$$NOW", int(delay.total_seconds() * 1000)]}
 
 
 def _seconds_since(instant: str) -> Document:
@@ -60,8 +50,8 @@ def attempt(outcome: str, failure: Failure | None = None) -> Document:
             "startedAt": "$startedAt",
             "endedAt": "$$NOW",
             "outcome": outcome,
-            "code": text(failure.code if failure else None),
-            "message": text(failure.message if failure else None),
+            "code": literal(failure.code if failure else None),
+            "message": literal(failure.message if failure else None),
         },
         MAX_ATTEMPTS_KEPT,
     )
@@ -80,18 +70,18 @@ def transition(
 ) -> list[Document]:
     """The pipeline of one transition: the state, its line in the history (with `told`), and what else changes."""
     event: Document = {
-        "seq": {"$add": [{"$ifNull": ["$eventCount", 0]}, 1]},
+        "seq": counted("eventCount"),
         "from": "$status",
         "to": wanted.value,
         "at": "$$NOW",
         "userId": user_id,
         "workerId": worker_id,
-        "why": text(why),
-        "code": text(code),
+        "why": literal(why),
+        "code": literal(code),
         **{name: literal(value) for name, value in (told or {}).items()},
     }
     if wanted is JobStatus.PROCESSING:
-        event["fence"] = {"$add": [{"$ifNull": ["$lease.fence", 0]}, 1]}
+        event["fence"] = counted("lease.fence")
         event["waitSeconds"] = _seconds_since("$scheduledFor")
     else:
         event["fence"] = "$lease.fence"
@@ -114,17 +104,13 @@ def transition(
     return pipeline
 
 
-def literal(value: Any) -> Any:
-    return {"$literal": value}
-
-
 def error_of(failure: Failure, *, retry: bool = False) -> Document:
     count: Any = {"$ifNull": ["$error.retryCount", 0]}
     return {
-        "code": text(failure.code),
-        "message": text(failure.message),
+        "code": literal(failure.code),
+        "message": literal(failure.message),
         "said": {"$literal": to_document(failure.message)},
-        "stack": text(failure.stack),
+        "stack": literal(failure.stack),
         "retryCount": {"$add": [count, 1]} if retry else count,
         "lastRetryAt": "$$NOW" if retry else {"$ifNull": ["$error.lastRetryAt", None]},
     }

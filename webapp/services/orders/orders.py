@@ -1,32 +1,24 @@
-"""Orders that a worker carries out beside reports: asking, claiming, progress and end. Only this module writes `state`.
-
-One runs at a time on the whole desk (`slot` is unique), under a lease like a job's: when its worker dies, the lease
-runs out, and the next worker begins it again. Every order bears that: nothing it did is done twice.
-"""
+"""What administrators order beside reports: imports, rebuilt tables, a sweep. Workers carry it out (`lifecycle`)."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 from bson.errors import InvalidId
+from mongoengine.errors import NotUniqueError
 from pymongo.errors import DuplicateKeyError
 
-from webapp.documents import AdminArea, Order, OrderKind, OrderState, User
-from webapp.documents.order import ONLY_ONE
+from webapp.documents import AdminArea, Order, OrderKind, User
 from webapp.errors import ConflictError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit, database_clock
+from webapp.services.orders import lifecycle
 from webapp.settings import get_settings
 
-LEASE = timedelta(seconds=60)
-#: A order that has taken its worker with it so often is not begun again.
-MOST_ATTEMPTS = 3
 SHOWN = 25
-ERROR_LENGTH = 1_000
 
 AREAS = {
     OrderKind.ONEROSTER: AdminArea.IMPORTS,
@@ -36,10 +28,17 @@ AREAS = {
 }
 
 
+class Asked(NamedTuple):
+    """The order, and whether it is a new one: the same asked twice, while one waits or runs, is one."""
+
+    order: Order
+    is_new: bool
+
+
 def ask(
     by: User, kind: OrderKind, subject: str, *, files: Sequence[dict[str, Any]] = (), tables: Sequence[str] = ()
-) -> Order:
-    """Put an order in line, and into the audit trail."""
+) -> Asked:
+    """Put an order in line, and into the audit trail; or find the same one that is there and not finished."""
     now = database_clock.now()
     order = Order(
         kind=kind.value,
@@ -49,17 +48,36 @@ def ask(
         files=list(files),
         tables=list(tables),
         expires_at=now + timedelta(days=get_settings().audit_retention_days),
-    ).save(force_insert=True)
-    audit.record(by, AREAS[kind], f"ordered {kind.value}", subject, subject_id=order.id)
-    return order
+        same_as=_same_as(kind, tables),
+    )
+    # Twice: between the two steps the other one may end.
+    for _ in range(2):
+        try:
+            order.save(force_insert=True)
+        except NotUniqueError:
+            found = Order.objects(same_as=order.same_as).first()
+            if found is not None:
+                return Asked(found, is_new=False)
+        else:
+            audit.record(by, AREAS[kind], f"ordered {kind.value}", subject, subject_id=order.id)
+            return Asked(order, is_new=True)
+    raise ConflictError(Message("The same order has just ended. Ask again."))
+
+
+def _same_as(kind: OrderKind, tables: Sequence[str]) -> str | None:
+    """Equal for orders of which one is enough. What is uploaded is each time something else."""
+    if kind in (OrderKind.REBUILD, OrderKind.SWEEP):
+        return f"{kind.value}:{','.join(sorted(set(tables)))}"
+    return None
 
 
 def again(by: User, order: Order) -> None:
     """Carry out a failed order once more. Raises ConflictError for one that has not failed."""
-    start = {"state": OrderState.WAITING.value, "askedAt": database_clock.now(), "attempts": 0, "share": 0}
-    failed = {"_id": order.id, "state": OrderState.FAILED.value}
-    gone = {"error": "", "endedAt": "", "summary": "", "doing": "", "doneCount": ""}
-    if not Order._get_collection().update_one(failed, {"$set": start, "$unset": gone}).matched_count:
+    try:
+        is_back = lifecycle.again(order.id, same_as=_same_as(OrderKind(order.kind), order.tables))
+    except DuplicateKeyError as error:
+        raise ConflictError(Message("The same has been ordered since, and is not done yet.")) from error
+    if not is_back:
         raise ConflictError(Message("Only an order that has failed can be carried out again."))
     audit.record(by, AdminArea(order.area), f"ordered {order.kind}", names_of(order), subject_id=order.id)
 
@@ -81,88 +99,5 @@ def latest(area: AdminArea, *, bound: int = SHOWN) -> list[Order]:
 
 
 def names_of(order: Order) -> str:
-    """What a order is about, in a few words of its own: file names, or tables."""
+    """What an order is about, in a few words of its own: file names, or tables."""
     return ", ".join([*(str(each.get("name", "")) for each in order.files), *order.tables]) or str(order.kind)
-
-
-# --- for workers ------------------------------------------------------------------------------------------------------
-
-
-def claim(worker_id: str) -> Order | None:
-    """The oldest order, now this worker's; None when there is none, or another one runs."""
-    unfinished = [OrderState.WAITING.value, OrderState.RUNNING.value]
-    if Order.objects(state__in=unfinished).only("id").first() is None:
-        return None  # almost always: one cheap read
-    now = database_clock.now()
-    _reap(now)
-    waiting = Order.objects(state=OrderState.WAITING.value).order_by("asked_at").first()
-    if waiting is None:
-        return None
-    start = {
-        "state": OrderState.RUNNING.value,
-        "slot": ONLY_ONE,
-        "workerId": worker_id,
-        "claimId": uuid.uuid4().hex,
-        "leaseUntil": now + LEASE,
-        "startedAt": now,
-    }
-    still_waiting = {"_id": waiting.id, "state": OrderState.WAITING.value}
-    change = {"$set": start, "$inc": {"attempts": 1}}
-    try:
-        taken = Order._get_collection().update_one(still_waiting, change, hint="_id_").matched_count
-    except DuplicateKeyError:
-        return None
-    return Order.objects(id=waiting.id).first() if taken else None
-
-
-def renew(order: Order) -> bool:
-    """Go on for another lease; False when the order is not this worker's any more."""
-    return _held(order, {"$set": {"leaseUntil": database_clock.now() + LEASE}})
-
-
-def report(order: Order, *, share: float, doing: str, count: int) -> bool:
-    """Say how far it is; False as `renew`."""
-    return _held(order, {"$set": {"share": min(max(share, 0.0), 1.0), "doing": doing[:100], "doneCount": count}})
-
-
-def finish(order: Order, summary: dict[str, Any]) -> bool:
-    """It is done."""
-    return _end(order, OrderState.DONE, {"summary": summary, "share": 1.0})
-
-
-def fail(order: Order, error: str) -> bool:
-    """It cannot be done; `error` says why, for people."""
-    return _end(order, OrderState.FAILED, {"error": error[:ERROR_LENGTH]})
-
-
-def hand_back(order: Order) -> bool:
-    """Its worker stops: another one begins it again, and no attempt is counted."""
-    change = {"$set": {"state": OrderState.WAITING.value}, "$unset": {"slot": ""}, "$inc": {"attempts": -1}}
-    return _held(order, change)
-
-
-def put_off(order: Order, error: str) -> bool:
-    """It ended in a way that may pass: begin it again, unless that has happened too often."""
-    if order.attempts >= MOST_ATTEMPTS:
-        return fail(order, error)
-    return _held(order, {"$set": {"state": OrderState.WAITING.value}, "$unset": {"slot": ""}})
-
-
-def _reap(now: datetime) -> None:
-    """Orders whose worker has died: back in line, or failed after too many of its deaths."""
-    orders = Order._get_collection()
-    dead = {"state": OrderState.RUNNING.value, "leaseUntil": {"$lt": now}}
-    error = f"The worker that carried it out ended {MOST_ATTEMPTS} times before it was done."
-    failed = {"state": OrderState.FAILED.value, "error": error, "endedAt": now}
-    orders.update_many({**dead, "attempts": {"$gte": MOST_ATTEMPTS}}, {"$set": failed, "$unset": {"slot": ""}})
-    orders.update_many(dead, {"$set": {"state": OrderState.WAITING.value}, "$unset": {"slot": ""}})
-
-
-def _end(order: Order, state: OrderState, sets: dict[str, Any]) -> bool:
-    ended = {**sets, "state": state.value, "endedAt": database_clock.now()}
-    return _held(order, {"$set": ended, "$unset": {"slot": ""}})
-
-
-def _held(order: Order, change: dict[str, Any]) -> bool:
-    mine = {"_id": order.id, "state": OrderState.RUNNING.value, "claimId": order.claim_id}
-    return Order._get_collection().update_one(mine, change, hint="_id_").matched_count == 1

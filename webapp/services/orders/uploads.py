@@ -57,7 +57,7 @@ def receive(by: User, uploads: Sequence[Upload]) -> Order:
         key = f"{FOLDER}{folder_id}/{number}"
         files.put(upload.path, key)
         kept.append({"key": key, "name": shown_name(upload.name), "size": upload.path.stat().st_size})
-    return orders.ask(by, kinds.pop(), ", ".join(each["name"] for each in kept), files=kept)
+    return orders.ask(by, kinds.pop(), ", ".join(each["name"] for each in kept), files=kept).order
 
 
 def fetch(order: Order, folder: Path) -> dict[Path, str]:

@@ -10,9 +10,8 @@ from typing import Any
 from pymongo.cursor import Cursor
 
 from webapp.documents import JobStatus, ReportJob
-from webapp.services.jobs import lifecycle
-from webapp.services.jobs.changes import Document
-from webapp.services.jobs.lifecycle import Hold
+from webapp.services.jobs import held, lifecycle
+from webapp.services.leases.lease import Document, Hold
 from webapp.settings import get_settings
 
 #: How many of the next jobs a look sees: with several workers at it, not all go for the same one.
@@ -61,7 +60,7 @@ class QueueLine:
                 # Another client wrote "queued" itself: promotion checks it first, and gives it its requester's slot.
                 lifecycle.hold_back(seen["_id"], why="not promoted yet")
                 continue
-            hold = lifecycle.take_peeked(seen, self._worker_id)
+            hold = held.take_peeked(seen, self._worker_id)
             if hold is not None:
                 return hold
             self._lost_at = time.monotonic()

@@ -134,8 +134,8 @@ def free_slots(requester: ObjectId | None) -> list[str]:
     """The slots of this person that no job holds at this moment."""
     slots = slots_of(requester)
     # The embedded server uses a partial index only when told to; MongoDB only when the filter implies the index's own.
-    held = ReportJob._get_collection().find({"slot": {"$in": slots, "$type": "string"}}, {"slot": 1}, hint="slot")
-    taken = {job["slot"] for job in held}
+    these = {"slot": {"$in": slots, "$type": "string"}}
+    taken = {job["slot"] for job in ReportJob._get_collection().find(these, {"slot": 1}, hint=[("slot", 1)])}
     return [slot for slot in slots if slot not in taken]
 
 

@@ -53,15 +53,23 @@ def rebuild() -> ResponseReturnValue:
     if table and table not in TABLES:
         raise NotFoundError(_("The extract has no such table."))
     tables = [table] if table else list(TABLES)
-    orders.ask(current_actor(), OrderKind.REBUILD, ", ".join(tables), tables=tables)
-    return redirect_after(url_for("admin.storage", _anchor="orders"), _("Ordered: a worker reads it anew."))
+    asked = orders.ask(current_actor(), OrderKind.REBUILD, ", ".join(tables), tables=tables)
+    return _told(_("Ordered: a worker reads it anew.") if asked.is_new else _already_ordered())
 
 
 @permission_required(Permission.ADMINISTER)
 def sweep() -> ResponseReturnValue:
     """Order a sweep now, rather than at its time."""
-    orders.ask(current_actor(), OrderKind.SWEEP, _("storage"))
-    return redirect_after(url_for("admin.storage", _anchor="orders"), _("Ordered: a worker sweeps and counts."))
+    asked = orders.ask(current_actor(), OrderKind.SWEEP, _("storage"))
+    return _told(_("Ordered: a worker sweeps and counts.") if asked.is_new else _already_ordered())
+
+
+def _already_ordered() -> str:
+    return _("That has been ordered already and is not done yet, so nothing was added.")
+
+
+def _told(text: str) -> ResponseReturnValue:
+    return redirect_after(url_for("admin.storage", _anchor="orders"), text)
 
 
 def _orders() -> dict[str, Any]:

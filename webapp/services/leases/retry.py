@@ -1,8 +1,11 @@
-"""Whether to try again, and when: pure functions of the facts (DESIGN §6)."""
+"""Whether to try again, and when (DESIGN §6): pure functions of the facts, and the same with the waits that are set."""
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
+
+from webapp.settings import get_settings
 
 SPREAD = 0.2
 
@@ -40,3 +43,20 @@ def after_crash(
     if waited_out_lease and crashes == 1:
         return timedelta(0)
     return backoff(crashes, base=base, cap=cap, jitter=jitter)
+
+
+def failure_delay(*, is_permanent: bool, retries: int, max_attempts: int) -> timedelta | None:
+    """`after_failure` with the waits that are set, and jitter."""
+    return after_failure(is_permanent=is_permanent, retries=retries, max_attempts=max_attempts, **_waits())
+
+
+def crash_delay(crashes: int, *, waited_out_lease: bool) -> timedelta | None:
+    """`after_crash` with the waits and the patience that are set, and jitter."""
+    most = get_settings().max_crashes
+    return after_crash(crashes=crashes, max_crashes=most, waited_out_lease=waited_out_lease, **_waits())
+
+
+def _waits() -> dict[str, float]:
+    settings = get_settings()
+    jitter = random.uniform(-1, 1)  # noqa: S311 - spreads load, guards nothing
+    return {"base": settings.retry_base_seconds, "cap": settings.retry_cap_seconds, "jitter": jitter}
