@@ -8,7 +8,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from webapp.documents import Department, Output, Parameters, ReportJob, Team, User
+from webapp import clock, extract
+from webapp.documents import Department, LearningEvent, Output, Parameters, ReportJob, Team, User
 from webapp.services.people import accounts
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -66,6 +67,16 @@ def make_people() -> People:
         other_department=other_department,
         team=team,
     )
+
+
+def make_numbers_known(*names: str) -> None:
+    """An event that has these numbers in its data, read into the extract."""
+    now, data = clock.utcnow(), dict.fromkeys(names, 1.0)
+    events = LearningEvent._get_collection()  # its own client would refuse a name with a dot
+    events.insert_one(
+        {"eventType": "content-viewed", "timestamp": now, "data": data, "isActive": True, "updatedAt": now}
+    )
+    extract.refresh([events.name])
 
 
 def build_job(requested_by: ObjectId | None = None, **fields: Any) -> ReportJob:

@@ -20,17 +20,16 @@ from hypothesis import strategies as st
 
 from tests.engine import organisations, reference
 from tests.engine.reference import Question, Tables
-from webapp.documents import LookupCategory
-from webapp.engine import runner, validation
+from webapp.engine import runner
 from webapp.engine.backends import DUCKDB, Limits, open_backend
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
+from webapp.engine.catalogue.measure_types import MEASURE_TYPES
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.errors import QueryError, QuestionTooSlowError
-from webapp.engine.query import DateRange, Filter, Query, Scope, Sort
+from webapp.engine.fields import fields_for
+from webapp.engine.query import MAX_MEASURES, DateRange, Filter, Query, Scope, Sort
 from webapp.engine.result import Result
-from webapp.engine.validation import fields_for
-from webapp.services.lookups import seed as lookup_seed
 
 QUESTIONS = int(os.environ.get("REPORTDESK_TEST_QUESTIONS", "300"))
 SEEDS = range(8)
@@ -313,11 +312,11 @@ def test_every_measure_by_every_dimension_agrees_with_the_reference(worlds: Worl
         measures += [f"{measure.key}:{field}" if field else measure.key for field in fields]
     for number, dimension in enumerate(dataset.dimensions):
         # All of them in turn, as many at a time as one question may have.
-        begins = list(range(0, len(measures), validation.MAX_MEASURES))
+        begins = list(range(0, len(measures), MAX_MEASURES))
         if QUESTIONS < 2_000:  # one batch for each dimension, another one for the next
             begins = [begins[number % len(begins)]]
         for begin in begins:
-            chosen = measures[begin : begin + validation.MAX_MEASURES]
+            chosen = measures[begin : begin + MAX_MEASURES]
             question = Question(dataset=key, dimensions=[dimension], measures=chosen, time_zone=ZONES[number % 5])
             result = runner.run(
                 to_query(question), files, tmp_path / f"{number}-{begin}.parquet", limits=Limits(threads=1)
@@ -480,7 +479,6 @@ def test_a_statement_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_is_whole_and_every_measure_says_what_it_means_and_what_empty_means() -> None:
-    seeds = {category: {key for key, *_ in values} for category, values in lookup_seed.SEEDS.items()}
     found: set[str] = set()
     for dataset in DATASETS.values():
         assert set(dataset.dimensions) <= set(DIMENSIONS)
@@ -488,8 +486,10 @@ def test_the_catalogue_is_whole_and_every_measure_says_what_it_means_and_what_em
         for measure in dataset.measures.values():
             assert measure.unit is not None or measure.requires_field
             assert ("0 where" if measure.zero_if_empty else "empty ") in measure.definition, measure
-    assert found == seeds[LookupCategory.MEASURE_TYPE]
-    assert len(found) == 19
-    assert seeds[LookupCategory.DIMENSION_ENTITY] <= {key for each in DATASETS.values() for key in each.dimensions}
-    assert set(REPORT_TYPES) == seeds[LookupCategory.REPORT_TYPE]
-    assert len(REPORT_TYPES) == 12
+    assert found == set(MEASURE_TYPES)
+    of_rows = {key for each in DATASETS.values() for key in each.dimensions}
+    assert of_rows == set(DIMENSIONS), "a dimension that no rows have"
+    for declared in REPORT_TYPES.values():
+        dataset = DATASETS[declared.dataset]
+        assert set(declared.group_by) | set(declared.slicers) <= set(dataset.dimensions), declared.key
+        assert {text.partition(":")[0] for text in declared.measures} <= set(dataset.measures), declared.key

@@ -19,7 +19,7 @@ from bson import ObjectId
 from tests.faults.world import World, check, children_of, figures, pick, slack_seconds
 from tests.worker import jobs
 from webapp.documents import ReportJob, WorkerRecord
-from webapp.documents.report_job import RUNNING
+from webapp.documents.job_status import RUNNING
 from webapp.services import database_clock
 from webapp.services.jobs import held, lifecycle
 from webapp.services.queue import promotion

@@ -12,9 +12,9 @@ import pytest
 
 from tests.renderers import every_type
 from tests.renderers.every_type import Case
+from webapp import demo
 from webapp.documents import connect, disconnect
 from webapp.documents.lookup_value import lookup_cache
-from webapp.services import demo
 from webapp.services.lookups import values as lookups
 from webapp.settings import get_settings
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
-from tests.factories import People, make_job, make_user
+from tests.factories import People, make_job, make_numbers_known, make_user
 from tests.web.conftest import Client
 from webapp.documents import AdminEvent, LookupCategory, LookupValue, User
+from webapp.engine.catalogue import MEASURE_TYPES
 from webapp.services import database_clock, permissions
 from webapp.services.files import retention
 from webapp.services.lookups import rules as lookup_rules
@@ -103,6 +107,7 @@ def test_an_inactive_value_is_no_longer_offered_and_comes_back(people: People, a
 
 
 def test_a_measure_is_added_and_counted_with(people: People, as_person: Client) -> None:
+    make_numbers_known("clicks")
     client = as_person(people.administrator)
     data = {"key": "mean-clicks", "display_as": "Mean clicks", "aggregate": "average", "field": "data.clicks",
             "datasets": ["activity"], "format": "number"}  # fmt: skip
@@ -123,6 +128,9 @@ def test_a_measure_is_added_and_counted_with(people: People, as_person: Client) 
         ({"field": ""}, "needs a field"),
         ({"field": "colour"}, "cannot be taken of"),
         ({"field": "data.clicks", "datasets": ["enrollments"]}, "cannot be taken of"),
+        ({"field": "data.clicks", "datasets": ["activity", "enrollments"]}, "cannot be taken of"),
+        ({"field": "data.", "datasets": ["activity"]}, "cannot be taken of"),
+        ({"field": "data.clicks", "datasets": ["activity"]}, "Import events"),
         ({"datasets": []}, "applies to one or more"),
         ({"datasets": ["galaxies"]}, "not a valid choice"),
         ({"format": "roman"}, "Not a valid choice"),
@@ -136,7 +144,29 @@ def test_a_measure_that_could_not_be_computed_is_refused(
     answer = as_person(people.administrator).post("/admin/lookups/measure-type/add", data=data)
     assert answer.status_code == 422
     assert words in answer.text
-    assert LookupValue.objects(category="measure-type").count() == 19
+    assert LookupValue.objects(category="measure-type").count() == len(MEASURE_TYPES)
+
+
+def test_a_measure_of_a_number_that_no_event_has_is_refused_with_those_there_are(
+    people: People, as_person: Client
+) -> None:
+    make_numbers_known("clicks", "Score.raw")
+    data = {"key": "m", "display_as": "M", "aggregate": "sum", "field": "data.Clicks", "datasets": ["activity"],
+            "format": "number"}  # fmt: skip
+    answer = as_person(people.administrator).post("/admin/lookups/measure-type/add", data=data)
+    assert answer.status_code == 422
+    assert "No event has a number “data.Clicks”. Possible: data.Score.raw, data.clicks." in answer.text
+    assert LookupValue.objects(category="measure-type").count() == len(MEASURE_TYPES)
+
+
+def test_a_measure_whose_number_is_gone_can_still_be_renamed(people: People, as_person: Client, home: Path) -> None:
+    make_numbers_known("clicks")
+    data = {"display_as": "M", "aggregate": "sum", "field": "data.clicks", "datasets": ["activity"], "format": "number"}
+    client = as_person(people.administrator)
+    assert client.post("/admin/lookups/measure-type/add", data={**data, "key": "m"}).status_code == 303
+    shutil.rmtree(home / "extract")
+    assert client.post("/admin/lookups/measure-type/m", data={**data, "display_as": "N"}).status_code == 303
+    assert client.post("/admin/lookups/measure-type/m", data={**data, "field": "data.other"}).status_code == 422
 
 
 def test_a_verb_gets_its_event(people: People, as_person: Client) -> None:

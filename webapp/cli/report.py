@@ -63,7 +63,9 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--subtotals", is_flag=True, help="A row for each value of all groupings but the last.")
 @click.option("--include-inactive", is_flag=True, help="Count deactivated records too.")
 @click.option("--as-of", "as_of", metavar="JOB_ID", help="Answer from the data that an earlier report saw.")
-@click.option("--format", "format_key", default="csv", show_default=True, help="csv, json, excel, pdf or parquet.")
+@click.option(
+    "--format", "format_key", default="csv", show_default=True, help=f"One of {', '.join(renderers.FORMATS)}."
+)
 @click.option(
     "--with",
     "options",

@@ -4,6 +4,7 @@ from webapp.documents.accounts import Department, Team, User
 from webapp.documents.admin_event import AdminArea, AdminEvent
 from webapp.documents.connection import connect, disconnect
 from webapp.documents.job_event import JobEvent
+from webapp.documents.job_status import JobStatus
 from webapp.documents.learning_record import (
     AssessmentResult,
     Certificate,
@@ -24,7 +25,6 @@ from webapp.documents.report_job import (
     Condition,
     DateRange,
     JobError,
-    JobStatus,
     Output,
     Parameters,
     Progress,

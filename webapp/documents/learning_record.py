@@ -9,6 +9,7 @@ from typing import Any
 
 import mongoengine as me
 
+from webapp import statuses
 from webapp.documents.base import Stamped, Stored
 
 EXTERNAL_ID = {"fields": ["external_id"], "unique": True, "sparse": True}
@@ -91,7 +92,7 @@ class Enrollment(LearningRecordDocument):
         "indexes": [EXTERNAL_ID, ["class_id", "learner_id"], "learner_id", "updated_at"],
     }
 
-    STATUSES = ("not-started", "in-progress", "completed", "failed", "withdrawn", "expired")
+    STATUSES = tuple(statuses.ENROLLMENT)
 
     learner_id = me.ObjectIdField(db_field="learnerId", required=True)
     class_id = me.ObjectIdField(db_field="classId")
@@ -143,7 +144,7 @@ class AssessmentResult(ClassRecord):
         "indexes": [EXTERNAL_ID, "updated_at"],
     }
 
-    STATUSES = ("submitted", "graded", "exempt", "not-submitted")
+    STATUSES = tuple(statuses.ASSESSMENT)
 
     content_id = me.ObjectIdField(db_field="contentId")  # the assessment
     attempt = me.IntField(min_value=1, default=1)
@@ -158,7 +159,7 @@ class AssessmentResult(ClassRecord):
 class ScormAttempt(ClassRecord):
     meta = {"collection": "scormattempts", "indexes": [EXTERNAL_ID, "updated_at"]}
 
-    STATUSES = ("not-attempted", "incomplete", "completed", "passed", "failed")
+    STATUSES = tuple(statuses.SCORM)
 
     content_id = me.ObjectIdField(db_field="contentId")
     attempt = me.IntField(min_value=1, default=1)

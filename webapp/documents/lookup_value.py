@@ -46,6 +46,8 @@ class LookupValue(Stamped):
     is_active = me.BooleanField(db_field="isActive", default=True)
     metadata = me.DictField()
     parent_lookup_id = me.ObjectIdField(db_field="parentLookupId")
+    # Ours: what the program wrote here, so that a later version can tell what nobody has changed.
+    seeded = me.DictField()
 
 
 @dataclass(frozen=True)

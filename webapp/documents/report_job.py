@@ -7,7 +7,6 @@ Only `services.jobs.lifecycle` writes `status`.
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
 import mongoengine as me
@@ -15,6 +14,7 @@ from mongoengine.errors import ValidationError
 
 from webapp.clock import utcnow
 from webapp.documents.base import Stamped
+from webapp.documents.job_status import JobStatus
 from webapp.documents.lease import LEASE_INDEX, Lease
 from webapp.documents.lookup_value import LookupCategory, active_lookups
 from webapp.messages import Message, from_document
@@ -24,42 +24,6 @@ NAME_LENGTH = 200
 DESCRIPTION_LENGTH = 2000
 FILENAME_LENGTH = 150
 MAX_ATTEMPTS_KEPT = 20
-
-
-class JobStatus(StrEnum):
-    """The ten states; `services.jobs.lifecycle` says which may follow which."""
-
-    PENDING = "pending"
-    QUEUED = "queued"
-    PROCESSING = "processing"
-    RENDERING = "rendering"
-    UPLOADING = "uploading"
-    READY = "ready"
-    DOWNLOADED = "downloaded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-    @property
-    def is_waiting(self) -> bool:
-        return self in WAITING
-
-    @property
-    def is_running(self) -> bool:
-        return self in RUNNING
-
-    @property
-    def is_finished(self) -> bool:
-        return not (self.is_waiting or self.is_running)
-
-    @property
-    def has_file(self) -> bool:
-        return self in WITH_FILE
-
-
-WAITING = (JobStatus.PENDING, JobStatus.QUEUED)
-RUNNING = (JobStatus.PROCESSING, JobStatus.RENDERING, JobStatus.UPLOADING)
-WITH_FILE = (JobStatus.READY, JobStatus.DOWNLOADED)
 
 
 class LooseEmbedded(me.EmbeddedDocument):

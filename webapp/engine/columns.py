@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from webapp.engine import compiler
+from webapp.engine.asked_measures import field_of_measure, measure_of, split_measure
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.declarations import Unit
+from webapp.engine.fields import field_of
 from webapp.engine.keys import dataset_of
 from webapp.engine.query import Query
 from webapp.engine.result import ROW_TYPE, ChartKind, ChartSpec, Column
-from webapp.engine.validation import field_of, field_of_measure, measure_of, split_measure
 from webapp.messages import Message
 
 #: A chart with more series than this is a tangle.

@@ -15,10 +15,12 @@ from collections.abc import Iterable, Sequence
 
 import ibis
 
+from webapp.engine.asked_measures import field_of_measure, measure_of, split_measure
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.tables import TABLES, TYPES
 from webapp.engine.conditions import condition_of
 from webapp.engine.declarations import Dataset, Measure, Table, Unit, Value
+from webapp.engine.fields import field_of
 from webapp.engine.keys import (
     DEPARTMENT_TREE,
     Tables,
@@ -31,7 +33,6 @@ from webapp.engine.keys import (
     same_keys,
 )
 from webapp.engine.query import Query
-from webapp.engine.validation import field_of, field_of_measure, measure_of, split_measure
 
 
 def tables_of(query: Query) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ import ibis
 from webapp.clock import aware
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.declarations import Dataset, Dimension, Table, Value
+from webapp.engine.fields import field_of
 from webapp.engine.keys import Tables, bucket, bucket_text, literal, relation_of
 from webapp.engine.query import Filter, Query
-from webapp.engine.validation import field_of
 
 HEX_ID = 24
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +12,7 @@ Value = Any  # an Ibis value
 
 
 class Unit(StrEnum):
-    """What a number counts."""
+    """What a number counts. `UNITS_SHOWN` are those that people choose between for a measure of their own."""
 
     COUNT = "count"
     RATIO = "ratio"  # a fraction, 0-1
@@ -23,6 +23,10 @@ class Unit(StrEnum):
     DATE = "date"
     INSTANT = "datetime"
     FLAG = "boolean"
+
+
+#: How a measure is shown, by the word that `measure-type` lookups have for it.
+UNITS_SHOWN = {"number": Unit.NUMBER, "percent": Unit.RATIO, "duration": Unit.SECONDS}
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,16 @@ class Entity:
 
 @dataclass(frozen=True)
 class Dimension:
-    """Something to group by: an entity by the fact's `column`, an attribute of one, or a value of the row itself."""
+    """Something to group by: an entity by the fact's `column`, an attribute of one, or a value of the row itself.
+
+    `what` says what one of them is (those that have it are the `dimension-entity` lookups); `definition` how a row
+    finds its group, where the label does not say it.
+    """
 
     key: str
     label: str
+    what: str = ""
+    definition: str = ""
     entity: str | None = None
     column: str = ""
     attribute: str | None = None  # a column of the entity's table, in the place of the entity itself
@@ -104,6 +114,7 @@ class Dataset:
     table: str
     dates: dict[str, str]
     dimensions: tuple[str, ...]
+    statuses: tuple[str, ...] = field(default=(), kw_only=True)  # in the order of life
     fields: dict[str, Field]
     measures: dict[str, Measure]
     needs: tuple[str, ...] = ()  # tables beside its own that its rows are made with

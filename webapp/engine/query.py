@@ -11,6 +11,12 @@ Operator = Literal[
     "contains", "starts-with", "is-null", "is-not-null",
 ]  # fmt: skip
 
+#: More of a kind than this, nobody reads.
+MAX_DIMENSIONS = 5
+MAX_SLICERS = 3
+MAX_MEASURES = 20
+MAX_TOP = 1_000
+
 
 @dataclass(frozen=True)
 class Filter:

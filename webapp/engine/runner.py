@@ -17,11 +17,11 @@ from webapp.engine.backends import DUCKDB, Backend, Limits, open_backend
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.declarations import Table
 from webapp.engine.errors import QueryError
+from webapp.engine.fields import field_of
 from webapp.engine.keys import dataset_of, date_column, keyed, labelled, order_of, same_keys, sort_keys
 from webapp.engine.query import DateRange, Query
 from webapp.engine.result import ROW_TYPE, Column, Result
 from webapp.engine.sources import Files, dates_in, open_tables
-from webapp.engine.validation import field_of
 from webapp.messages import Message
 
 MAX_COLUMN_GROUPS = 100

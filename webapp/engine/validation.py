@@ -2,69 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+from webapp.engine.asked_measures import aggregate_of, applicable_measures, field_of_measure, measure_of, split_measure
 from webapp.engine.catalogue.datasets import DATASETS
-from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
-from webapp.engine.declarations import Dataset, Field, Measure, Unit
+from webapp.engine.declarations import Dataset, Unit
 from webapp.engine.errors import QueryError
-from webapp.engine.query import Filter, Query
+from webapp.engine.fields import field_of, fields_for, is_data_field
+from webapp.engine.query import MAX_DIMENSIONS, MAX_MEASURES, MAX_SLICERS, MAX_TOP, Filter, Query
 from webapp.messages import Message
-
-MAX_DIMENSIONS = 5
-MAX_SLICERS = 3
-MAX_MEASURES = 20
-MAX_TOP = 1_000
 
 _ONE_VALUE = {"eq", "ne", "gt", "gte", "lt", "lte", "contains", "starts-with"}
 _OPERATORS = _ONE_VALUE | {"in", "not-in", "between", "is-null", "is-not-null"}
-_ORDERED_UNITS = (Unit.INSTANT, Unit.DATE)
-
-
-def field_of(dataset: Dataset, key: str) -> Field | None:
-    """The field `key` of the dataset, `data.<name>` included; None when there is none."""
-    if dataset.has_data and key.startswith("data.") and len(key) > 5:
-        from webapp.engine.catalogue.tables import data_column
-
-        column = data_column(key[5:])
-        return Field(key, key[5:].replace("_", " ").capitalize(), Unit.NUMBER, lambda table: table[column])
-    return dataset.fields.get(key)
-
-
-def split_measure(text: str) -> tuple[str, str]:
-    """`sum:data.clicks` -> (`sum`, `data.clicks`)."""
-    key, _, field = text.partition(":")
-    return key, field
-
-
-def measure_of(query: Query, dataset: Dataset, key: str) -> Measure | None:
-    """The dataset's measure, or one that administrators made: its aggregate applied to its own field."""
-    for custom in query.custom_measures:
-        if custom.key == key and dataset.key in custom.datasets and custom.aggregate in AGGREGATES:
-            base = AGGREGATES[custom.aggregate]
-            return replace(
-                base,
-                key=key,
-                label=custom.label,
-                unit=Unit(custom.unit) if custom.unit in ("ratio", "seconds") else Unit.NUMBER,
-                definition=Message("%(definition)s Field: %(field)s.", definition=base.definition, field=custom.field),
-            )
-    return dataset.measures.get(key)
-
-
-def field_of_measure(query: Query, text: str) -> str:
-    """The field that a measure is of: its own, or for one that administrators made, the one they named."""
-    key, field = split_measure(text)
-    for custom in query.custom_measures:
-        if custom.key == key:
-            return custom.field
-    return field
-
-
-def applicable_measures(query: Query, dataset: Dataset) -> list[str]:
-    return [*dataset.measures, *(each.key for each in query.custom_measures if dataset.key in each.datasets)]
 
 
 def check(query: Query) -> None:
@@ -161,8 +111,8 @@ def _check_measure(query: Query, dataset: Dataset, text: str, errors: dict[str, 
             "The measure “%(measure)s” has its own field; “%(given)s” was given.", measure=key, given=given[:60]
         )
         return
-    possible = fields_for(dataset, key if key in AGGREGATES else _aggregate_of(query, key))
-    if wanted not in possible and not (dataset.has_data and wanted.startswith("data.") and len(wanted) > 5):
+    possible = fields_for(dataset, key if key in AGGREGATES else aggregate_of(query, key))
+    if wanted not in possible and not is_data_field(dataset, wanted):
         possible = [*possible, "data.<name>"] if dataset.has_data else possible
         errors[name] = (
             Message(
@@ -179,20 +129,6 @@ def _check_measure(query: Query, dataset: Dataset, text: str, errors: dict[str, 
                 possible=possible,
             )
         )
-
-
-def _aggregate_of(query: Query, key: str) -> str:
-    return next((custom.aggregate for custom in query.custom_measures if custom.key == key), key)
-
-
-def fields_for(dataset: Dataset, aggregate: str) -> list[str]:
-    """What `aggregate` can be of: numbers; for the extremes instants too; for a distinct count everything."""
-    if aggregate == "count-distinct":
-        plain = (key for key in dataset.dimensions if DIMENSIONS[key].many is None and not DIMENSIONS[key].attribute)
-        return [*plain, *dataset.fields]
-    if aggregate in ("min", "max"):
-        return [key for key, field in dataset.fields.items() if field.is_numeric or field.unit in _ORDERED_UNITS]
-    return [key for key, field in dataset.fields.items() if field.is_numeric]
 
 
 def _check_filter(dataset: Dataset, condition: Filter, errors: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,17 @@ from webapp.messages import Message
 from webapp.renderers import chart_svg, csv_file, json_file, page_result, parquet_file, pdf_file, xlsx_file
 from webapp.renderers.about import About
 from webapp.renderers.filenames import file_name
+from webapp.renderers.formats import Format
+from webapp.renderers.row_texts import Progress
 
-Progress = Callable[[int, int], None]
-#: What may be asked of a file: a byte order mark (CSV), a zip, a `.meta.json` beside it (both then come in a zip).
-OPTIONS = ("bom", "zip", "meta")
-ANY_SIZE = Message("Ask for it as CSV, JSON or Parquet, which take any number.")
-ALL_ROWS = Message("Excel, CSV, JSON and Parquet have all.")
+#: Every format there is, in the order in which it is offered.
+FORMATS: dict[str, Format] = {
+    each.FORMAT.key: each.FORMAT for each in (pdf_file, xlsx_file, csv_file, json_file, parquet_file)
+}
+#: What may be asked of every file: a zip, a `.meta.json` beside it (both then come in a zip).
+EVERY_FILE = ("zip", "meta")
+#: What may be asked of some file.
+OPTIONS = (*dict.fromkeys(option for each in FORMATS.values() for option in each.options), *EVERY_FILE)
 
 
 @dataclass(frozen=True)
@@ -47,38 +52,6 @@ class UnknownFormatError(ReportdeskError):
     hint = Message("Choose another format.")
 
 
-@dataclass(frozen=True)
-class Format:
-    """`write(result, about, path, on_progress, options)` returns the rows written, and notes."""
-
-    extension: str
-    mime_type: str
-    write: Callable[[Result, About, Path, Progress, Mapping[str, Any]], tuple[int, list[str]]]
-    most_rows: int | None = None
-
-
-def _csv(
-    result: Result, about: About, path: Path, on_progress: Progress, options: Mapping[str, Any]
-) -> tuple[int, list[str]]:
-    return csv_file.write(result, about, path, on_progress, bom=bool(options.get("bom"))), []
-
-
-FORMATS: dict[str, Format] = {
-    "csv": Format("csv", "text/csv", _csv),
-    "json": Format("json", "application/json", lambda r, a, p, t, _: (json_file.write(r, a, p, t), [])),
-    "parquet": Format(
-        "parquet", "application/vnd.apache.parquet", lambda r, a, p, t, _: (parquet_file.write(r, a, p, t), [])
-    ),
-    "excel": Format(
-        "xlsx",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        lambda r, a, p, t, _: xlsx_file.write(r, a, p, t),
-        most_rows=xlsx_file.SHEET_ROWS * xlsx_file.MOST_SHEETS,
-    ),
-    "pdf": Format("pdf", "application/pdf", lambda r, a, p, t, _: pdf_file.write(r, a, p, t)),
-}
-
-
 def check_fits(format_key: str, row_count: int, options: Mapping[str, Any]) -> None:
     """Raises TooLargeForFormatError, before any work is done, when the rows cannot fit; UnknownFormatError."""
     found = _format(format_key)
@@ -87,10 +60,10 @@ def check_fits(format_key: str, row_count: int, options: Mapping[str, Any]) -> N
             Message(
                 "The report has %(rows)s rows; %(format)s takes at most %(most)s.",
                 rows=row_count,
-                format=format_key,
+                format=found.label,
                 most=found.most_rows,
             ),
-            hint=ANY_SIZE,
+            hint=_any_size(),
         )
 
 
@@ -103,18 +76,29 @@ def limits_in_words(format_key: str, row_count: int, columns: int) -> str | None
         return Message(
             "%(rows)s rows do not fit into %(format)s (at most %(most)s). %(advice)s",
             rows=row_count,
-            format=format_key,
+            format=found.label,
             most=found.most_rows,
-            advice=ANY_SIZE,
+            advice=_any_size(),
         )
-    if format_key == "pdf" and row_count > (limit := pdf_file.row_limit(columns)):
+    if found.rows_shown is not None and row_count > (limit := found.rows_shown(columns)):
         return Message(
-            "A PDF shows the first %(shown)s of %(rows)s rows. %(advice)s",
+            "A %(format)s shows the first %(shown)s of %(rows)s rows. %(advice)s",
+            format=found.label,
             shown=limit,
             rows=row_count,
-            advice=ALL_ROWS,
+            advice=_all_rows(),
         )
     return None
+
+
+def _any_size() -> Message:
+    *first, last = (each.label for each in FORMATS.values() if each.takes_any_number)
+    return Message("Ask for it as %(first)s or %(last)s, which take any number.", first=first, last=last)
+
+
+def _all_rows() -> Message:
+    *first, last = (each.label for each in FORMATS.values() if each.rows_shown is None)
+    return Message("%(first)s and %(last)s have all.", first=first, last=last)
 
 
 def render(
@@ -163,6 +147,6 @@ def _format(format_key: str) -> Format:
 
 
 __all__ = [
-    "FORMATS", "OPTIONS", "About", "RenderedFile", "TooLargeForFormatError", "UnknownFormatError", "chart_svg",
-    "check_fits", "limits_in_words", "page_result", "render",
+    "FORMATS", "OPTIONS", "About", "Format", "RenderedFile", "TooLargeForFormatError", "UnknownFormatError",
+    "chart_svg", "check_fits", "limits_in_words", "page_result", "render",
 ]  # fmt: skip

@@ -6,11 +6,15 @@ Text that a spreadsheet would run as a formula begins with an apostrophe.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from webapp.engine.result import Column, Result
 from webapp.engine.sql import identifier, literal
+from webapp.messages import Message
 from webapp.renderers.about import About
+from webapp.renderers.formats import Format
 from webapp.renderers.instants import in_zone
 from webapp.renderers.row_texts import Progress, copy_rows, database, number_text
 
@@ -23,14 +27,17 @@ _NEEDS_QUOTES = '",\r\n' + _ALSO_SEPARATE
 _FORMULA = r"^\s*[=+\-@＝＋－＠]|^[\t\r]"
 
 
-def write(result: Result, about: About, path: Path, on_progress: Progress, *, bom: bool = False) -> int:
-    """Write `path`; returns how many rows."""
-    head = ("\ufeff" if bom else "") + ",".join(_quoted(heading(column)) for column in result.columns) + NEW_LINE
+def write(
+    result: Result, about: About, path: Path, on_progress: Progress, options: Mapping[str, Any]
+) -> tuple[int, list[str]]:
+    """Write `path`; returns how many rows. With the option `bom` the file begins with a byte order mark."""
+    mark = "\ufeff" if options.get("bom") else ""
+    head = mark + ",".join(_quoted(heading(column)) for column in result.columns) + NEW_LINE
     cells = [
         f"{_cell(column, result.rows_path, about.time_zone)} AS {identifier(column.key)}" for column in result.columns
     ]
     quoted = ", ".join(identifier(key) for key in _to_quote(result))
-    return copy_rows(
+    rows = copy_rows(
         path,
         result.rows_path,
         ", ".join(cells),
@@ -41,6 +48,7 @@ def write(result: Result, about: About, path: Path, on_progress: Progress, *, bo
         between=NEW_LINE,
         tail=NEW_LINE if result.row_count else "",
     )
+    return rows, []
 
 
 def _to_quote(result: Result) -> list[str]:
@@ -95,3 +103,14 @@ def _text_cell(text: str) -> str:
     begins_well = f"({text} >= '0' AND {text} < '=' OR {text} >= 'A' AND {text} < '\uff00')"
     is_formula = f"regexp_matches({text}, {literal(_FORMULA)})"
     return f"CASE WHEN {begins_well} THEN {text} WHEN {is_formula} THEN '''' || {text} ELSE nullif({text}, '') END"
+
+
+FORMAT = Format(
+    key="csv",
+    label=Message("CSV"),
+    description=Message("For any other program: plain text, one row a line."),
+    extension="csv",
+    mime_type="text/csv",
+    write=write,
+    options=("bom",),
+)

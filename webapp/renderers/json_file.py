@@ -6,18 +6,23 @@ Ratios are fractions 0-1, recorded times seconds, instants ISO 8601 in UTC.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from webapp.engine.result import Column, Result
 from webapp.engine.sql import identifier, literal
+from webapp.messages import Message
 from webapp.renderers.about import About
+from webapp.renderers.formats import Format
 from webapp.renderers.instants import in_utc
 from webapp.renderers.row_texts import Progress, copy_rows, number_text
 
 
-def write(result: Result, about: About, path: Path, on_progress: Progress) -> int:
+def write(
+    result: Result, about: About, path: Path, on_progress: Progress, options: Mapping[str, Any]
+) -> tuple[int, list[str]]:
     """Write `path`; returns how many rows."""
     head = {
         "report": about.to_json(),
@@ -32,7 +37,7 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> in
     row = f"concat({', '.join(pieces)}, {literal('}' if result.columns else '{}')})"
     before = dumps(head)[:-1] + ',"rows":[\n'
     after = '\n],"totals":' + dumps(result.totals) + "}\n"
-    return copy_rows(
+    rows = copy_rows(
         path,
         result.rows_path,
         row,
@@ -43,6 +48,7 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> in
         between=",\n",
         tail=after,
     )
+    return rows, []
 
 
 def dumps(value: Any) -> str:
@@ -72,3 +78,13 @@ def _cell(column: Column) -> str:
     else:
         value = f"to_json({name}::VARCHAR)::VARCHAR"
     return f"CASE WHEN {name} IS NULL THEN 'null' ELSE coalesce({value}, 'null') END"
+
+
+FORMAT = Format(
+    key="json",
+    label=Message("JSON"),
+    description=Message("For machines: the rows with their types, units and provenance."),
+    extension="json",
+    mime_type="application/json",
+    write=write,
+)

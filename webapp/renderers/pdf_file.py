@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from webapp.messages import Message
 from webapp.renderers import chart_svg
 from webapp.renderers.about import About
 from webapp.renderers.cell_texts import cell_text
+from webapp.renderers.formats import Format
 from webapp.renderers.row_texts import Progress
 from webapp.settings import get_settings
 
@@ -55,7 +57,9 @@ def row_limit(columns: int) -> int:
     return min(get_settings().pdf_row_limit, max(MOST_CELLS // max(columns, 1), 1))
 
 
-def write(result: Result, about: About, path: Path, on_progress: Progress) -> tuple[int, list[str]]:
+def write(
+    result: Result, about: About, path: Path, on_progress: Progress, options: Mapping[str, Any]
+) -> tuple[int, list[str]]:
     """Write `path`; returns how many rows, and what people should know of the file (rows left out, texts replaced)."""
     limit = row_limit(len(result.columns))
     written = min(result.row_count, limit)
@@ -64,8 +68,8 @@ def write(result: Result, about: About, path: Path, on_progress: Progress) -> tu
     if result.row_count > limit:
         notes.append(
             Message(
-                "The first %(shown)s of %(rows)s rows are in this PDF. All rows are in the report's Excel, CSV, JSON "
-                "and Parquet forms: “Also as” on its page.",
+                "The first %(shown)s of %(rows)s rows are in this PDF. All rows are in the report's other formats: "
+                "“Also as” on its page.",
                 shown=limit,
                 rows=result.row_count,
             )
@@ -265,3 +269,14 @@ def _shown(text: str) -> str:
     """Text as a printer can show it, cut where a cell would fill pages; long words may break."""
     text = _UNSHOWN.sub("", text.replace("\r\n", "\n"))
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}… (shortened)"
+
+
+FORMAT = Format(
+    key="pdf",
+    label=Message("PDF"),
+    description=Message("For reading and printing: chart, table and definitions on pages."),
+    extension="pdf",
+    mime_type="application/pdf",
+    write=write,
+    rows_shown=row_limit,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow.parquet
 import xlsxwriter
-from xlsxwriter.format import Format
+from xlsxwriter.format import Format as CellFormat
 from xlsxwriter.worksheet import Worksheet
 
 from webapp.engine.result import Column, Result
@@ -20,6 +21,7 @@ from webapp.renderers.about import About
 from webapp.renderers.cell_texts import cell_text
 from webapp.renderers.chart_data import ChartData, chart_data
 from webapp.renderers.chart_svg import COLOURS
+from webapp.renderers.formats import Format
 from webapp.renderers.row_texts import Progress
 from webapp.renderers.sheet_rows import LONGEST_TEXT, SHORTENED, DataSheet
 
@@ -41,9 +43,9 @@ class _Formats:
             {"bold": True, "bg_color": "#e6ebf2", "bottom": 1, "text_wrap": True, "valign": "top"}
         )
         self._book = book
-        self._cells: dict[tuple[str, bool], Format | None] = {}
+        self._cells: dict[tuple[str, bool], CellFormat | None] = {}
 
-    def cell(self, column: Column, *, bold: bool = False) -> Format | None:
+    def cell(self, column: Column, *, bold: bool = False) -> CellFormat | None:
         """The number format of a column's cells."""
         kind = "ratio" if column.unit == "ratio" else "seconds" if column.unit == "seconds" else column.type
         if (kind, bold) not in self._cells:
@@ -61,7 +63,9 @@ class _Formats:
         return self._cells[kind, bold]
 
 
-def write(result: Result, about: About, path: Path, on_progress: Progress) -> tuple[int, list[str]]:
+def write(
+    result: Result, about: About, path: Path, on_progress: Progress, options: Mapping[str, Any]
+) -> tuple[int, list[str]]:
     """Write `path`; returns how many rows, and what people should know of the file."""
     notes: list[str] = []
     if shortened := sheet_rows.texts_to_shorten(result):
@@ -280,4 +284,12 @@ def _write_about(sheet: Worksheet, formats: _Formats, about: About, notes: list[
         row += 2
 
 
-__all__ = ["MOST_SHEETS", "SHEET_ROWS", "write"]
+FORMAT = Format(
+    key="excel",
+    label=Message("Excel"),
+    description=Message("For working on: typed cells, a chart, and a sheet that says what the numbers mean."),
+    extension="xlsx",
+    mime_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    write=write,
+    most_rows=SHEET_ROWS * MOST_SHEETS,
+)

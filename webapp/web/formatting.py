@@ -22,12 +22,12 @@ from flask_babel import (
 )
 from markupsafe import Markup
 
-from webapp import clock
+from webapp import clock, statuses
 from webapp.documents import JobStatus, LookupCategory
+from webapp.documents.job_status import STATES
 from webapp.engine.result import ROW_TYPE
 from webapp.messages import Message
 from webapp.services.lookups import values as lookups
-from webapp.services.questions import chosen_filters
 from webapp.settings import Settings
 from webapp.web.languages import in_readers_language
 
@@ -192,7 +192,7 @@ def cell_class(cell: Any, column: dict[str, Any]) -> str:
 
 def _word(cell: Any, key: str) -> str:
     """A cell that is one of our own words rather than a name of the organisation's."""
-    words: Mapping[str, str] = _ROW_TYPES if key == ROW_TYPE else chosen_filters.STATUS_WORDS
+    words: Mapping[str, str] = _ROW_TYPES if key == ROW_TYPE else statuses.WORDS
     if key in ("status", "completion-status", ROW_TYPE):
         return str(in_readers_language(words.get(str(cell).replace(" ", "-"), cell)))
     return label(LookupCategory.ACTIVITY_EVENT, cell) if key == "event-type" else str(cell)
@@ -215,16 +215,5 @@ def describe(category: str, key: str | None) -> str:
 
 
 def status_color(status: str) -> str:
-    """Tabler's colour name for a state; states are told by their words, the colour only helps."""
-    return {
-        "pending": "secondary",
-        "queued": "azure",
-        "processing": "blue",
-        "rendering": "blue",
-        "uploading": "blue",
-        "ready": "green",
-        "downloaded": "teal",
-        "failed": "red",
-        "cancelled": "orange",
-        "expired": "secondary",
-    }.get(status, "secondary")
+    """Tabler's colour name for a state."""
+    return STATES[JobStatus(status)].color

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 
 from tests.factories import make_job
 from webapp.documents import JobStatus, ReportJob
-from webapp.documents.report_job import RUNNING
+from webapp.documents.job_status import RUNNING
 from webapp.errors import ConflictError
 from webapp.services import database_clock
 from webapp.services.jobs import held, lifecycle

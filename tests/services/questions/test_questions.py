@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from tests.factories import People
+from tests.factories import People, make_numbers_known
 from webapp.documents import DateRange, Parameters, ReportFilters
 from webapp.documents.report_job import Condition
 from webapp.engine.catalogue.report_types import REPORT_TYPES
@@ -60,6 +60,7 @@ def test_a_condition_of_ones_own_reaches_the_engine(database: Any) -> None:
 
 
 def test_a_measure_made_by_an_administrator_is_usable_at_once_and_no_longer_when_deactivated(database: Any) -> None:
+    make_numbers_known("clicks")
     metadata = {"aggregate": "sum", "field": "data.clicks", "dataset": "activity", "format": "number"}
     lookups.add("measure-type", "clicks", "Clicks", metadata=metadata)
     assert to_query("learner-activity", measures=["clicks"]).custom_measures[0].field == "data.clicks"

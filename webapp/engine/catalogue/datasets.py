@@ -7,6 +7,7 @@ from typing import Any
 
 import ibis
 
+from webapp import statuses
 from webapp.engine.catalogue import measures
 from webapp.engine.catalogue.dimensions import TIME_BUCKETS
 from webapp.engine.catalogue.measures import seconds_between
@@ -48,6 +49,7 @@ ENROLLMENTS = Dataset(
     dates=_dates(
         enrolled_at="enrolled_at", started_at="started_at", completed_at="completed_at", withdrawn_at="withdrawn_at"
     ),
+    statuses=tuple(statuses.ENROLLMENT),
     dimensions=(
         *_CLASS_DIMENSIONS,
         "learner",
@@ -97,6 +99,7 @@ ASSESSMENTS = Dataset(
     label=Message("Assessment results"),
     table="assessmentresults",
     dates=_dates(submitted_at="submitted_at", graded_at="graded_at"),
+    statuses=tuple(statuses.ASSESSMENT),
     dimensions=(
         *_CLASS_DIMENSIONS,
         *("learner", "content", "assessment", "content-type", "status", "grade-range"),
@@ -118,6 +121,7 @@ SCORM_ATTEMPTS = Dataset(
     label=Message("SCORM attempts"),
     table="scormattempts",
     dates=_dates(started_at="started_at", completed_at="completed_at"),
+    statuses=tuple(statuses.SCORM),
     dimensions=(
         *_CLASS_DIMENSIONS,
         *("learner", "content", "activity", "content-type", "scorm-attempt", "status", "grade-range"),
@@ -155,6 +159,7 @@ CERTIFICATES = Dataset(
     label=Message("Certificates"),
     table="certificates",
     dates=_dates(issued_at="issued_at", expires_at="expires_at", revoked_at="revoked_at"),
+    statuses=tuple(statuses.CERTIFICATE),
     dimensions=(*_CLASS_DIMENSIONS, "learner", "certificate", "status", *TIME_BUCKETS),
     fields=_fields(
         _field("name", Message("Certificate"), Unit.TEXT),

@@ -56,60 +56,111 @@ def _own(table: Table) -> Value:
     return ibis.coalesce(_filled(table.external_id), table.id)
 
 
+def _bucket(key: str, label: str, definition: str) -> Dimension:
+    return Dimension(key, label, definition=definition, time=key)
+
+
 _DIMENSIONS = [
-    Dimension("department", Message("Department"), entity="department", column="department_id"),
+    Dimension("learner", Message("Learner"), Message("The person who learns."), entity="learner", column="learner_id"),
+    Dimension("course", Message("Course"), Message("What is taught."), entity="course", column="course_id"),
+    Dimension("class", Message("Class"), Message("One presentation of a course."), entity="class", column="class_id"),
+    Dimension(
+        "program",
+        Message("Program"),
+        Message("A set of courses that lead to an award."),
+        Message("The program that the enrollment belongs to."),
+        entity="program",
+        column="program_id",
+    ),
+    Dimension(
+        "department",
+        Message("Department"),
+        Message("The part of the organisation."),
+        entity="department",
+        column="department_id",
+    ),
     Dimension(
         "department-tree",
         Message("Department and above"),
+        definition=Message("A row counts for its department and for every one above it."),
         entity="department",
         column="department_id",
         many="department-tree",
     ),
-    Dimension("program", Message("Program"), entity="program", column="program_id"),
-    Dimension("course", Message("Course"), entity="course", column="course_id"),
-    Dimension("class", Message("Class"), entity="class", column="class_id"),
-    Dimension("learner", Message("Learner"), entity="learner", column="learner_id"),
-    Dimension("content", Message("Content"), entity="content", column="content_id"),
-    Dimension("activity", Message("Activity"), entity="content", column="content_id"),
-    Dimension("assessment", Message("Assessment"), entity="content", column="content_id"),
-    Dimension("content-type", Message("Content type"), entity="content", column="content_id", attribute="content_type"),
-    Dimension("term", Message("Term"), entity="class", column="class_id", attribute="term"),
-    Dimension("instructor", Message("Instructor"), entity="instructor", column="class_id", many="instructor"),
-    Dimension("enrollment", Message("Enrollment"), value=_own),
-    Dimension("scorm-attempt", Message("SCORM attempt"), value=_own),
     Dimension(
-        "certificate", Message("Certificate"), value=lambda table: ibis.coalesce(_filled(table.name), _own(table))
+        "instructor",
+        Message("Instructor"),
+        Message("The person who teaches a class."),
+        Message("A class of two instructors counts for each of them."),
+        entity="instructor",
+        column="class_id",
+        many="instructor",
+    ),
+    Dimension("enrollment", Message("Enrollment"), Message("One learner in one class."), value=_own),
+    Dimension("content", Message("Content"), entity="content", column="content_id"),
+    Dimension(
+        "activity",
+        Message("Activity"),
+        Message("A content item that learners open."),
+        entity="content",
+        column="content_id",
+    ),
+    Dimension(
+        "assessment", Message("Assessment"), Message("Something that is graded."), entity="content", column="content_id"
+    ),
+    Dimension("scorm-attempt", Message("SCORM attempt"), Message("One attempt at a SCORM package."), value=_own),
+    Dimension(
+        "content-type",
+        Message("Content type"),
+        definition=Message("The kind of the content: a page, a video, a SCORM package, an assessment."),
+        entity="content",
+        column="content_id",
+        attribute="content_type",
+    ),
+    Dimension(
+        "term",
+        Message("Term"),
+        definition=Message("The term of the row's class."),
+        entity="class",
+        column="class_id",
+        attribute="term",
+    ),
+    Dimension(
+        "certificate",
+        Message("Certificate"),
+        definition=Message("The certificate by its name."),
+        value=lambda table: ibis.coalesce(_filled(table.name), _own(table)),
     ),
     Dimension("event-type", Message("Event"), value=lambda table: table.event_type),
-    Dimension("status", Message("Status"), value=lambda table: table.status),
-    Dimension("completion-status", Message("Completion"), value=_completion_status),
-    Dimension("grade-range", Message("Grade range"), value=lambda table: grade_range(table.score)),
-    Dimension("hour", Message("Hour"), time="hour"),
-    Dimension("day", Message("Day"), time="day"),
-    Dimension("week", Message("Week"), time="week"),
-    Dimension("month", Message("Month"), time="month"),
-    Dimension("quarter", Message("Quarter"), time="quarter"),
-    Dimension("year", Message("Year"), time="year"),
+    Dimension(
+        "status",
+        Message("Status"),
+        definition=Message("Where the row stands now, in its own words."),
+        value=lambda table: table.status,
+    ),
+    Dimension(
+        "completion-status",
+        Message("Completion"),
+        definition=Message("Completed, not completed (failed, withdrawn, expired), in progress, not started."),
+        value=_completion_status,
+    ),
+    Dimension(
+        "grade-range",
+        Message("Grade range"),
+        definition=Message("Ten points each; 89.5 belongs to 80–89; empty without a score."),
+        value=lambda table: grade_range(table.score),
+    ),
+    _bucket("hour", Message("Hour"), Message("Hours of the report's time zone.")),
+    _bucket("day", Message("Day"), Message("Days of the report's time zone.")),
+    _bucket(
+        "week",
+        Message("Week"),
+        Message("ISO weeks: they begin on Monday, and week 1 holds the first Thursday of the year."),
+    ),
+    _bucket("month", Message("Month"), Message("Calendar months of the report's time zone.")),
+    _bucket("quarter", Message("Quarter"), Message("Calendar quarters of the report's time zone.")),
+    _bucket("year", Message("Year"), Message("Calendar years of the report's time zone.")),
 ]
 
 DIMENSIONS: dict[str, Dimension] = {dimension.key: dimension for dimension in _DIMENSIONS}
 TIME_BUCKETS = tuple(dimension.key for dimension in _DIMENSIONS if dimension.time)
-
-#: What does not say itself: how a row finds its group.
-DEFINITIONS: dict[str, Message] = {
-    "department-tree": Message("A row counts for its department and for every one above it."),
-    "instructor": Message("A class of two instructors counts for each of them."),
-    "term": Message("The term of the row's class."),
-    "program": Message("The program that the enrollment belongs to."),
-    "content-type": Message("The kind of the content: a page, a video, a SCORM package, an assessment."),
-    "completion-status": Message("Completed, not completed (failed, withdrawn, expired), in progress, not started."),
-    "grade-range": Message("Ten points each; 89.5 belongs to 80–89; empty without a score."),
-    "status": Message("Where the row stands now, in its own words."),
-    "certificate": Message("The certificate by its name."),
-    "hour": Message("Hours of the report's time zone."),
-    "day": Message("Days of the report's time zone."),
-    "week": Message("ISO weeks: they begin on Monday, and week 1 holds the first Thursday of the year."),
-    "month": Message("Calendar months of the report's time zone."),
-    "quarter": Message("Calendar quarters of the report's time zone."),
-    "year": Message("Calendar years of the report's time zone."),
-}

@@ -57,6 +57,13 @@ def _rate(key: str, label: str, definition: str, part: Condition, whole: Conditi
     )
 
 
+#: Key and label of what several kinds of rows have, each by its own definition.
+COMPLETION_RATE = ("completion-rate", Message("Completion rate"))
+PASS_RATE = ("pass-rate", Message("Pass rate"))
+FAIL_RATE = ("fail-rate", Message("Fail rate"))
+TIME_TO_COMPLETE = ("avg-time-to-complete", Message("Average time to complete"))
+
+
 def _everything(table: Table) -> Value:
     return table.id.notnull()
 
@@ -186,40 +193,22 @@ def _mark_engaged(rows: Table, tables: dict[str, Table], start: Any, end: Any) -
 
 ENROLLMENT_MEASURES = (
     *GENERAL,
-    AVG_SCORE,
     _rate(
-        "completion-rate",
-        Message("Completion rate"),
+        *COMPLETION_RATE,
         Message("Completed / all enrollments, withdrawals included; empty without enrollments."),
         _is("completed"),
         _everything,
     ),
     _rate(
-        "pass-rate",
-        Message("Pass rate"),
+        *PASS_RATE,
         Message("Completed / enrollments that ended completed or failed; empty while none has."),
         _is("completed"),
         _outcome,
     ),
     _rate(
-        "fail-rate",
-        Message("Fail rate"),
+        *FAIL_RATE,
         Message("Failed / all enrollments, withdrawals included; empty without enrollments."),
         _is("failed"),
-        _everything,
-    ),
-    _rate(
-        "dropout-rate",
-        Message("Dropout rate"),
-        Message("Withdrawn / all enrollments; empty without enrollments."),
-        _is("withdrawn"),
-        _everything,
-    ),
-    _rate(
-        "retention-rate",
-        Message("Retention rate"),
-        Message("Enrollments not withdrawn / all enrollments; empty without enrollments."),
-        lambda table: ~_is("withdrawn")(table),
         _everything,
     ),
     Measure(
@@ -235,9 +224,22 @@ ENROLLMENT_MEASURES = (
         needs=("learningevents",),
         prepare=_mark_engaged,
     ),
+    _rate(
+        "retention-rate",
+        Message("Retention rate"),
+        Message("Enrollments not withdrawn / all enrollments; empty without enrollments."),
+        lambda table: ~_is("withdrawn")(table),
+        _everything,
+    ),
+    _rate(
+        "dropout-rate",
+        Message("Dropout rate"),
+        Message("Withdrawn / all enrollments; empty without enrollments."),
+        _is("withdrawn"),
+        _everything,
+    ),
     _mean(
-        "avg-time-to-complete",
-        Message("Average time to complete"),
+        *TIME_TO_COMPLETE,
         Unit.SECONDS,
         Message(
             "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments "
@@ -248,10 +250,12 @@ ENROLLMENT_MEASURES = (
             ibis.null("float64"),
         ),
     ),
+    AVG_SCORE,
 )
 
 ACTIVITY_MEASURES = (
     *GENERAL,
+    STUDY_TIME,
     AVG_SCORE,
     replace(
         COUNT,
@@ -259,7 +263,6 @@ ACTIVITY_MEASURES = (
         label=Message("Events"),
         definition=Message("Number of learning events; 0 where there are none."),
     ),
-    STUDY_TIME,
 )
 
 
@@ -271,15 +274,13 @@ ASSESSMENT_MEASURES = (
     *GENERAL,
     AVG_SCORE,
     _rate(
-        "pass-rate",
-        Message("Pass rate"),
+        *PASS_RATE,
         Message("Passed / results judged passed or failed; empty where none was judged."),
         lambda table: table.passed.fill_null(False),
         _judged,
     ),
     _rate(
-        "fail-rate",
-        Message("Fail rate"),
+        *FAIL_RATE,
         Message("Failed / results judged passed or failed; empty where none was judged."),
         lambda table: ~table.passed.fill_null(True),
         _judged,
@@ -299,29 +300,25 @@ SCORM_MEASURES = (
     *GENERAL,
     AVG_SCORE,
     _rate(
-        "completion-rate",
-        Message("Completion rate"),
+        *COMPLETION_RATE,
         Message("Attempts completed or passed / all attempts; empty without attempts."),
         lambda table: table.status.isin(["completed", "passed"]).fill_null(False),
         _everything,
     ),
     _rate(
-        "pass-rate",
-        Message("Pass rate"),
+        *PASS_RATE,
         Message("Passed / attempts judged passed or failed; empty where none was judged."),
         _scorm_passed,
         _scorm_verdict,
     ),
     _rate(
-        "fail-rate",
-        Message("Fail rate"),
+        *FAIL_RATE,
         Message("Failed / attempts judged passed or failed; empty where none was judged."),
         lambda table: ~_scorm_passed(table),
         _scorm_verdict,
     ),
     _mean(
-        "avg-time-to-complete",
-        Message("Average time to complete"),
+        *TIME_TO_COMPLETE,
         Unit.SECONDS,
         Message("Mean time from the start to the completion of an attempt; empty while none is completed."),
         lambda table, _: seconds_between(table.started_at, table.completed_at),

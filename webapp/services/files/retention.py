@@ -11,7 +11,7 @@ from bson.errors import InvalidId
 
 from webapp import storage
 from webapp.documents import ReportJob
-from webapp.documents.report_job import RUNNING, WITH_FILE
+from webapp.documents.job_status import RUNNING, WITH_FILE
 from webapp.services.files import sweep_figures
 from webapp.services.files.sweep_figures import Swept
 from webapp.services.jobs import events as job_events

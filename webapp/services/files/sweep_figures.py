@@ -12,8 +12,8 @@ from typing import Any
 
 from webapp import extract
 from webapp.documents import LookupCategory, ReportJob, SweepFigures, User
+from webapp.documents.job_status import WITH_FILE
 from webapp.documents.lookup_value import lookup_cache
-from webapp.documents.report_job import WITH_FILE
 from webapp.documents.sweep_figures import SWEEP
 
 BATCH = 1_000

@@ -14,7 +14,8 @@ from bson import ObjectId
 
 from webapp.documents import JobStatus
 from webapp.documents.job_event import HISTORY_KEPT
-from webapp.documents.report_job import MAX_ATTEMPTS_KEPT, RUNNING
+from webapp.documents.job_status import RUNNING
+from webapp.documents.report_job import MAX_ATTEMPTS_KEPT
 from webapp.messages import to_document
 from webapp.services.leases.lease import Document, after, counted, literal
 from webapp.settings import get_settings

@@ -14,7 +14,7 @@ from typing import Any
 from bson import ObjectId
 
 from webapp.documents import JobStatus, ReportJob
-from webapp.documents.report_job import RUNNING
+from webapp.documents.job_status import RUNNING, STATES
 from webapp.messages import Message
 from webapp.services.jobs.changes import Failure, attempt, ended_with, error_of, transition
 from webapp.services.jobs.lifecycle import JOBS, move, sources_of
@@ -111,7 +111,7 @@ def finish(hold: Hold, *, storage: Mapping[str, Any], provenance: Mapping[str, A
             "output.storage": {**{key: literal(value) for key, value in storage.items()}, "expiresAt": file_expiry},
             "provenance": {"$mergeObjects": [{"$ifNull": ["$provenance", {}]}, {"$literal": dict(provenance)}]},
             "progress": {
-                "currentStep": Message("Ready"),
+                "currentStep": STATES[JobStatus.READY].label,
                 "percentage": 100,
                 "recordsProcessed": records,
                 "totalRecords": records,

@@ -20,7 +20,7 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from webapp.documents import JobStatus, ReportJob
-from webapp.documents.report_job import RUNNING
+from webapp.documents.job_status import RUNNING, STATES
 from webapp.errors import ConflictError
 from webapp.messages import Message
 from webapp.services.jobs.changes import Failure, ended_with, error_of, transition
@@ -48,20 +48,6 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
     }
 )
 
-#: The states inside a sentence.
-_WORDS = {
-    PENDING: Message("pending"),
-    QUEUED: Message("queued"),
-    PROCESSING: Message("processing"),
-    JobStatus.RENDERING: Message("rendering"),
-    JobStatus.UPLOADING: Message("uploading"),
-    JobStatus.READY: Message("ready"),
-    JobStatus.DOWNLOADED: Message("downloaded"),
-    JobStatus.FAILED: Message("failed"),
-    JobStatus.CANCELLED: Message("cancelled"),
-    JobStatus.EXPIRED: Message("expired"),
-}
-
 
 class IllegalTransitionError(ConflictError):
     """A job was asked for a change that its state does not allow."""
@@ -71,10 +57,10 @@ class IllegalTransitionError(ConflictError):
     def __init__(self, job_id: ObjectId, previous: str, wanted: str) -> None:
         super().__init__(
             Message(
-                "Report job %(id)s is %(state)s and cannot become %(wanted)s.",
+                "Report job %(id)s is %(state_)s and cannot become %(wanted_)s.",
                 id=str(job_id),
-                state=_WORDS[JobStatus(previous)],
-                wanted=_WORDS[JobStatus(wanted)],
+                state=STATES[JobStatus(previous)].label,
+                wanted=STATES[JobStatus(wanted)].label,
             )
         )
         self.previous = previous

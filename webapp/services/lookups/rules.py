@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from webapp import extract
 from webapp.documents import JobStatus, LookupCategory
 from webapp.documents.lookup_value import active_lookups
+from webapp.engine.asked_measures import split_measure
 from webapp.engine.catalogue import AGGREGATES, DATASETS, REPORT_TYPES
-from webapp.engine.validation import fields_for
+from webapp.engine.declarations import UNITS_SHOWN, Dataset
+from webapp.engine.fields import DATA, fields_for, is_data_field
 from webapp.errors import ConflictError
 from webapp.messages import Message
 from webapp.services.lookups import administrators
@@ -24,8 +27,9 @@ EXTENSIBLE = (
     LookupCategory.ACTIVITY_EVENT,
     LookupCategory.ROLE,
 )
-FORMATS = ("number", "percent", "duration")
+FORMATS = tuple(UNITS_SHOWN)
 HIGHEST_RANK = 1_000
+FIELDS_TOLD = 30
 _NEEDED = {
     (LookupCategory.REPORT_PRIORITY, "normal"): Message("every report that names no priority has this one"),
     (LookupCategory.REPORT_PRIORITY, "scheduled"): Message("recurring reports have this one"),
@@ -82,14 +86,21 @@ def report_types_measuring(key: str) -> list[str]:
     return [
         declared.label
         for declared in REPORT_TYPES.values()
-        if key in {measure.partition(":")[0] for measure in declared.measures}
+        if key in {split_measure(measure)[0] for measure in declared.measures}
     ]
 
 
-def problems(category: str, metadata: dict[str, Any]) -> dict[str, str]:
-    """What is wrong with the metadata of a value of `category`, one sentence for each name; empty when all is well."""
+def problems(category: str, metadata: dict[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """What is wrong with the metadata of a value of `category`, one sentence for each name; empty when all is well.
+
+    With `before`, what the value has now: a field that it has already stays, also where no event has it any more.
+    """
     check = _CHECKS.get(category)
-    return check(metadata) if check is not None else {}
+    found = check(metadata) if check is not None else {}
+    field = metadata.get("field")
+    if category == LookupCategory.MEASURE_TYPE and not found and field != (before or {}).get("field"):
+        found = _data_field(str(field or ""))
+    return found
 
 
 def _report_type(metadata: dict[str, Any]) -> dict[str, str]:
@@ -102,17 +113,17 @@ def _measure(metadata: dict[str, Any]) -> dict[str, str]:
     if "aggregate" not in metadata:
         return {}  # one of the program's own
     found: dict[str, str] = {}
-    aggregate, field = metadata["aggregate"], str(metadata.get("field") or "")
+    aggregate, field = str(metadata["aggregate"]), str(metadata.get("field") or "")
     if aggregate not in AGGREGATES:
         found["aggregate"] = Message("A measure is one of %(possible)s of a field.", possible=list(AGGREGATES))
     elif AGGREGATES[aggregate].requires_field and not field:
         found["field"] = Message("This kind of measure needs a field.")
     named = metadata.get("datasets") or metadata.get("dataset") or ()
-    datasets = [named] if isinstance(named, str) else list(named)
+    datasets = [named] if isinstance(named, str) else [str(each) for each in (named if isinstance(named, list) else ())]
     if not datasets or not set(datasets) <= set(DATASETS):
         found["datasets"] = Message("A measure applies to one or more of %(possible)s.", possible=list(DATASETS))
-    elif "aggregate" not in found and field and not (field.startswith("data.") and _all_have_data(datasets)):
-        without = [each for each in datasets if field not in fields_for(DATASETS[each], aggregate)]
+    elif "aggregate" not in found and field:
+        without = [each for each in datasets if not _can_be_of(DATASETS[each], aggregate, field)]
         if without:
             found.setdefault(
                 "field",
@@ -128,8 +139,29 @@ def _measure(metadata: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _all_have_data(datasets: list[str]) -> bool:
-    return all(DATASETS[each].has_data for each in datasets)
+def _can_be_of(dataset: Dataset, aggregate: str, field: str) -> bool:
+    return field in fields_for(dataset, aggregate) or is_data_field(dataset, field)
+
+
+def _data_field(field: str) -> dict[str, str]:
+    """Names of numbers in the data of events are the events' own: one that none of them has would never count."""
+    if not field.startswith(DATA) or field in (known := extract.data_fields()):
+        return {}
+    if not known:
+        return {
+            "field": Message(
+                "No numbers in the data of events are known yet, so not “%(field)s” either. Import events and make a "
+                "report of them, then add the measure.",
+                field=field[:60],
+            )
+        }
+    return {
+        "field": Message(
+            "No event has a number “%(field)s”. Possible: %(possible)s.",
+            field=field[:60],
+            possible=known[:FIELDS_TOLD],
+        )
+    }
 
 
 def _activity_event(metadata: dict[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from mongoengine.errors import NotUniqueError, ValidationError
@@ -12,11 +13,13 @@ from webapp import clock
 from webapp.documents import AdminArea, LookupCategory, LookupValue
 from webapp.documents.accounts import User
 from webapp.documents.lookup_value import CachedLookup, active_lookups, lookup_cache
+from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit
 from webapp.services.lookups import rules as lookup_rules
-from webapp.services.lookups.seed import SEEDS
+from webapp.services.lookups import seeding
+from webapp.services.lookups.seed import SEEDS, Seed
 
 #: (what people read, description) as seeded.
 _SEEDED = {
@@ -27,30 +30,30 @@ _SEEDED = {
 
 
 def seed() -> int:
-    """Add the values that are missing and return how many were added. What an administrator changed stays as it is."""
-    now = clock.utcnow()
-    writes = [
-        UpdateOne(
-            {"category": category.value, "key": key},
-            {
-                "$setOnInsert": {
-                    "displayAs": display_as,
-                    "description": description,
-                    "sortOrder": 10 * (position + 1),
-                    "isActive": True,
-                    "metadata": metadata,
-                    "createdAt": now,
-                    "updatedAt": now,
-                }
-            },
-            upsert=True,
-        )
-        for category, seeds in SEEDS.items()
-        for position, (key, display_as, description, metadata) in enumerate(seeds)
-    ]
-    result = LookupValue._get_collection().bulk_write(writes, ordered=False)
+    """Add the values that are missing and return how many were added; bring what nobody has changed to what is seeded
+    now. What an administrator changed stays as it is."""
+    now, values = clock.utcnow(), LookupValue._get_collection()
+    stored = {(each["category"], each["key"]): each for each in values.find({})}
+    writes: list[UpdateOne] = []
+    for category, seeds in SEEDS.items():
+        for position, each in enumerate(seeds):
+            found = stored.get((category.value, each[0]))
+            if found is None:
+                writes.append(_added(category, 10 * (position + 1), each, now))
+            elif changes := seeding.changes(category, found, each):
+                # Not what an administrator changes meanwhile: the next start sees it as theirs.
+                as_read = {"_id": found["_id"], "updatedAt": found.get("updatedAt")}
+                writes.append(UpdateOne(as_read, {"$set": {**changes, "updatedAt": now}}))
+    result = values.bulk_write(writes, ordered=False) if writes else None
     lookup_cache.forget()
-    return result.upserted_count
+    return result.upserted_count if result is not None else 0
+
+
+def _added(category: LookupCategory, sort_order: int, seed: Seed, now: datetime) -> UpdateOne:
+    # Another process may be seeding too: what it has written first stays.
+    fields = seeding.seeded_fields(seed)
+    value = {**fields, "seeded": fields, "sortOrder": sort_order, "isActive": True, "createdAt": now, "updatedAt": now}
+    return UpdateOne({"category": category.value, "key": seed[0]}, {"$setOnInsert": value}, upsert=True)
 
 
 def active(category: LookupCategory) -> list[CachedLookup]:
@@ -112,7 +115,7 @@ def add(
     try:
         value.save(force_insert=True)
     except ValidationError as error:
-        raise InvalidRequestError({name: f"{name}: {problem}" for name, problem in error.to_dict().items()}) from error
+        raise InvalidRequestError(problems_of(error)) from error
     except NotUniqueError as error:
         raise ConflictError(
             Message("The list %(list)s already has a value “%(key)s”.", list=category, key=key),
@@ -140,7 +143,7 @@ def change(category: str, key: str, *, by: User | None = None, **changes: Any) -
     if changes.get("is_active") is False and value.is_active:
         lookup_rules.require_dispensable(category, key)
     if "metadata" in changes:
-        if problems := lookup_rules.problems(category, changes["metadata"]):
+        if problems := lookup_rules.problems(category, changes["metadata"], value.metadata):
             raise InvalidRequestError(problems)
         if category == LookupCategory.ROLE:
             lookup_rules.require_administrator_left(key, list(changes["metadata"].get("permissions") or ()))
@@ -150,7 +153,7 @@ def change(category: str, key: str, *, by: User | None = None, **changes: Any) -
     try:
         value.save()
     except ValidationError as error:
-        raise InvalidRequestError({name: f"{name}: {problem}" for name, problem in error.to_dict().items()}) from error
+        raise InvalidRequestError(problems_of(error)) from error
     finally:
         lookup_cache.forget()
     changed = {name: (before[name], new) for name, new in changes.items() if before[name] != new}

@@ -13,6 +13,7 @@ from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp.documents import LookupCategory, User
 from webapp.documents.lookup_value import active_lookups
+from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 
@@ -78,7 +79,7 @@ def create_user(
             hint=Message("Use another address, or change that account."),
         ) from error
     except ValidationError as error:
-        raise InvalidRequestError({field: f"{field}: {text}" for field, text in error.to_dict().items()}) from error
+        raise InvalidRequestError(problems_of(error)) from error
     return user
 
 

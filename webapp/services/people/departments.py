@@ -12,6 +12,7 @@ from bson.errors import InvalidId
 from mongoengine.errors import ValidationError
 
 from webapp.documents import AdminArea, Department, Team, User
+from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit
@@ -187,7 +188,7 @@ def _save(found: Department | Team) -> None:
     try:
         found.save()
     except ValidationError as error:
-        raise InvalidRequestError({name: f"{name}: {text}" for name, text in error.to_dict().items()}) from error
+        raise InvalidRequestError(problems_of(error)) from error
 
 
 def _find(document: type[Found], wanted: str, what: str) -> Found:

@@ -13,6 +13,7 @@ from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp.documents import AdminArea, LookupCategory, User
 from webapp.documents.lookup_value import lookup_cache
+from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit
@@ -244,7 +245,7 @@ def _save(user: User) -> None:
             hint=Message("Use another address, or change that account."),
         ) from error
     except ValidationError as error:
-        raise InvalidRequestError({name: f"{name}: {text}" for name, text in error.to_dict().items()}) from error
+        raise InvalidRequestError(problems_of(error)) from error
 
 
 def _rows(matching: dict[str, Any]) -> list[PersonRow]:

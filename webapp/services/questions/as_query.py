@@ -30,7 +30,7 @@ from webapp.engine.errors import QueryError
 from webapp.engine.query import DateRange, Filter, Query, Scope, Sort
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
-from webapp.services.questions.chosen_filters import CHOSEN_FILTERS, STATUSES, ChosenFilter
+from webapp.services.questions.chosen_filters import CHOSEN_FILTERS, ChosenFilter
 from webapp.services.questions.in_words import some_of
 from webapp.services.questions.report_types import base_key, custom_measures, report_type_of
 from webapp.services.rights.data_scope import DataScope
@@ -167,9 +167,7 @@ def _check_values(
         missing = [str(value) for value in values if value not in known]
     else:
         allowed: Iterable[str] = (
-            lookup_cache.category(LookupCategory.ACTIVITY_EVENT)
-            if chosen.name == "event_types"
-            else STATUSES.get(dataset.key, ())
+            lookup_cache.category(LookupCategory.ACTIVITY_EVENT) if chosen.name == "event_types" else dataset.statuses
         )
         missing = [str(value) for value in values if value not in allowed]
     if missing:

@@ -1,50 +1,12 @@
-"""The filters whose values are chosen from lists, and what the states of records are called."""
+"""The filters whose values are chosen from lists."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from webapp.documents import (
-    AssessmentResult,
-    Class,
-    Content,
-    Course,
-    Department,
-    Enrollment,
-    ScormAttempt,
-    User,
-)
+from webapp.documents import Class, Content, Course, Department, User
 from webapp.messages import Message
-
-#: What the states of enrollments, results, attempts and certificates are called.
-STATUS_WORDS: dict[str, str] = {
-    "not-started": Message("Not started"),
-    "in-progress": Message("In progress"),
-    "completed": Message("Completed"),
-    "not-completed": Message("Not completed"),
-    "incomplete": Message("Incomplete"),
-    "failed": Message("Did not pass"),
-    "passed": Message("Passed"),
-    "withdrawn": Message("Withdrawn"),
-    "submitted": Message("Submitted"),
-    "graded": Message("Graded"),
-    "exempt": Message("Exempt"),
-    "not-submitted": Message("Not submitted"),
-    "not-attempted": Message("Not attempted"),
-    "valid": Message("Valid"),
-    "expiring": Message("Expiring"),
-    "expired": Message("Expired"),
-    "revoked": Message("Revoked"),
-}
-
-
-STATUSES: dict[str, tuple[str, ...]] = {
-    "enrollments": Enrollment.STATUSES,
-    "assessments": AssessmentResult.STATUSES,
-    "scorm-attempts": ScormAttempt.STATUSES,
-    "certificates": ("valid", "expiring", "expired", "revoked"),
-}
 
 
 @dataclass(frozen=True)

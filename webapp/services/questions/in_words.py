@@ -6,17 +6,19 @@ from collections.abc import Iterable, Sequence
 
 from bson import ObjectId
 
+from webapp import statuses
 from webapp.documents import (
     LookupCategory,
     Parameters,
 )
+from webapp.engine.asked_measures import split_measure
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.declarations import Dataset, Unit
-from webapp.engine.validation import field_of, split_measure
+from webapp.engine.fields import field_of
 from webapp.messages import Message
 from webapp.services.lookups import values as lookups
-from webapp.services.questions.chosen_filters import CHOSEN_FILTERS, STATUS_WORDS, ChosenFilter
+from webapp.services.questions.chosen_filters import CHOSEN_FILTERS, ChosenFilter
 from webapp.services.questions.report_types import report_type_of
 from webapp.settings import get_settings
 
@@ -146,7 +148,7 @@ def _filters_in_words(dataset: Dataset, parameters: Parameters) -> list[tuple[st
         elif chosen.name == "event_types":
             named = [lookups.label(LookupCategory.ACTIVITY_EVENT, value) for value in values]
         else:
-            named = [STATUS_WORDS.get(value, value) for value in values]
+            named = [statuses.WORDS.get(value, value) for value in values]
         told.append((chosen.label, some_of(named, VALUES_TOLD, len(values))))
     for condition in given.conditions or ():
         about = field_of(dataset, condition.field)

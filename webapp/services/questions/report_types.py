@@ -12,7 +12,7 @@ from webapp.documents.lookup_value import active_lookups, lookup_cache
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.catalogue.report_types import REPORT_TYPES
-from webapp.engine.declarations import Dataset, ReportType
+from webapp.engine.declarations import UNITS_SHOWN, Dataset, ReportType, Unit
 from webapp.engine.query import CustomMeasure
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
@@ -62,7 +62,7 @@ def custom_measures() -> tuple[CustomMeasure, ...]:
             continue
         named = value.metadata.get("datasets") or value.metadata.get("dataset") or ()
         datasets = (named,) if isinstance(named, str) else tuple(named)
-        unit = {"percent": "ratio", "duration": "seconds"}.get(str(value.metadata.get("format")), "number")
+        unit = UNITS_SHOWN.get(str(value.metadata.get("format")), Unit.NUMBER).value
         field = str(value.metadata.get("field") or "")
         found.append(CustomMeasure(value.key, value.display_as, aggregate, field, datasets, unit))
     return tuple(found)

@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from webapp import clock
 from webapp.documents import JobStatus, ReportJob, User
 from webapp.documents.connection import current_database
+from webapp.documents.problems import problems_of
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.services import database_clock
@@ -153,8 +154,7 @@ def _complete(found: dict[str, Any]) -> dict[str, Any]:
     except ReportdeskError as error:
         raise UnusableJobError(Failure(error.code, str(error))) from error
     except ValidationError as error:
-        problems = "; ".join(f"{field}: {problem}" for field, problem in sorted(error.to_dict().items()))
-        text = Message("The job is not valid: %(problems)s", problems=problems or str(error))
+        text = Message("The job is not valid: %(problems)s", problems=Message.joined(problems_of(error).values()))
         raise UnusableJobError(Failure("invalid-request", text)) from error
     except Exception as error:
         # Whatever another program has written must not stop the queue; the log keeps the reason.

@@ -14,7 +14,8 @@ from bson import ObjectId
 from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp.documents import LookupCategory, Parameters, ReportJob, User
-from webapp.documents.report_job import RUNNING, WAITING
+from webapp.documents.job_status import RUNNING, WAITING
+from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.messages import Message
 from webapp.services import database_clock, permissions
@@ -73,7 +74,7 @@ def create(actor: User, request: ReportRequest, *, insist: bool = False) -> Repo
         # The other half of a double click was faster; both get the one job.
         return ReportJob.objects.get(id=job_id)
     except ValidationError as error:
-        raise InvalidRequestError(request_rules.problems_of(error)) from error
+        raise InvalidRequestError(problems_of(error)) from error
     promotion.promote(job.id)
     job_events.copy([job.id])
     log.info("job created", extra={"job_id": str(job.id), "report_type": job.report_type})

@@ -12,8 +12,8 @@ from bson import ObjectId
 
 from webapp import clock, storage
 from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents.job_status import WAITING
 from webapp.documents.lookup_value import active_lookups
-from webapp.documents.report_job import WAITING
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, ReportdeskError
 from webapp.messages import Message
 from webapp.services.jobs import events as job_events

@@ -12,8 +12,8 @@ import pyarrow.parquet
 
 from webapp import extract
 from webapp.documents import LookupCategory, Parameters, ReportJob
+from webapp.documents.job_status import WITH_FILE
 from webapp.documents.lookup_value import active_lookups
-from webapp.documents.report_job import WITH_FILE
 from webapp.engine import runner
 from webapp.engine.backends import Limits
 from webapp.engine.gaps import gaps

@@ -17,6 +17,7 @@ from mongoengine.errors import ValidationError
 from webapp import renderers
 from webapp.documents import Department, LookupCategory, Output, Parameters, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
+from webapp.documents.problems import problems_of
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
 from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.messages import Message
@@ -159,10 +160,9 @@ def clean_description(description: str | None, errors: dict[str, str]) -> str | 
 def _clean_filename(filename: str | None, format: str, errors: dict[str, str]) -> str | None:
     """The name without the format's extension, or None. It is what a person's computer will call the file, no path."""
     name = " ".join((filename or "").split())
-    found = active_lookups(LookupCategory.OUTPUT_FORMAT).get(format)
-    extension = f".{found.metadata.get('extension', format)}" if found else ""
-    if extension and name.lower().endswith(extension.lower()):
-        name = name[: -len(extension)]
+    found = renderers.FORMATS.get(format)
+    if found is not None and name.lower().endswith(f".{found.extension}"):
+        name = name[: -len(found.extension) - 1]
     if not name:
         return None
     if len(name) > FILENAME_LENGTH:
@@ -218,7 +218,3 @@ def _due(scheduled_for: datetime | None, now: datetime, errors: dict[str, str]) 
     if scheduled_for - now > FURTHEST_AHEAD:
         errors["scheduled_for"] = Message("%(day)s is more than a year ahead.", day=scheduled_for.date())
     return max(scheduled_for, now)
-
-
-def problems_of(error: ValidationError) -> dict[str, str]:
-    return {name: str(problem) for name, problem in error.to_dict().items()} or {"": str(error)}

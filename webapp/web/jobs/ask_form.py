@@ -32,15 +32,16 @@ from wtforms import (
 )
 from wtforms.validators import Length, Optional, ValidationError
 
-from webapp import renderers
+from webapp import renderers, statuses
 from webapp.documents import DateRange, LookupCategory, Parameters, ReportFilters, User
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH, Condition
-from webapp.engine.catalogue.dimensions import DEFINITIONS, DIMENSIONS
+from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
-from webapp.engine.validation import MAX_DIMENSIONS, MAX_SLICERS, fields_for
+from webapp.engine.fields import fields_for
+from webapp.engine.query import MAX_DIMENSIONS, MAX_SLICERS
 from webapp.errors import InvalidRequestError
 from webapp.services.lookups import values as lookups
-from webapp.services.questions import chosen_filters, filter_choices, in_words, report_types
+from webapp.services.questions import filter_choices, in_words, report_types
 from webapp.services.requests import rules as request_rules
 from webapp.services.requests.rules import ReportRequest
 from webapp.services.rights import data_scope
@@ -207,9 +208,7 @@ class AskForm(FlaskForm):
         self.event.choices = (
             _lookup_choices(LookupCategory.ACTIVITY_EVENT) if "event-type" in dataset.dimensions else []
         )
-        self.status.choices = [
-            (key, said(chosen_filters.STATUS_WORDS[key])) for key in chosen_filters.STATUSES.get(dataset.key, ())
-        ]
+        self.status.choices = [(key, said(statuses.WORDS[key])) for key in dataset.statuses]
         self._offer_measures(dataset, declared, source)
         columns = [*dict.fromkeys([*self.group.data, *self.measure.data])]
         sorts = [("", gettext("The groups' own order"))]
@@ -247,9 +246,9 @@ class AskForm(FlaskForm):
     def group_definitions(self) -> list[tuple[str, str]]:
         """What the chosen groups mean, where their name does not say it: (group, definition)."""
         return [
-            (said(DIMENSIONS[key].label), said(DEFINITIONS[key]))
+            (said(DIMENSIONS[key].label), said(DIMENSIONS[key].definition))
             for key in [*self.group.data, *self.slicer.data]
-            if key in DEFINITIONS
+            if key in DIMENSIONS and DIMENSIONS[key].definition
         ]
 
     def _offer_conditions(self, dataset: Any, source: MultiDict[str, str]) -> None:

@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.documents.report_job import Condition
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.declarations import Dataset, Unit
-from webapp.engine.validation import field_of
+from webapp.engine.fields import field_of
 from webapp.services.questions.in_words import OPERATOR_WORDS
 from webapp.web.languages import in_readers_language as said
 

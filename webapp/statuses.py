@@ -1,0 +1,43 @@
+"""The states of learning records: what documents store, in the order of life, and what people read.
+
+Below documents and engine, because both need them: one to judge what is stored, the other to say what it means.
+"""
+
+from __future__ import annotations
+
+from webapp.messages import Message
+
+Statuses = dict[str, str]
+
+ENROLLMENT: Statuses = {
+    "not-started": Message("Not started"),
+    "in-progress": Message("In progress"),
+    "completed": Message("Completed"),
+    "failed": Message("Did not pass"),
+    "withdrawn": Message("Withdrawn"),
+    "expired": Message("Expired"),
+}
+ASSESSMENT: Statuses = {
+    "submitted": Message("Submitted"),
+    "graded": Message("Graded"),
+    "exempt": Message("Exempt"),
+    "not-submitted": Message("Not submitted"),
+}
+SCORM: Statuses = {
+    "not-attempted": Message("Not attempted"),
+    "incomplete": Message("Incomplete"),
+    "completed": ENROLLMENT["completed"],
+    "passed": Message("Passed"),
+    "failed": ENROLLMENT["failed"],
+}
+#: Not stored: what the dates of a certificate say.
+CERTIFICATE: Statuses = {
+    "valid": Message("Valid"),
+    "expiring": Message("Expiring"),
+    "expired": ENROLLMENT["expired"],
+    "revoked": Message("Revoked"),
+}
+#: Not stored: several states of enrollments as one.
+NOT_COMPLETED: Statuses = {"not-completed": Message("Not completed")}
+
+WORDS: Statuses = ENROLLMENT | ASSESSMENT | SCORM | CERTIFICATE | NOT_COMPLETED
