@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import secrets
 from datetime import timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
+#: What guards something must not be guessed: `openssl rand -hex 32` gives one that will do.
+SHORTEST_SECRET = {"secret_key": 32, "metrics_token": 16}
 
 
 class Settings(BaseSettings):
-    """What an installation can set. Every name is an environment variable: `home` is `REPORTDESK_HOME`."""
+    """What an installation can set. Every name is an environment variable: `home` is `REPORTDESK_HOME`. A blank one is
+    as good as none."""
 
-    model_config = SettingsConfigDict(env_prefix="REPORTDESK_", frozen=True, extra="ignore")
+    # The input stays out of errors: it may be a secret, and errors end in logs.
+    model_config = SettingsConfigDict(env_prefix="REPORTDESK_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(default=Path("var"), description="The one folder that holds all state.")
     mongodb_uri: str | None = Field(default=None, description="A MongoDB; without it an embedded server is used.")
@@ -95,10 +100,18 @@ class Settings(BaseSettings):
             raise ValueError("Spark is not installed here: pip install 'reportdesk[spark]'")
         return engine
 
-    @field_validator("mongodb_uri", "storage_url", "extract_url", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _blank_is_unset(cls, value: str | None) -> str | None:
-        return value or None
+    def _blank_is_unset(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if not isinstance(value, str) or value.strip()}
+
+    @field_validator("secret_key", "metrics_token")
+    @classmethod
+    def _hard_to_guess(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        least = SHORTEST_SECRET[str(info.field_name)]
+        if secret is not None and len(secret.get_secret_value().strip()) < least:
+            raise ValueError(f"it is too short to keep anyone out; use at least {least} characters")
+        return secret
 
     @property
     def lease(self) -> timedelta:
@@ -130,13 +143,18 @@ class Settings(BaseSettings):
             return self.secret_key.get_secret_value()
         path = self.home / "secret_key"
         self.home.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text(encoding="ascii")
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(48))
-        return path.read_text(encoding="ascii")
+        if not path.exists():
+            # Whole or not at all: another process of this home may read it at any moment.
+            draft = path.with_name(f"secret_key.{secrets.token_hex(4)}")
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(48))
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
+        key = path.read_text(encoding="ascii")
+        if len(key) < SHORTEST_SECRET["secret_key"]:
+            raise ValueError(f"{path} holds no key: delete the file, and a new one is made. Everyone signs in anew.")
+        return key
 
 
 @lru_cache(maxsize=1)

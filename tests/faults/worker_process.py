@@ -28,8 +28,8 @@ def main() -> None:
     # Imported here: every child runs the top of this module again, and these take seconds.
     import time_machine
 
+    from webapp import logs
     from webapp.documents import connect
-    from webapp.worker import logs
     from webapp.worker.loop import Worker
 
     logs.to_stderr("WARNING")

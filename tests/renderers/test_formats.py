@@ -17,6 +17,8 @@ import pdfplumber
 import pikepdf
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from tests.renderers import pdf_ua, reading_back
@@ -24,7 +26,7 @@ from tests.renderers.results import COLUMNS, ROWS, make_about, make_result
 from webapp import renderers
 from webapp.engine.result import ChartSpec, Column, Result
 from webapp.renderers import chart_svg, csv_file, page_result, pdf_file, xlsx_file
-from webapp.renderers.filenames import content_disposition, file_name, fill_template
+from webapp.renderers.filenames import MOST_BYTES, content_disposition, file_name, fill_template, is_file_name
 from webapp.settings import Settings
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -325,10 +327,25 @@ def test_a_chart_states_its_main_figures_in_words_and_comes_light_and_dark(tmp_p
         ("Prüfung", "Prüfung.csv"),
         ("x" * 500, "x" * 180 + ".csv"),
         ("日" * 100, "日" * 60 + ".csv"),
+        ("COM¹", "report COM¹.csv"),
+        ("lpt9.old", "report lpt9.old.csv"),
+        ("con .csv", "report con .csv.csv"),
+        ("a. . ", "a.csv"),
+        ("a\x85\u061c\u2028\ud800b\r\n", "a b.csv"),
     ],
 )
 def test_a_file_name_is_never_a_path(stem: str, name: str) -> None:
     assert file_name(stem, "csv") == name
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=300))
+def test_every_file_name_that_is_made_is_one(stem: str) -> None:
+    name = file_name(stem, "csv")
+    assert is_file_name(name)
+    assert len(name.encode()) <= MOST_BYTES + len("report .csv")
+    header = content_disposition(stem)
+    assert header.isascii()
+    assert header.isprintable()
 
 
 def test_a_file_that_nobody_named_is_called_by_its_template_and_keeps_its_date() -> None:

@@ -15,6 +15,7 @@ from tests.web.test_visibility_matrix import CAST, SEES
 from webapp import storage
 from webapp.documents import ReportJob
 from webapp.settings import get_settings
+from webapp.web.jobs import report_view
 
 MadeJob = Callable[..., ReportJob]
 
@@ -31,6 +32,17 @@ MadeJob = Callable[..., ReportJob]
         (f"bytes={len(CONTENT)}-", 416, b""),
         ("bytes=-0", 416, b""),
         ("bytes=9-3", 416, b""),
+        ("bytes=", 416, b""),
+        ("bytes=٣-", 416, b""),
+        ("bytes=1-2-3", 416, b""),
+        (f"bytes=0-{'9' * 4_000}", 206, CONTENT),
+        (f"bytes={'9' * 4_000}-", 416, b""),
+        (f"bytes=-{'9' * 4_000}", 206, CONTENT),
+        (f"bytes=0-{'9' * 8_000}", 416, b""),
+        (f"bytes={'0' * 4_000}-", 206, CONTENT),
+        ("bytes" * 1_000, 200, CONTENT),
+        (f"bytes={'0-1,' * 1_500}0-1", 416, b""),
+        (f"bytes=-{len(CONTENT) + 1}", 206, CONTENT),
     ],
 )
 def test_a_part_is_given_as_asked(
@@ -53,10 +65,15 @@ def test_a_download_is_taken_up_again_only_while_the_file_is_the_same(
     etag = client.get(address).headers["ETag"]
     rest = {"Range": "bytes=5-"}
     assert client.get(address, headers={**rest, "If-Range": etag}).data == CONTENT[5:]
-    for other in ('"another"', "Wed, 21 Oct 2015 07:28:00 GMT"):
+    for other in ('"another"', "", "*", "Wed, 21 Oct 2015 07:28:00 GMT"):
         answer = client.get(address, headers={**rest, "If-Range": other})
         assert (answer.status_code, answer.data) == (200, CONTENT)
-    assert client.get(address, headers={"If-None-Match": etag}).status_code == 304
+    for known in (etag, f"W/{etag}", f'"another", {etag}', "*"):
+        answer = client.get(address, headers={"If-None-Match": known})
+        assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", etag)
+    for known in ('"another"', etag.strip('"')[:-1], "\x00", '"' * 4_000):
+        assert client.get(address, headers={"If-None-Match": known}).data == CONTENT
+    assert client.get(address).headers["Cache-Control"] == "private, no-cache"
 
 
 def test_only_a_finished_download_counts(people: People, as_person: Client, ready_job: MadeJob) -> None:
@@ -107,3 +124,27 @@ def test_a_cloud_store_is_reached_by_an_address_that_only_those_get_who_may_down
             assert answer.status_code == 404
             assert "X-Amz" not in str(answer.headers)
     assert storage.open_storage(s3_bucket.url).stat(stored.key).size == len(CONTENT)
+
+
+def test_a_picture_of_a_report_is_asked_about_at_each_use(
+    people: People, as_person: Client, ready_job: MadeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_view, "chart_svg", lambda page, theme: "<svg/>")
+    job = ready_job(visibility="team")
+    client, address = as_person(people.colleague), f"/reports/{job.id}/chart.svg"
+    first = client.get(address)
+    assert (first.status_code, first.headers["Cache-Control"]) == (200, "private, no-cache")
+    known = {"If-None-Match": first.headers["ETag"]}
+    assert client.get(address, headers=known).status_code == 304
+    ReportJob.objects(id=job.id).update(set__visibility="private")
+    # What the browser has kept is of no use to who may no longer see it.
+    assert client.get(address, headers=known).status_code == 404
+
+
+def test_nothing_about_a_report_may_be_shown_from_a_cache(
+    people: People, as_person: Client, ready_job: MadeJob
+) -> None:
+    client, job = as_person(people.owner), ready_job()
+    for part in ("", "/live", "/row", "/download", "/chart.svg", "/change"):
+        kept = client.get(f"/reports/{job.id}{part}").headers["Cache-Control"]
+        assert kept in ("no-store", "private, no-cache"), part

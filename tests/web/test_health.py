@@ -20,10 +20,31 @@ def test_it_says_that_it_lives_and_that_it_can_serve(app: Any) -> None:
 def test_metrics_need_the_token_and_tell_the_queue(database: Any, settings_env: pytest.MonkeyPatch) -> None:
     make_job()
     assert create_app(connect=False).test_client().get("/metrics").status_code == 404
-    settings_env.setenv("REPORTDESK_METRICS_TOKEN", "a-long-token")
+    settings_env.setenv("REPORTDESK_METRICS_TOKEN", "a-long-token-of-metrics")
     get_settings.cache_clear()
     client = create_app(connect=False).test_client()
     assert client.get("/metrics", headers={"Authorization": "Bearer guess"}).status_code == 404
-    answer = client.get("/metrics", headers={"Authorization": "Bearer a-long-token"})
+    answer = client.get("/metrics", headers={"Authorization": "Bearer a-long-token-of-metrics"})
     assert answer.status_code == 200
     assert 'reportdesk_jobs{status="pending"} 1' in answer.text
+
+
+@pytest.mark.parametrize("blank", ["", "   "])
+@pytest.mark.parametrize("sent", [None, "", "Bearer", "Bearer ", "Bearer  ", "Basic Og=="])
+def test_metrics_are_closed_while_the_token_is_blank(
+    database: Any, settings_env: pytest.MonkeyPatch, blank: str, sent: str | None
+) -> None:
+    settings_env.setenv("REPORTDESK_METRICS_TOKEN", blank)
+    get_settings.cache_clear()
+    headers = {} if sent is None else {"Authorization": sent}
+    assert create_app(connect=False).test_client().get("/metrics", headers=headers).status_code == 404
+
+
+def test_metrics_want_the_token_as_a_bearers(database: Any, settings_env: pytest.MonkeyPatch) -> None:
+    token = "a-long-token-of-metrics"
+    settings_env.setenv("REPORTDESK_METRICS_TOKEN", token)
+    get_settings.cache_clear()
+    client = create_app(connect=False).test_client()
+    sent = {token: 404, f"Basic {token}": 404, "Bearer \xe9": 404, f"bearer {token}": 200}
+    for header, status in sent.items():
+        assert client.get("/metrics", headers={"Authorization": header}).status_code == status, header

@@ -90,7 +90,7 @@ def downloaded(owner: User, job: ReportJob) -> bytes | None:
     if found.redirect_url is not None:
         key = job.reload().output.storage.key
         return b"".join(storage.open_storage(get_settings().effective_storage_url).read(key))
-    return b"".join(found.chunks)
+    return b"".join(found.read())
 
 
 def check_left(*found: ReportJob) -> None:

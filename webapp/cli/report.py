@@ -12,7 +12,7 @@ from typing import Any
 import click
 from bson import ObjectId
 
-from webapp import embedded, renderers
+from webapp import embedded, logs, renderers
 from webapp.cli.session import connected
 from webapp.documents import (
     Class,
@@ -34,7 +34,7 @@ from webapp.services.requests import asking, changing
 from webapp.services.requests.rules import ReportRequest
 from webapp.settings import Settings, get_settings
 from webapp.storage import open_storage
-from webapp.worker import execution, logs
+from webapp.worker import execution
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 
@@ -210,7 +210,7 @@ def _show(job: ReportJob) -> None:
 
 def _write(actor: User, job: ReportJob, output: Path | None, *, quiet: bool) -> None:
     found = downloads.open_download(actor, job.id)
-    chunks = found.chunks
+    chunks = found.read()
     if found.redirect_url:
         chunks = open_storage(get_settings().effective_storage_url).read(job.output.storage.key)
     if output is None:

@@ -7,9 +7,9 @@ from types import FrameType
 
 import click
 
-from webapp import embedded
+from webapp import embedded, logs
 from webapp.cli.session import connected
-from webapp.worker import execution, logs, startup
+from webapp.worker import execution, startup
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 from webapp.worker.orders import OrderThread

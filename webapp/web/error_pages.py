@@ -21,6 +21,8 @@ from webapp.web.languages import in_readers_language
 
 log = logging.getLogger(__name__)
 
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
 
 def register(app: Flask) -> None:
     """Every way to fail has its page, and its fragment for htmx."""
@@ -33,10 +35,7 @@ def register(app: Flask) -> None:
 
 
 def _deliberate(error: ReportdeskError) -> ResponseReturnValue:
-    status = HTTPStatus(error.status)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request failed", extra={"code": error.code, "path": request.path}, exc_info=error)
-    return show(status, str(error), error.hint)
+    return show(HTTPStatus(error.status), str(error), error.hint, error)
 
 
 def _form_expired(error: CSRFError) -> ResponseReturnValue:
@@ -47,6 +46,7 @@ def _form_expired(error: CSRFError) -> ResponseReturnValue:
         HTTPStatus.BAD_REQUEST,
         _("This form was opened in a session that has ended, so nothing was changed."),
         _("Go back, reload the page and send it again."),
+        error,
     )
 
 
@@ -54,7 +54,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error.get_response()
     message, hint = _words(error.code)
-    answer = make_response(show(HTTPStatus(error.code), message, hint))
+    answer = make_response(show(HTTPStatus(error.code), message, hint, error))
     if (retry := getattr(error, "retry_after", None)) is not None:
         answer.headers["Retry-After"] = str(retry)
     if (allow := getattr(error, "valid_methods", None)) is not None:
@@ -83,30 +83,29 @@ def _words(code: int) -> tuple[str, str]:
 
 
 def _no_database(error: Exception) -> ResponseReturnValue:
-    log.error("database unavailable", extra={"path": request.path})
     return show(
         HTTPStatus.SERVICE_UNAVAILABLE,
         _("The database does not answer at the moment. Reports that were asked for are safe."),
         _("Wait a minute and reload the page."),
+        error,
     )
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
     if current_app.config.get("PROPAGATE_EXCEPTIONS"):
         raise error
-    error_id = secrets.token_hex(4)
-    log.error("unexpected error", extra={"error_id": error_id, "path": request.path}, exc_info=error)
     return show(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         _("Something went wrong here. It is our fault, not yours, and it has been written down."),
         _("Try again; if it happens again, tell support the id below."),
-        error_id=error_id,
+        error,
     )
 
 
-def show(status: HTTPStatus, message: str, hint: str, *, error_id: str | None = None) -> Response:
-    """The error as a page, as a fragment for htmx, or as JSON where JSON was asked for."""
-    error_id = error_id or secrets.token_hex(4)
+def show(status: HTTPStatus, message: str, hint: str, error: Exception) -> Response:
+    """The error as a page, as a fragment for htmx, or as JSON where JSON was asked for. Its id is in the log."""
+    error_id = secrets.token_hex(4)
+    _write_down(error_id, status, error)
     message, hint = in_readers_language(message), in_readers_language(hint)
     context = {"status": status, "message": message, "hint": hint, "error_id": error_id}
     if request.path.startswith("/api/"):
@@ -119,3 +118,23 @@ def show(status: HTTPStatus, message: str, hint: str, *, error_id: str | None = 
         response.headers["HX-Retarget"] = "#messages"
         response.headers["HX-Reswap"] = "innerHTML"
     return response
+
+
+def _write_down(error_id: str, status: HTTPStatus, error: Exception) -> None:
+    """One line of the log for what one person was told. Of the request only what we named ourselves: what people typed,
+    into an address too, may be about people."""
+    actor = actor_or_none()
+    is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    log.log(
+        logging.ERROR if is_ours else logging.INFO,
+        "a person was told of an error",
+        extra={
+            "error_id": error_id,
+            "status": int(status),
+            "code": getattr(error, "code", None) if isinstance(error, ReportdeskError) else type(error).__name__,
+            "method": request.method if request.method in _METHODS else "other",
+            "route": request.url_rule.rule if request.url_rule else None,
+            "user_id": str(actor.id) if actor is not None else None,
+        },
+        exc_info=error if is_ours else None,
+    )

@@ -33,8 +33,10 @@ def live() -> ResponseReturnValue:
 def metrics() -> ResponseReturnValue:
     """What Prometheus collects; only with the token of `REPORTDESK_METRICS_TOKEN`, and not at all without one."""
     token = get_settings().metrics_token
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if token is None or not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    wanted = token.get_secret_value().strip() if token is not None else ""
+    # Closed unless somebody has set a token: an empty one never equals an empty header.
+    if not wanted or scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), wanted.encode()):
         raise NotFound
     return Response(queue_metrics.text(), content_type=queue_metrics.CONTENT_TYPE)
 

@@ -4,12 +4,10 @@ store. Visibility and the data scope are checked at every download."""
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any
 
 from bson import ObjectId
@@ -18,17 +16,15 @@ from webapp import renderers, storage
 from webapp.documents import LookupCategory, ReportJob, User
 from webapp.errors import ConflictError, ForbiddenError
 from webapp.messages import Message
-from webapp.renderers.filenames import content_disposition
 from webapp.services.jobs import lifecycle
 from webapp.services.lookups import values as lookups
 from webapp.services.rights import data_scope, visibility
 from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
-from webapp.storage import FileGoneError, Storage, StorageError
+from webapp.storage import FileGoneError, StorageError
 
 log = logging.getLogger(__name__)
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 #: Pages of one report are asked for again while people look at it.
 PAGES_KEPT = 16
 
@@ -54,63 +50,56 @@ class FileDamagedError(StorageError):
     hint = Message("Make the report again, and tell an administrator.")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Download:
-    """An answer to a download: `redirect_url`, or `status`, `headers` and `chunks`."""
+    """A file that may be handed out: by a short-lived address of the store (`redirect_url`), or by `read`."""
 
-    status: HTTPStatus = HTTPStatus.OK
-    headers: dict[str, str] = field(default_factory=dict)
-    chunks: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    job_id: ObjectId
+    actor_id: ObjectId
+    key: str
+    sha256: str
+    size: int
+    mime_type: str
     redirect_url: str | None = None
 
+    @property
+    def name(self) -> str:
+        return self.key.rpartition("/")[2]
 
-def open_download(
-    actor: User,
-    job_id: str | ObjectId,
-    *,
-    range_header: str | None = None,
-    if_range: str | None = None,
-    if_none_match: str | None = None,
-) -> Download:
-    """The job's file for `actor`. A download that is finished (its last byte went out) counts, no other.
+    def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` up to but without `end`. When the last one of the file has gone out, the download
+        counts; no other does."""
+        end = self.size if end is None else end
+        files = storage.open_storage(get_settings().effective_storage_url)
+        yield from files.read(self.key, start, end if end < self.size else None)
+        if end == self.size:
+            lifecycle.mark_downloaded(self.job_id, by=self.actor_id)
+            log.info("file downloaded", extra={"job_id": str(self.job_id)})
 
-    Raises JobNotFoundError, NotReadyError, ScopeError and StorageError.
-    """
+
+def open_download(actor: User, job_id: str | ObjectId) -> Download:
+    """The job's file for `actor`. Raises JobNotFoundError, NotReadyError, ScopeError and StorageError."""
     job = _readable(actor, job_id)
     stored = job.output.storage
     files = storage.open_storage(get_settings().effective_storage_url)
-    name = str(stored.key).rpartition("/")[2]
     lasting = timedelta(seconds=get_settings().signed_url_seconds)
     if (url := files.signed_url(stored.key, lasting)) is not None:
         # The store will not tell us when it has sent the last byte; being sent there is what can be known.
         lifecycle.mark_downloaded(job.id, by=actor.id)
-        return Download(redirect_url=url)
-    etag = f'"{stored.sha256}"'
-    headers = {
-        "Content-Type": stored.mime_type or "application/octet-stream",
-        "Content-Disposition": content_disposition(name),
-        "Accept-Ranges": "bytes",
-        "ETag": etag,
-        "Cache-Control": "private, no-cache",
-    }
-    if if_none_match and etag in [each.strip().removeprefix("W/") for each in if_none_match.split(",")]:
-        return Download(HTTPStatus.NOT_MODIFIED, headers)
-    size = files.stat(stored.key).size
-    if stored.size_bytes is not None and size != stored.size_bytes:
-        raise FileDamagedError(f"The file of “{job.name}” is not as long as it was when it was made.")
-    start, end = 0, size
-    status = HTTPStatus.OK
-    # A download that is taken up again after the report was made anew begins from the start.
-    if if_range and if_range.strip() != etag:
-        range_header = None
-    if range_header and (bounds := _bounds(range_header, size)) is not None:
-        start, end = bounds
-        if start >= end:
-            return Download(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, {"Content-Range": f"bytes */{size}"})
-        status = HTTPStatus.PARTIAL_CONTENT
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    headers["Content-Length"] = str(end - start)
-    return Download(status, headers, _counted(files, stored.key, start, end, size, job.id, actor.id))
+        size = stored.size_bytes or 0
+    else:
+        size = files.stat(stored.key).size
+        if stored.size_bytes is not None and size != stored.size_bytes:
+            raise FileDamagedError(f"The file of “{job.name}” is not as long as it was when it was made.")
+    return Download(
+        job.id,
+        actor.id,
+        str(stored.key),
+        stored.sha256 or "",
+        size,
+        stored.mime_type or "application/octet-stream",
+        url,
+    )
 
 
 def page_result(actor: User, job_id: str | ObjectId) -> dict[str, Any] | None:
@@ -167,28 +156,6 @@ def _require_scope(actor: User, job: ReportJob) -> None:
         if requester is not None and data_scope.data_scope(requester).covers(of_file):
             return
     raise ScopeError(Message("“%(name)s” counts rows that you may not read.", name=job.name))
-
-
-def _bounds(header: str, size: int) -> tuple[int, int] | None:
-    """[start, end) of a single range; None for a header to ignore."""
-    found = _RANGE.match(header.strip())
-    if found is None or (not found[1] and not found[2]):
-        return None
-    if not found[1]:
-        return max(size - int(found[2]), 0), size
-    start = int(found[1])
-    end = min(int(found[2]) + 1, size) if found[2] else size
-    return start, end
-
-
-def _counted(
-    files: Storage, key: str, start: int, end: int, size: int, job_id: ObjectId, actor_id: ObjectId
-) -> Iterator[bytes]:
-    """The bytes; when the last one of the file has gone out, the download counts."""
-    yield from files.read(key, start, end if end < size else None)
-    if end == size:
-        lifecycle.mark_downloaded(job_id, by=actor_id)
-        log.info("file downloaded", extra={"job_id": str(job_id)})
 
 
 __all__ = ["Download", "NotReadyError", "ScopeError", "open_download", "page_result"]

@@ -21,6 +21,7 @@ from webapp.documents.problems import problems_of
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
 from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.messages import Message
+from webapp.renderers.filenames import is_file_name
 from webapp.services import permissions
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Permission
@@ -29,8 +30,6 @@ from webapp.services.rights import data_scope, visibility
 from webapp.settings import get_settings
 
 FURTHEST_AHEAD = timedelta(days=366)
-# What some file system would read as a path, a device or a wildcard, and what no name on a screen should hold.
-_NOT_IN_A_FILENAME = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 # Also halves of characters (lone surrogates), which no database and no file can hold.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -171,7 +170,7 @@ def _clean_filename(filename: str | None, format: str, errors: dict[str, str]) -
             count=len(name),
             most=FILENAME_LENGTH,
         )
-    elif _NOT_IN_A_FILENAME.search(name) or name.strip(". ") == "" or name.startswith("."):
+    elif not is_file_name(name):
         errors["filename"] = Message(
             "“%(name)s” is not a file name: use letters, digits, spaces, dashes and dots.", name=name
         )

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from webapp.documents import ReportJob
 from webapp.errors import InvalidRequestError, NotFoundError
+from webapp.renderers.filenames import content_disposition
 from webapp.services.files import downloads
 from webapp.services.jobs import lists as job_lists
 from webapp.services.jobs.facts import JobFacts
@@ -18,6 +19,7 @@ from webapp.services.jobs.lists import JobList
 from webapp.services.requests import asking, changing
 from webapp.services.requests.asking import AlreadyAskedError
 from webapp.services.rights import visibility
+from webapp.web import partial
 from webapp.web.access import current_actor
 from webapp.web.fragments import fragment, redirect_after, tag_of, unchanged
 from webapp.web.jobs import ask_state, ask_views, list_views, report_view
@@ -84,17 +86,11 @@ def row(job_id: str) -> ResponseReturnValue:
 @jobs.get("/<job_id>/download")
 def download(job_id: str) -> ResponseReturnValue:
     """The finished file: whole, in parts, or not again when the browser has it."""
-    found = downloads.open_download(
-        current_actor(),
-        job_id,
-        range_header=request.headers.get("Range"),
-        if_range=request.headers.get("If-Range"),
-        if_none_match=request.headers.get("If-None-Match"),
-    )
+    found = downloads.open_download(current_actor(), job_id)
     if found.redirect_url:
         return redirect(found.redirect_url)
-    is_head = request.method == "HEAD"
-    return Response(None if is_head else found.chunks, status=found.status, headers=dict(found.headers))
+    named = content_disposition(found.name)
+    return partial.answer(found.read, size=found.size, etag=found.sha256, mime_type=found.mime_type, disposition=named)
 
 
 @jobs.get("/<job_id>/chart.svg")
@@ -107,8 +103,11 @@ def chart(job_id: str) -> ResponseReturnValue:
     response = Response(svg, mimetype="image/svg+xml")
     # A picture on its own may style itself, and do nothing else.
     response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-    response.headers["Cache-Control"] = "private, max-age=3600"
-    return response
+    # Kept by the browser, and asked about at each use: who may no longer see the report sees no picture of it.
+    response.cache_control.private = True
+    response.cache_control.no_cache = True
+    response.add_etag()
+    return response.make_conditional(request)
 
 
 # --- what is done to it -----------------------------------------------------------------------------------------------
