@@ -129,6 +129,35 @@ def test_a_file_that_is_too_large_is_refused_and_says_so(
     assert "smaller file" in answer.text
 
 
+class Unread(io.RawIOBase):
+    """A body that nobody may look at."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: Any) -> int:
+        raise AssertionError("the body was read")
+
+
+def test_who_is_not_signed_in_sends_no_large_file_anywhere(app: Flask) -> None:
+    client = app.test_client()
+    takes_files = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if hasattr(app.view_functions[rule.endpoint], "upload_bytes") and not rule.arguments
+    ]
+    assert "/verify/" in takes_files
+    for address in [*takes_files, "/sign-in", "/reports/new", "/nowhere"]:
+        answer = client.post(
+            address,
+            input_stream=Unread(),
+            content_length=512 * 1024 * 1024,
+            content_type="multipart/form-data; boundary=b",
+        )
+        assert answer.status_code in (302, 404, 413), address
+        assert answer.status_code == 413 or address == "/nowhere"
+
+
 def test_nothing_is_checked_without_signing_in_or_without_a_token(
     app: Flask, people: People, as_person: Client, ready_job: MadeJob
 ) -> None:

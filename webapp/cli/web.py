@@ -11,6 +11,8 @@ import click
 from webapp.cli.session import connected, load_settings
 from webapp.services import database_setup
 
+#: Holds connections that wait without giving each a thread.
+WORKER = "webapp.web.patient_worker.PatientWorker"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -22,9 +24,11 @@ def server_command(*, host: str, port: int, workers: int, threads: int) -> list[
     """
     return [
         *(sys.executable, "-m", "gunicorn", "wsgi:app"),
-        *("--chdir", str(ROOT), "--bind", f"{host}:{port}", "--worker-class", "gthread"),
+        *("--chdir", str(ROOT), "--bind", f"{host}:{port}", "--worker-class", WORKER),
         *("--workers", str(workers), "--threads", str(threads), "--timeout", "60", "--graceful-timeout", "15"),
-        *("--keep-alive", "15", "--limit-request-line", "8190"),
+        *("--keep-alive", "15", "--limit-request-line", "8190", "--limit-request-fields", "64"),
+        # Files go out piece by piece, like all else, so that who does not take them is noticed.
+        *("--worker-connections", "1000", "--no-sendfile"),
         *("--max-requests", "200000", "--max-requests-jitter", "20000", "--log-level", "warning"),
     ]
 

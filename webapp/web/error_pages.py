@@ -102,7 +102,7 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
     )
 
 
-def show(status: HTTPStatus, message: str, hint: str, error: Exception) -> Response:
+def show(status: HTTPStatus, message: str, hint: str, error: Exception | None = None) -> Response:
     """The error as a page, as a fragment for htmx, or as JSON where JSON was asked for. Its id is in the log."""
     error_id = secrets.token_hex(4)
     _write_down(error_id, status, error)
@@ -120,7 +120,7 @@ def show(status: HTTPStatus, message: str, hint: str, error: Exception) -> Respo
     return response
 
 
-def _write_down(error_id: str, status: HTTPStatus, error: Exception) -> None:
+def _write_down(error_id: str, status: HTTPStatus, error: Exception | None) -> None:
     """One line of the log for what one person was told. Of the request only what we named ourselves: what people typed,
     into an address too, may be about people."""
     actor = actor_or_none()
@@ -131,10 +131,16 @@ def _write_down(error_id: str, status: HTTPStatus, error: Exception) -> None:
         extra={
             "error_id": error_id,
             "status": int(status),
-            "code": getattr(error, "code", None) if isinstance(error, ReportdeskError) else type(error).__name__,
+            "code": _code(status, error),
             "method": request.method if request.method in _METHODS else "other",
             "route": request.url_rule.rule if request.url_rule else None,
             "user_id": str(actor.id) if actor is not None else None,
         },
         exc_info=error if is_ours else None,
     )
+
+
+def _code(status: HTTPStatus, error: Exception | None) -> str:
+    if isinstance(error, ReportdeskError):
+        return error.code
+    return type(error).__name__ if error is not None else status.name.lower()

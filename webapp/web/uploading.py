@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, request
 
-from webapp.web.access import permissions
+from webapp.web.access import actor_or_none, permissions
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def accepts_upload(most_bytes: Callable[[], int], *, permission: str | None = None) -> Callable[[View], View]:
-    """Let this view take a body of so many bytes, from people with `permission`; what is larger is a 413."""
+    """Let this view take a body of so many bytes, from people who are signed in, and have `permission` where one is
+    named; what is larger, and what anybody else sends, is a 413 before it is read."""
 
     def decorate(view: View) -> View:
         view.upload_bytes, view.upload_permission = most_bytes, permission  # type: ignore[attr-defined]
@@ -29,7 +30,7 @@ def register(app: Flask) -> None:
     def allow_upload() -> None:
         view = current_app.view_functions.get(request.endpoint or "")
         most_bytes = getattr(view, "upload_bytes", None)
-        if most_bytes is None:
+        if most_bytes is None or actor_or_none() is None:
             return
         permission = getattr(view, "upload_permission", None)
         if permission is None or permission in permissions():
