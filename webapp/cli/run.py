@@ -21,7 +21,7 @@ import click
 
 from webapp import demo, embedded, extract
 from webapp.cli.session import connected, load_settings
-from webapp.cli.web import server_command
+from webapp.cli.web import server_command, warn_if_open
 from webapp.documents import Parameters, ReportJob, User
 from webapp.engine.catalogue.tables import TABLES
 from webapp.services import database_setup
@@ -72,6 +72,7 @@ def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
             _wait_until_served(address, children)
             _first_report(settings, children)
             _welcome(address, with_demo)
+            warn_if_open(host)
             _watch(children, settings, database_uri)
         except _StopError:
             click.echo("\nStopping …", err=True)

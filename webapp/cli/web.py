@@ -33,6 +33,17 @@ def server_command(*, host: str, port: int, workers: int, threads: int) -> list[
     ]
 
 
+def warn_if_open(host: str) -> None:
+    """Say what belongs before pages that other machines can reach."""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        return
+    click.echo(
+        f"{host} lets other machines in. Put a proxy before it that speaks HTTPS and has time limits "
+        "(deploy/nginx.conf or deploy/Caddyfile): passwords cross the network as they are otherwise.",
+        err=True,
+    )
+
+
 @click.command("web")
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 to serve other machines.")
 @click.option("--port", envvar="PORT", type=click.IntRange(1, 65535), default=8000, show_default=True)
@@ -47,5 +58,6 @@ def command(host: str, port: int, processes: int, threads: int) -> None:
     with connected():
         database_setup.prepare()
     arguments = server_command(host=host, port=port, workers=processes, threads=threads)
+    warn_if_open(host)
     click.echo(f"http://{host}:{port}", err=True)
     os.execv(arguments[0], arguments)  # noqa: S606 - our own command, without a shell

@@ -14,7 +14,7 @@ from bson import ObjectId
 from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp.documents import LookupCategory, Parameters, ReportJob, User
-from webapp.documents.job_status import RUNNING, WAITING
+from webapp.documents.job_status import RUNNING, WAITING, JobStatus
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.messages import Message
@@ -25,6 +25,7 @@ from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Permission
 from webapp.services.queue import promotion
 from webapp.services.requests import rules as request_rules
+from webapp.services.requests import waiting
 from webapp.services.requests.rules import ReportRequest
 from webapp.services.rights import visibility
 
@@ -54,12 +55,14 @@ class AlreadyAskedError(ConflictError):
 def create(actor: User, request: ReportRequest, *, insist: bool = False) -> ReportJob:
     """Ask for a report; it is queued at once if it is due and its requester has a slot free.
 
-    Raises InvalidRequestError (all fields at fault), ForbiddenError, and, unless `insist`, AlreadyAskedError.
+    Raises InvalidRequestError (all fields at fault), TooManyWaitingError, ForbiddenError, and, unless `insist`,
+    AlreadyAskedError.
     """
     permissions.require_permission(actor, Permission.REQUEST_REPORTS)
     job_id = _submission_key(actor, request.submission_id)
     if job_id is not None and (made := ReportJob.objects(id=job_id).first()) is not None:
         return made
+    waiting.require_room(actor.id)
     now = database_clock.now()
     job = request_rules.checked_job(actor, request, now)
     if not insist and (same := find_same(actor, job, now=now)) is not None:
@@ -75,10 +78,21 @@ def create(actor: User, request: ReportRequest, *, insist: bool = False) -> Repo
         return ReportJob.objects.get(id=job_id)
     except ValidationError as error:
         raise InvalidRequestError(problems_of(error)) from error
+    _keep_if_there_is_room(job)
     promotion.promote(job.id)
     job_events.copy([job.id])
     log.info("job created", extra={"job_id": str(job.id), "report_type": job.report_type})
     return ReportJob.objects.get(id=job.id)
+
+
+def _keep_if_there_is_room(job: ReportJob) -> None:
+    """Of many asked for at the same instant, those beyond the bound go again; one that a worker has already taken up
+    stays."""
+    try:
+        waiting.require_room(job.requested_by, besides=1)
+    except waiting.TooManyWaitingError:
+        if ReportJob.objects(id=job.id, status=JobStatus.PENDING.value).delete():
+            raise
 
 
 def find_same(actor: User, job: ReportJob, *, now: datetime) -> ReportJob | None:

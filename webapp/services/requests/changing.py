@@ -21,6 +21,7 @@ from webapp.services.jobs import lifecycle
 from webapp.services.questions import as_query
 from webapp.services.queue import promotion
 from webapp.services.requests import rules as request_rules
+from webapp.services.requests import waiting
 from webapp.services.rights import data_scope, visibility
 from webapp.settings import get_settings
 
@@ -76,6 +77,7 @@ def retry(actor: User, job_id: str | ObjectId) -> ReportJob:
         raise ConflictError(
             Message("The person who asked for this report has left."), hint=Message("Duplicate it to make it your own.")
         )
+    waiting.require_room(requester.id)
     scope = data_scope.data_scope(requester)
     lifecycle.retry(
         job.id,

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from webapp.documents import LookupCategory, ReportJob
+from webapp.documents import LookupCategory, ReportJob, User
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
 from webapp.services import permissions
@@ -21,11 +21,15 @@ from webapp.services.queue import status as queue_status
 from webapp.services.requests import asking, previews
 from webapp.services.requests.asking import AlreadyAskedError
 from webapp.services.rights import data_scope
+from webapp.web import preview_slots
 from webapp.web.access import current_actor, permission_required
 from webapp.web.formatting import describe
 from webapp.web.fragments import fragment, redirect_after
 from webapp.web.jobs import conditions, periods, pre_flight
 from webapp.web.jobs.ask_form import AskForm
+
+#: When a preview that found no room is asked for again.
+ASK_AGAIN_SECONDS = 2
 
 
 def register(blueprint: Blueprint) -> None:
@@ -90,6 +94,17 @@ def form_part() -> ResponseReturnValue:
 def preview() -> ResponseReturnValue:
     """First rows and what asking would give, from the extract as it is; nothing is queued."""
     actor = current_actor()
+    with preview_slots.slot(actor.id) as is_free:
+        return _previewed(actor) if is_free else _later()
+
+
+def _later() -> ResponseReturnValue:
+    answer = fragment("jobs/_preview_later.html", status=HTTPStatus.TOO_MANY_REQUESTS, seconds=ASK_AGAIN_SECONDS)
+    answer.headers["Retry-After"] = str(ASK_AGAIN_SECONDS)
+    return answer
+
+
+def _previewed(actor: User) -> ResponseReturnValue:
     form = AskForm.build(actor, request.form.get("type", ""), request.form)
     context: dict[str, Any] = {"form": form, "found": None, "problems": []}
     if not form.validate():
