@@ -16,6 +16,8 @@ from webapp import renderers, storage
 from webapp.documents import LookupCategory, ReportJob, User
 from webapp.errors import ConflictError, ForbiddenError
 from webapp.messages import Message
+from webapp.services import audit
+from webapp.services.audit import ReportAct
 from webapp.services.jobs import lifecycle
 from webapp.services.lookups import values as lookups
 from webapp.services.rights import data_scope, visibility
@@ -54,8 +56,8 @@ class FileDamagedError(StorageError):
 class Download:
     """A file that may be handed out: by a short-lived address of the store (`redirect_url`), or by `read`."""
 
-    job_id: ObjectId
-    actor_id: ObjectId
+    job: ReportJob
+    actor: User
     key: str
     sha256: str
     size: int
@@ -67,14 +69,18 @@ class Download:
         return self.key.rpartition("/")[2]
 
     def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` up to but without `end`. When the last one of the file has gone out, the download
-        counts; no other does."""
+        """The bytes from `start` up to but without `end`, written down in the audit trail before the first goes out.
+        When the last one of the file has gone out, the download counts; no other does."""
         end = self.size if end is None else end
+        if (start, end) == (0, self.size):
+            audit.record_on_report(self.actor, ReportAct.DOWNLOADED, self.job)
+        else:
+            audit.record_once_an_hour(self.actor, ReportAct.DOWNLOADED_IN_PARTS, self.job)
         files = storage.open_storage(get_settings().effective_storage_url)
         yield from files.read(self.key, start, end if end < self.size else None)
         if end == self.size:
-            lifecycle.mark_downloaded(self.job_id, by=self.actor_id)
-            log.info("file downloaded", extra={"job_id": str(self.job_id)})
+            lifecycle.mark_downloaded(self.job.id, by=self.actor.id)
+            log.info("file downloaded", extra={"job_id": str(self.job.id)})
 
 
 def open_download(actor: User, job_id: str | ObjectId) -> Download:
@@ -85,6 +91,7 @@ def open_download(actor: User, job_id: str | ObjectId) -> Download:
     lasting = timedelta(seconds=get_settings().signed_url_seconds)
     if (url := files.signed_url(stored.key, lasting)) is not None:
         # The store will not tell us when it has sent the last byte; being sent there is what can be known.
+        audit.record_on_report(actor, ReportAct.DOWNLOADED, job)
         lifecycle.mark_downloaded(job.id, by=actor.id)
         size = stored.size_bytes or 0
     else:
@@ -92,8 +99,8 @@ def open_download(actor: User, job_id: str | ObjectId) -> Download:
         if stored.size_bytes is not None and size != stored.size_bytes:
             raise FileDamagedError(f"The file of “{job.name}” is not as long as it was when it was made.")
     return Download(
-        job.id,
-        actor.id,
+        job,
+        actor,
         str(stored.key),
         stored.sha256 or "",
         size,
@@ -111,10 +118,16 @@ def page_result(actor: User, job_id: str | ObjectId) -> dict[str, Any] | None:
 
 
 def page_of(actor: User, job: ReportJob) -> dict[str, Any] | None:
-    """As `page_result`, of a job that `actor` has been shown already. Raises NotReadyError and ScopeError."""
+    """As `page_result`, of a job that `actor` has been shown already: the audit trail says that they looked at it.
+
+    Raises NotReadyError and ScopeError.
+    """
     _require_readable(actor, job)
     folder = str(job.output.storage.key).rpartition("/")[0]
-    return _page(get_settings().effective_storage_url, f"{folder}/page.json")
+    page = _page(get_settings().effective_storage_url, f"{folder}/page.json")
+    if page is not None:
+        audit.record_once_an_hour(actor, ReportAct.LOOKED_AT, job)
+    return page
 
 
 @lru_cache(maxsize=PAGES_KEPT)

@@ -17,7 +17,9 @@ from typing import IO
 
 from bson import ObjectId
 
-from webapp.documents import JobEvent, ReportJob, User
+from webapp.documents import AdminArea, JobEvent, ReportJob, User
+from webapp.services import audit
+from webapp.services.audit import ReportAct
 from webapp.services.rights import visibility
 
 #: Equal files of more reports than this are told by the newest ones.
@@ -50,14 +52,18 @@ def sha256_of(stream: IO[bytes]) -> str:
 
 def origins(actor: User, sha256: str) -> list[Origin]:
     """The reports with this file that `actor` may know about, the newest first; empty when the desk made no such file,
-    or none that `actor` may know about."""
+    or none that `actor` may know about. The audit trail says that they asked."""
     with_file = visibility.visible_jobs(actor).filter(output__storage__sha256=sha256)
     found = [
         Origin(job.id, job.name, job.report_type, job.requested_by, job.completed_at or job.created_at, True)
         for job in with_file.order_by("-created_at")[:MOST_TOLD]
     ]
     found += _without_file(actor, sha256, besides={origin.job_id for origin in found})
-    return sorted(found, key=lambda origin: origin.made_at, reverse=True)[:MOST_TOLD]
+    found = sorted(found, key=lambda origin: origin.made_at, reverse=True)[:MOST_TOLD]
+    for origin in found:
+        name = origin.name or origin.report_type
+        audit.record(actor, AdminArea.REPORTS, ReportAct.VERIFIED.value, name, subject_id=origin.job_id)
+    return found
 
 
 def _without_file(actor: User, sha256: str, besides: set[ObjectId]) -> list[Origin]:

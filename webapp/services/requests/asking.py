@@ -18,7 +18,8 @@ from webapp.documents.job_status import RUNNING, WAITING, JobStatus
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.messages import Message
-from webapp.services import database_clock, permissions
+from webapp.services import audit, database_clock, permissions
+from webapp.services.audit import ReportAct
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
 from webapp.services.lookups import values as lookups
@@ -52,8 +53,9 @@ class AlreadyAskedError(ConflictError):
         self.job = job
 
 
-def create(actor: User, request: ReportRequest, *, insist: bool = False) -> ReportJob:
-    """Ask for a report; it is queued at once if it is due and its requester has a slot free.
+def create(actor: User, request: ReportRequest, *, insist: bool = False, like: ReportJob | None = None) -> ReportJob:
+    """Ask for a report; it is queued at once if it is due and its requester has a slot free. `like` is the report whose
+    question is asked again: the audit trail tells of it.
 
     Raises InvalidRequestError (all fields at fault), TooManyWaitingError, ForbiddenError, and, unless `insist`,
     AlreadyAskedError.
@@ -81,6 +83,8 @@ def create(actor: User, request: ReportRequest, *, insist: bool = False) -> Repo
     _keep_if_there_is_room(job)
     promotion.promote(job.id)
     job_events.copy([job.id])
+    told = {"like": ("", f"{like.name} ({like.id})")} if like is not None else None
+    audit.record_on_report(actor, ReportAct.ASKED, job, changes=told)
     log.info("job created", extra={"job_id": str(job.id), "report_type": job.report_type})
     return ReportJob.objects.get(id=job.id)
 
@@ -141,6 +145,7 @@ def duplicate(actor: User, job_id: str | ObjectId, *, submission_id: str | None 
             submission_id=submission_id or None,
         ),
         insist=True,
+        like=job,
     )
 
 
@@ -157,6 +162,7 @@ def sibling(actor: User, job_id: str | ObjectId, format: str) -> ReportJob:
     return create(
         actor,
         replace(request, parameters=parameters, format=format, options={}, priority="normal", sibling_of=job.id),
+        like=job,
     )
 
 

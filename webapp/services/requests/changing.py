@@ -16,6 +16,8 @@ from webapp.documents.job_status import WAITING
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, ReportdeskError
 from webapp.messages import Message
+from webapp.services import audit
+from webapp.services.audit import ReportAct
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
 from webapp.services.questions import as_query
@@ -43,7 +45,11 @@ def update(
         changes["description"] = request_rules.clean_description(description, errors)
     if errors:
         raise InvalidRequestError(errors)
-    return _changed(job, changes)
+    before = {name: getattr(job, name) or "" for name in changes}
+    changed = _changed(job, changes)
+    if told := {name: (old, changes[name]) for name, old in before.items() if old != (changes[name] or "")}:
+        audit.record_on_report(actor, ReportAct.RENAMED, job, changes=told)
+    return changed
 
 
 def share(actor: User, job_id: str | ObjectId, visibility_key: str) -> ReportJob:
@@ -53,7 +59,13 @@ def share(actor: User, job_id: str | ObjectId, visibility_key: str) -> ReportJob
     request_rules.check_lookup(errors, "visibility", LookupCategory.REPORT_VISIBILITY, visibility_key)
     if errors:
         raise InvalidRequestError(errors)
-    return _changed(job, {"visibility": visibility_key})
+    changed = _changed(job, {"visibility": visibility_key})
+    if changed.visibility != job.visibility:
+        requester = actor if job.requested_by == actor.id else User.objects(id=job.requested_by).first()
+        reached, _ = visibility.audience(requester or actor, visibility_key, job.department_id)
+        told = {"visibility": (job.visibility, visibility_key), "people": ("", reached)}
+        audit.record_on_report(actor, ReportAct.SHARED, job, changes=told)
+    return changed
 
 
 def cancel(actor: User, job_id: str | ObjectId, reason: str | None = None) -> ReportJob:
@@ -62,10 +74,10 @@ def cancel(actor: User, job_id: str | ObjectId, reason: str | None = None) -> Re
     Raises ForbiddenError, and IllegalTransitionError for one that has ended.
     """
     job = _manageable(actor, job_id)
-    lifecycle.cancel(
-        job.id, by=actor.id, reason=(request_rules.CONTROL.sub("", reason).strip()[:500] or None) if reason else None
-    )
+    reason = (request_rules.CONTROL.sub("", reason).strip()[:500] or None) if reason else None
+    lifecycle.cancel(job.id, by=actor.id, reason=reason)
     job_events.copy([job.id])
+    audit.record_on_report(actor, ReportAct.CANCELLED, job, changes={"reason": ("", reason)} if reason else None)
     return _fresh(job)
 
 
@@ -89,6 +101,7 @@ def retry(actor: User, job_id: str | ObjectId) -> ReportJob:
     )
     promotion.promote(job.id)
     job_events.copy([job.id])
+    audit.record_on_report(actor, ReportAct.RETRIED, job)
     return _fresh(job)
 
 
@@ -106,6 +119,8 @@ def reprioritise(actor: User, job_id: str | ObjectId, priority: str) -> ReportJo
         raise ConflictError(
             Message("“%(name)s” does not wait any more, so its priority no longer matters.", name=job.name)
         )
+    if job.priority != priority:
+        audit.record_on_report(actor, ReportAct.MOVED, job, changes={"priority": (job.priority, priority)})
     return _fresh(job)
 
 
@@ -119,6 +134,7 @@ def delete(actor: User, job_id: str | ObjectId) -> None:
     job_events.copy([job.id])
     lifecycle.remove(job.id)
     job_events.record_deletion(job, by=actor.id)
+    audit.record_on_report(actor, ReportAct.DELETED, job)
     try:
         files = storage.open_storage(get_settings().effective_storage_url)
         for key, _, _ in list(files.list(f"reports/{job.id}/")):
