@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     audit_retention_days: float = Field(default=365, gt=0)
 
     # Files
+    xapi_class_iris: tuple[str, ...] = Field(
+        default=(),
+        description='Which xAPI activities are classes, as a JSON list: ["https://lms.example/class/{key}"]; {key} is '
+        "a class's sourcedId, {code} its code, * anything. Default: */class/{key} and the like.",
+    )
     upload_limit_mb: int = Field(default=1024, ge=1, description="Of LMS files sent by the browser in one go.")
     filename_template: str = Field(default="{name}-{date}", description="What a file is called that nobody named.")
     pdf_row_limit: int = Field(default=5000, ge=1)

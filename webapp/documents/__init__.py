@@ -15,6 +15,7 @@ from webapp.documents.learning_record import (
     LearningEvent,
     Program,
     ScormAttempt,
+    VoidedStatement,
 )
 from webapp.documents.lease import Lease
 from webapp.documents.lookup_value import LookupCategory, LookupValue
@@ -70,6 +71,7 @@ __all__ = [
     "SweepFigures",
     "Team",
     "User",
+    "VoidedStatement",
     "WorkerRecord",
     "connect",
     "disconnect",

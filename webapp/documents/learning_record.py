@@ -70,6 +70,7 @@ class Content(LearningRecordDocument):
     course_id = me.ObjectIdField(db_field="courseId")
     class_id = me.ObjectIdField(db_field="classId")
     department_id = me.ObjectIdField(db_field="departmentId")
+    result_range = me.ListField(me.StringField(), db_field="resultRange")  # of an assessment: the least and the most
 
 
 class ClassRecord(LearningRecordDocument):
@@ -104,10 +105,23 @@ class Enrollment(LearningRecordDocument):
     started_at = me.DateTimeField(db_field="startedAt")
     completed_at = me.DateTimeField(db_field="completedAt")
     withdrawn_at = me.DateTimeField(db_field="withdrawnAt")
-    # When the statement was made that decided how it ended: a later one may change that, an earlier one may not.
+    # What the roster gives, whatever statements say beside it; `importers.outcomes` puts the two together.
+    given_status = me.StringField(db_field="givenStatus")
+    given_withdrawn_at = me.DateTimeField(db_field="givenWithdrawnAt")
+    outcomes = me.ListField(me.DictField())  # what each statement about the class says: {event, effect, at, score}
+    source = me.StringField()  # "xapi": only statements tell of it
+    # When the statement was made that decided how it ended.
     outcome_at = me.DateTimeField(db_field="outcomeAt")
     score = me.FloatField()  # 0-100
     passed = me.BooleanField()
+
+
+class VoidedStatement(Stored):
+    """A statement that another has voided, also one that has not come yet. `_id` is that of the event it makes."""
+
+    meta = {"collection": "voidedstatements"}
+
+    at = me.DateTimeField()
 
 
 class LearningEvent(Stored):

@@ -1,116 +1,41 @@
 """OneRoster 1.1 and 1.2 CSV bundles (a folder or a zip) to departments, people, classes, enrollments and results.
 
 Every record is written by its sourcedId (`externalId`), so that importing again changes only what has changed. What an
-xAPI statement has decided about an enrollment (its outcome) is not undone by the roster.
+xAPI statement has decided about an enrollment (its outcome) is not undone by the roster. A roster writes no account: of
+somebody who can sign in it changes neither address nor roles nor whether they are active.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
 from bson import ObjectId
 
 from webapp import clock
 from webapp.documents.connection import current_database
-from webapp.errors import InvalidRequestError
 from webapp.importers.summary import Summary
-from webapp.importers.writing import Document, changed_fields, day_start, ids_by_external_id, upsert, without_none
-
-#: Of one file of a zip, unpacked: a bundle of a large university is a tenth of it.
-LARGEST_FILE = 4 << 30
-LONGEST_FIELD = 1 << 20
-#: Text shrinks to a tenth or so; what unpacks to far more, or holds this many files, was made to do harm.
-MOST_EXPANSION = 200
-MOST_MEMBERS = 1_000
-SMALL = 64 << 20
-FILES = (
-    "orgs", "academicSessions", "courses", "classes", "users", "roles", "enrollments", "lineItems", "results",
-)  # fmt: skip
-_ROLES = {"student": "learner", "teacher": "instructor"}
-_RESULT_STATUSES = {
-    "fully graded": "graded",
-    "partially graded": "graded",
-    "submitted": "submitted",
-    "exempt": "exempt",
-    "not submitted": "not-submitted",
-}
+from webapp.importers.writing import Document, changed_fields, ids_by_external_id, upsert, without_none
+from webapp.settings import get_settings
+from webapp.sources.csv_tables import Row, Unread
+from webapp.sources.oneroster.bundle import FILES, Bundle, open_bundle
+from webapp.sources.oneroster.forms import FORM_OF, OTHER_ROLES, ROLES, SCORE_STATUSES
+from webapp.sources.oneroster.values import cell, cells, day, is_active, is_true, number, scaled
 
 Progress = Callable[[str, int], None]
-Row = dict[str, str]
 
 
-class _RowError(Exception):
+class _RowError(ValueError):
     """A row that cannot be taken; its text is the reason."""
 
 
-@dataclass
-class Bundle:
-    """The CSV files of a folder or a zip, by name without `.csv`."""
-
-    path: Path
-    names: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def open(cls, path: Path) -> Bundle:
-        """Raises InvalidRequestError for what is no bundle."""
-        if path.is_dir():
-            found = {each.stem: each.name for each in path.glob("*.csv")}
-        elif zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                # Members are read in place, by name; nothing is ever unpacked to a path that a zip names.
-                _require_harmless(archive, path)
-                found = {Path(name).stem: name for name in archive.namelist() if name.endswith(".csv")}
-        else:
-            raise InvalidRequestError({"path": f"{path} is neither a folder nor a zip file."})
-        if not set(found) & set(FILES):
-            raise InvalidRequestError(
-                {"path": f"{path} has no OneRoster file (orgs.csv, users.csv, classes.csv, enrollments.csv …)."}
-            )
-        return cls(path, found)
-
-    def rows(self, name: str) -> Iterator[tuple[int, Row]]:
-        """(line, row) of a file; nothing for one that the bundle does not have."""
-        if name not in self.names:
-            return
-        if self.path.is_dir():
-            with (self.path / self.names[name]).open(encoding="utf-8-sig", newline="") as file:
-                yield from _read(file)
-            return
-        with zipfile.ZipFile(self.path) as archive:
-            if archive.getinfo(self.names[name]).file_size > LARGEST_FILE:
-                raise InvalidRequestError({"path": f"{self.names[name]} is larger than {LARGEST_FILE >> 30} GB."})
-            with archive.open(self.names[name]) as raw:
-                yield from _read(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""))
-
-
-def _require_harmless(archive: zipfile.ZipFile, path: Path) -> None:
-    """Raises InvalidRequestError for a zip bomb. `zipfile` unpacks no more of a member than its heading says."""
-    members = archive.infolist()
-    unpacked = sum(each.file_size for each in members)
-    packed = sum(each.compress_size for each in members)
-    if len(members) > MOST_MEMBERS:
-        raise InvalidRequestError({"path": f"{path} holds {len(members):,} files; a bundle has a few."})
-    if unpacked > SMALL and unpacked > MOST_EXPANSION * packed:
-        raise InvalidRequestError({"path": f"{path} would unpack to {unpacked >> 20:,} MB, which no roster does."})
-
-
-def _read(file: Any) -> Iterator[tuple[int, Row]]:
-    csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.DictReader(file)
-    for row in reader:
-        yield reader.line_num, {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
-
-
-def run(path: Path, *, on_progress: Progress | None = None) -> Summary:
-    """Import the bundle at `path`. `on_progress(file, rows read)`. Raises InvalidRequestError, UnicodeDecodeError."""
-    return _Import(Bundle.open(path), on_progress or (lambda name, count: None)).run()
+def run(path: Path, *, shown: str | None = None, on_progress: Progress | None = None) -> Summary:
+    """Import the bundle at `path`, called `shown` by people. `on_progress(file, rows read)`. Raises SourceFileError."""
+    return _Import(open_bundle(path, shown), on_progress or (lambda name, count: None)).run()
 
 
 class _Import:
@@ -119,65 +44,86 @@ class _Import:
         self.summary = Summary()
         self._tell = on_progress
         self.now = clock.utcnow()
+        self.zone = ZoneInfo(get_settings().time_zone)
         self.departments: dict[str, Document] = {}
         self.sessions: dict[str, Row] = {}
         self.courses: dict[str, Document] = {}
         self.classes: dict[str, Document] = {}
         self.users: dict[str, Document] = {}
-        self.line_items: dict[str, tuple[Document, float, float]] = {}
+        self.line_items: dict[str, tuple[Document, Decimal, Decimal]] = {}
 
     def run(self) -> Summary:
         self._orgs()
-        self.sessions = {
-            row["sourcedId"]: row for _, row in self.bundle.rows("academicSessions") if row.get("sourcedId")
-        }
+        self.sessions = {row["sourcedid"]: row for _, row in self._rows("academicSessions")}
         self._courses()
         self._classes()
         self._users()
         self._enrollments()
         self._line_items()
         self._results()
+        for text, count in self.bundle.all_notes().items():
+            self.summary.note(text, count)
         return self.summary
 
-    def _each(self, name: str, make: Callable[[Row], Document | None]) -> list[Document]:
-        """The documents that `make` gives for the rows of a file; refused rows are told with their line."""
-        counts = self.summary.of(name)
-        documents: list[Document] = []
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def _rows(self, name: str) -> Iterator[tuple[int, Row]]:
+        """(line, row) of a file; refused is what cannot be read, what has no sourcedId, and one that is there twice."""
+        if name not in self.bundle.tables:
+            return
+        counts, file = self.summary.of(name), self.bundle.tables[name].file.base
+        seen: dict[str, int] = {}
         for line, row in self.bundle.rows(name):
             counts.read += 1
-            try:
-                if not row.get("sourcedId"):
-                    raise _RowError("sourcedId is empty")
-                document = make(row)
-            except _RowError as error:
-                self.summary.refuse(f"{name}.csv", line, str(error))
+            if isinstance(row, Unread):
+                self.summary.refuse(file, line, row.reason)
                 continue
-            except ValueError as error:
-                self.summary.refuse(f"{name}.csv", line, f"a value cannot be read: {str(error)[:120]}")
-                continue
-            if document is not None:
-                documents.append(
-                    without_none({"externalId": row["sourcedId"], "isActive": _is_active(row), **document})
-                )
+            key = row.get("sourcedid", "")
+            if not key and FORM_OF[name.casefold()].keyed:
+                self.summary.refuse(file, line, "sourcedId is empty")
+            elif key in seen:
+                self.summary.refuse(file, line, f"the sourcedId {key} stands in line {seen[key]} already")
+            else:
+                if key:
+                    seen[key] = line
+                yield line, row
             if counts.read % 1_000 == 0:
                 self._tell(name, counts.read)
         self._tell(name, counts.read)
+
+    def _peek(self, name: str) -> list[Row]:
+        """The rows of a file that can be read, before its turn comes."""
+        return [row for _, row in self.bundle.rows(name) if not isinstance(row, Unread)]
+
+    def _each(self, name: str, make: Callable[[Row], Document | None]) -> list[Document]:
+        """The documents that `make` gives for the rows of a file; refused rows are told with their line."""
+        documents: list[Document] = []
+        for line, row in self._rows(name):
+            try:
+                active = is_active(row)
+                document = make(row)
+            except ValueError as error:
+                self.summary.refuse(self.bundle.tables[name].file.base, line, str(error))
+                continue
+            if document is not None:
+                documents.append(without_none({"externalId": row.get("sourcedid"), "isActive": active, **document}))
         return documents
+
+    def _midnight(self, row: Row, name: str) -> datetime | None:
+        """The beginning of the day in this cell, in the organisation's zone."""
+        on = day(row, name)
+        return datetime.combine(on, time(), tzinfo=self.zone).astimezone(UTC) if on is not None else None
 
     # --- organisation -------------------------------------------------------------------------------------------------
 
     def _orgs(self) -> None:
-        rows = [row for _, row in self.bundle.rows("orgs")]
-        has_departments = any(row.get("type") == "department" for row in rows)
-        wanted = "department" if has_departments else "school"
+        """Organisations of every type are one tree: schools below districts, departments below schools."""
         parents: dict[str, str] = {}
 
-        def make(row: Row) -> Document | None:
-            if row.get("type") != wanted:
-                return None
-            if row.get("parentSourcedId"):
-                parents[row["sourcedId"]] = row["parentSourcedId"]
-            return {"name": row.get("name") or row["sourcedId"], "code": row.get("identifier") or row["sourcedId"]}
+        def make(row: Row) -> Document:
+            if above := cell(row, "parentSourcedId"):
+                parents[row["sourcedid"]] = above
+            return {"name": cell(row, "name") or row["sourcedid"], "code": cell(row, "identifier") or row["sourcedid"]}
 
         documents = self._each("orgs", make)
         known = ids_by_external_id("departments")
@@ -189,39 +135,67 @@ class _Import:
             parent_id = ids.get(above) or known.get(above, {}).get("_id")
             if parent_id is not None:
                 document["parentId"] = parent_id
+            elif above:
+                self.summary.note("organisations whose parent is not there, kept at the top")
         upsert("departments", documents, self.summary.of("orgs"))
         self.departments = ids_by_external_id("departments")
 
+    def _department(self, key: str) -> ObjectId | None:
+        found = self.departments.get(key)
+        return found["_id"] if found else None
+
     def _courses(self) -> None:
         def make(row: Row) -> Document:
-            department = self.departments.get(row.get("orgSourcedId", ""))
             return {
-                "name": row.get("title") or row["sourcedId"],
-                "code": row.get("courseCode") or row["sourcedId"],
-                "departmentId": department["_id"] if department else None,
+                "name": cell(row, "title") or row["sourcedid"],
+                "code": cell(row, "courseCode") or row["sourcedid"],
+                "departmentId": self._department(cell(row, "orgSourcedId")),
             }
 
         upsert("courses", self._each("courses", make), self.summary.of("courses"))
         self.courses = ids_by_external_id("courses", ["departmentId", "programId"])
+        self._make_missing_courses()
+
+    def _make_missing_courses(self) -> None:
+        """Many rosters have no courses.csv: a class without its course is one course of its own title."""
+        made: dict[str, Document] = {}
+        for row in self._peek("classes"):
+            key = _course_key(row)
+            if row.get("sourcedid") and key not in self.courses and key not in made:
+                school = self._department(cell(row, "schoolSourcedId"))
+                made[key] = without_none(
+                    {
+                        "externalId": key,
+                        "name": cell(row, "title") or key,
+                        "code": key,
+                        "departmentId": school,
+                        "isActive": True,
+                    }
+                )
+        if made:
+            self.summary.note("courses that the bundle lacks, made of the title of a class", len(made))
+            upsert("courses", list(made.values()), self.summary.of("courses made of classes"))
+            self.courses = ids_by_external_id("courses", ["departmentId", "programId"])
 
     def _classes(self) -> None:
         def make(row: Row) -> Document:
-            course = self.courses.get(row.get("courseSourcedId", ""))
-            if course is None:
-                raise _RowError(f"there is no course {row.get('courseSourcedId') or '(empty)'}")
-            department = self.departments.get(row.get("schoolSourcedId", ""))
-            term = self.sessions.get(row.get("termSourcedIds", "").split(",")[0].strip(), {})
-            ends_on = day_start(term.get("endDate", ""))
+            course = self.courses[_course_key(row)]
+            term_keys = cells(row, "termSourcedIds")
+            term = next((self.sessions[each] for each in term_keys if each in self.sessions), {})
+            if term_keys and not term:
+                self.summary.note("classes whose term is not there")
+            ends_on = day(term, "endDate")
+            ends_at = datetime.combine(ends_on + timedelta(days=1), time(), tzinfo=self.zone) if ends_on else None
             return {
-                "name": row.get("title") or row["sourcedId"],
-                "code": row.get("classCode") or row["sourcedId"],
+                "name": cell(row, "title") or row["sourcedid"],
+                "code": cell(row, "classCode") or row["sourcedid"],
                 "courseId": course["_id"],
-                "departmentId": department["_id"] if department else course.get("departmentId"),
+                "departmentId": self._department(cell(row, "schoolSourcedId")) or course.get("departmentId"),
                 "programId": course.get("programId"),
-                "term": term.get("title"),
-                "startsAt": day_start(term.get("startDate", "")),
+                "term": cell(term, "title") or None,
+                "startsAt": self._midnight(term, "startDate"),
                 # The first instant after the last day.
-                "endsAt": ends_on + timedelta(days=1) if ends_on else None,
+                "endsAt": ends_at.astimezone(UTC) if ends_at else None,
             }
 
         upsert("classes", self._each("classes", make), self.summary.of("classes"))
@@ -231,84 +205,145 @@ class _Import:
     # --- people -------------------------------------------------------------------------------------------------------
 
     def _users(self) -> None:
-        roles: dict[str, set[str]] = {}
-        for _, row in self.bundle.rows("roles"):  # OneRoster 1.2 keeps them in a file of their own
-            if row.get("role") in _ROLES and _is_active(row):
-                roles.setdefault(row.get("userSourcedId", ""), set()).add(_ROLES[row["role"]])
-        emails = {
-            each["email"]: each.get("externalId")
-            for each in current_database().users.find({"email": {"$gt": ""}}, {"email": 1, "externalId": 1})
-        }
+        roles, places = self._roles_file()
+        people = _People.known({row.get("sourcedid", "") for row in self._peek("users")})
 
         def make(row: Row) -> Document | None:
-            own = roles.get(row["sourcedId"], set()) | ({_ROLES[row["role"]]} if row.get("role") in _ROLES else set())
+            key = row["sourcedid"]
+            given = cell(row, "role").casefold()
+            if given and given not in ROLES and given not in OTHER_ROLES:
+                raise _RowError(f"role {cell(row, 'role')[:40]} is none of OneRoster's")
+            own = roles.get(key, set()) | ({ROLES[given]} if given in ROLES else set())
+            enabled = is_true(row, "enabledUser", default=True)
             if not own:
                 self.summary.note("people who neither learn nor teach, left out")
                 return None
-            email = row.get("email", "").lower() or None
-            if email is not None and emails.setdefault(email, row["sourcedId"]) != row["sourcedId"]:
-                raise _RowError("another person has the same e-mail address")
-            name = f"{row.get('givenName', '')} {row.get('familyName', '')}".strip()
-            departments = [
-                self.departments[each.strip()]["_id"]
-                for each in row.get("orgSourcedIds", "").split(",")
-                if each.strip() in self.departments
-            ]
+            email, note = people.claim(key, cell(row, "email").casefold() or None)
+            if note:
+                self.summary.note(note)
+            name = " ".join(
+                (cell(row, f"preferred{part}") or cell(row, f"{part[:1].lower()}{part[1:]}")).strip()
+                for part in ("GivenName", "FamilyName")
+            ).strip()
+            own_places = [cell(row, "primaryOrgSourcedId"), *cells(row, "orgSourcedIds"), *places.get(key, ())]
+            found = [self._department(each) for each in dict.fromkeys(own_places) if each]
             return {
-                "name": name or row.get("username") or row["sourcedId"],
+                "name": name or cell(row, "username") or key,
                 "email": email,
                 "roles": sorted(own),
-                "departmentIds": departments,
+                "departmentIds": [each for each in found if each is not None],
                 "teamIds": [],
-                "isActive": _is_active(row) and row.get("enabledUser", "true").lower() != "false",
+                "isActive": is_active(row) and enabled,
             }
 
         def decide(there: Document, read: Document) -> Document:
-            # Roles and teams that administrators gave stay; a roster only adds.
+            read = {name: value for name, value in read.items() if name != "teamIds"}
+            if there.get("passwordHash"):
+                # Somebody who can sign in: a roster names them, and grants, takes and ends nothing.
+                wanted = {"name": read["name"], "externalId": read["externalId"]}
+                if any(there.get(name) != read.get(name) for name in ("email", "roles", "isActive")):
+                    self.summary.note("people who can sign in: their address, roles and access stay as they are")
+                return changed_fields(there, wanted)
             merged = {**read, "roles": sorted({*there.get("roles", ()), *read["roles"]})}
-            merged["departmentIds"] = list(dict.fromkeys([*there.get("departmentIds", ()), *read["departmentIds"]]))
-            merged.pop("teamIds")
             merged["roles"] = there["roles"] if set(there.get("roles", ())) == set(merged["roles"]) else merged["roles"]
             return changed_fields(there, merged)
 
-        upsert("users", self._each("users", make), self.summary.of("users"), decide=decide)
+        documents = self._each("users", make)
+        people.join(documents)
+        upsert("users", documents, self.summary.of("users"), decide=decide)
         self.users = ids_by_external_id("users")
 
+    def _roles_file(self) -> tuple[dict[str, set[str]], dict[str, list[str]]]:
+        """OneRoster 1.2 keeps the roles of people, and where each holds, in a file of their own."""
+        roles: dict[str, set[str]] = {}
+        places: dict[str, list[str]] = {}
+        today = self.now.astimezone(self.zone).date()
+        for line, row in self._rows("roles"):
+            role, user = cell(row, "role").casefold(), cell(row, "userSourcedId")
+            try:
+                if role not in ROLES and role not in OTHER_ROLES:
+                    raise _RowError(f"role {cell(row, 'role')[:40]} is none of OneRoster's")
+                ends_on = day(row, "endDate")
+                if not is_active(row) or (ends_on is not None and ends_on < today):
+                    continue
+            except ValueError as error:
+                self.summary.refuse(self.bundle.tables["roles"].file.base, line, str(error))
+                continue
+            if role in ROLES:
+                roles.setdefault(user, set()).add(ROLES[role])
+                places.setdefault(user, []).append(cell(row, "orgSourcedId"))
+        return roles, places
+
     def _enrollments(self) -> None:
-        instructors: dict[str, list[ObjectId]] = {}
+        teachers: dict[str, dict[ObjectId, bool]] = {}
 
         def make(row: Row) -> Document | None:
             found = self._class(row)
-            person = self._person(row.get("userSourcedId", ""))
-            if row.get("role") == "teacher":
-                if _is_active(row):
-                    instructors.setdefault(row["classSourcedId"], []).append(person)
+            person = self._person(cell(row, "userSourcedId"))
+            role, active = cell(row, "role").casefold(), is_active(row)
+            begins, ends = self._midnight(row, "beginDate"), self._midnight(row, "endDate")
+            if begins and ends and ends < begins:
+                raise _RowError(f"endDate {cell(row, 'endDate')} is before beginDate {cell(row, 'beginDate')}")
+            if role == "teacher":
+                is_over = ends is not None and ends + timedelta(days=1) <= self.now
+                teachers.setdefault(cell(row, "classSourcedId"), {})[person] = active and not is_over
                 return None
-            if row.get("role") != "student":
+            if role != "student":
+                if role not in OTHER_ROLES:
+                    raise _RowError(f"role {cell(row, 'role')[:40] or '(empty)'} is none of OneRoster's")
                 self.summary.note("enrollments that are neither a student's nor a teacher's, left out")
                 return None
-            begins, ends = day_start(row.get("beginDate", "")), day_start(row.get("endDate", ""))
             class_ends = found.get("endsAt")
             withdrawn = ends is not None and class_ends is not None and ends + timedelta(days=1) < class_ends
             status = "withdrawn" if withdrawn else "in-progress" if begins and begins <= self.now else "not-started"
-            return {
+            document = {
                 "learnerId": person,
                 **_of_class(found),
                 "status": status,
                 "enrolledAt": begins,
                 "withdrawnAt": ends if withdrawn else None,
+                "givenStatus": status,
+                "givenWithdrawnAt": ends if withdrawn else None,
             }
+            if not row.get("sourcedid"):
+                self.summary.note("enrollments without a sourcedId: each is known by class, person and role")
+                key = " ".join((cell(row, "classSourcedId"), cell(row, "userSourcedId"), role))
+                if key in keyless:
+                    raise _RowError("the same person stands in the same class already")
+                keyless.add(key)
+                document["externalId"] = key
+            return document
 
         def decide(there: Document, read: Document) -> Document:
             if there.get("outcomeAt") is not None or there["status"] in ("completed", "failed", "expired"):
                 read = {name: value for name, value in read.items() if name not in ("status", "withdrawnAt")}
             return changed_fields(there, read)
 
-        upsert("enrollments", self._each("enrollments", make), self.summary.of("enrollments"), decide=decide)
+        keyless: set[str] = set()
+        documents = self._each("enrollments", make)
+        self._tell_who_is_gone(documents)
+        upsert("enrollments", documents, self.summary.of("enrollments"), decide=decide)
+        self._teach(teachers)
+
+    def _tell_who_is_gone(self, documents: list[Document]) -> None:
+        """A bulk file holds everything there is: what it no longer names is said."""
+        if not self.bundle.is_bulk("enrollments"):
+            return
+        named = {document["externalId"] for document in documents}
+        classes = {each["_id"] for each in self.classes.values()}
+        active = {"isActive": {"$ne": False}, "externalId": {"$gt": ""}}
+        there = current_database().enrollments.find(active, {"externalId": 1, "classId": 1, "outcomeAt": 1})
+        gone = sum(each["externalId"] not in named and each.get("classId") in classes for each in there)
+        if gone:
+            self.summary.note("active enrollments that this bulk file no longer names; they stay as they are", gone)
+
+    def _teach(self, teachers: dict[str, dict[ObjectId, bool]]) -> None:
+        """Who teaches a class: those whom the roster names; whoever it ends teaches it no more."""
         now = clock.utcnow()
-        for external_id, people in instructors.items():
+        for external_id, people in teachers.items():
             known = self.classes[external_id].get("instructorIds") or []
-            wanted = list(dict.fromkeys([*known, *people]))
+            kept = [each for each in known if people.get(each, not self.bundle.is_bulk("enrollments"))]
+            wanted = list(dict.fromkeys([*kept, *(each for each, teaches in people.items() if teaches)]))
             if wanted != known:
                 change = {"$set": {"instructorIds": wanted, "updatedAt": now}}
                 current_database().classes.update_one({"_id": self.classes[external_id]["_id"]}, change)
@@ -316,22 +351,31 @@ class _Import:
     # --- results ------------------------------------------------------------------------------------------------------
 
     def _line_items(self) -> None:
-        ranges: dict[str, tuple[Document, float, float]] = {}
+        ranges: dict[str, tuple[Document, Decimal, Decimal]] = {}
 
         def make(row: Row) -> Document:
             found = self._class(row)
-            low, high = float(row.get("resultValueMin") or 0), float(row.get("resultValueMax") or 100)
+            low, high = number(row, "resultValueMin"), number(row, "resultValueMax")
+            low, high = Decimal(0) if low is None else low, Decimal(100) if high is None else high
             if high <= low:
-                raise _RowError(f"resultValueMax {high:g} is not above resultValueMin {low:g}")
-            ranges[row["sourcedId"]] = (found, low, high)
+                raise _RowError(f"resultValueMax {high} is not above resultValueMin {low}")
+            ranges[row["sourcedid"]] = (found, low, high)
             return {
-                "name": row.get("title") or row["sourcedId"],
+                "name": cell(row, "title") or row["sourcedid"],
                 "contentType": "assessment",
                 "classId": found["_id"],
                 "courseId": found.get("courseId"),
                 "departmentId": found.get("departmentId"),
+                # What a result is out of: a later bundle may bring results alone.
+                "resultRange": [str(low), str(high)],
             }
 
+        by_id = {each["_id"]: each for each in self.classes.values()}
+        stored = {"resultRange": {"$type": "array"}}
+        for each in current_database().contents.find(stored, {"externalId": 1, "classId": 1, "resultRange": 1}):
+            if each.get("classId") in by_id:
+                low, high = (Decimal(text) for text in each["resultRange"])
+                self.line_items[each["externalId"]] = ({**by_id[each["classId"]], "contentId": each["_id"]}, low, high)
         ids = upsert("contents", self._each("lineItems", make), self.summary.of("lineItems"))
         for external_id, content_id in ids.items():
             found, low, high = ranges[external_id]
@@ -345,28 +389,27 @@ class _Import:
         }
 
         def make(row: Row) -> Document:
-            line_item = self.line_items.get(row.get("lineItemSourcedId", ""))
+            item, student = cell(row, "lineItemSourcedId"), cell(row, "studentSourcedId")
+            line_item = self.line_items.get(item)
             if line_item is None:
-                raise _RowError(f"there is no line item {row.get('lineItemSourcedId') or '(empty)'}")
+                raise _RowError(f"there is no line item {item or '(empty)'}")
             found, low, high = line_item
-            person = self._person(row.get("studentSourcedId", ""))
-            status = _RESULT_STATUSES.get(row.get("scoreStatus", "").lower().replace("_", " "))
+            person = self._person(student)
+            status = SCORE_STATUSES.get(" ".join(cell(row, "scoreStatus").casefold().replace("_", " ").split()))
             if status is None:
-                raise _RowError(f"scoreStatus “{row.get('scoreStatus', '')[:40]}” is not known")
-            score = None
-            if row.get("score"):
-                score = (float(row["score"]) - low) / (high - low) * 100
-                if not 0 <= score <= 100:
-                    raise _RowError(f"the score {row['score'][:20]} is outside {low:g}–{high:g}")
-            key = (row["lineItemSourcedId"], row["studentSourcedId"])
-            attempts[key] = attempts.get(key, 0) + 1
-            on = day_start(row.get("scoreDate", ""))
+                raise _RowError(f"scoreStatus “{cell(row, 'scoreStatus')[:40]}” is not known")
+            given = number(row, "score")
+            score = None if given is None else scaled(given, low, high)
+            if score is not None and not 0 <= score <= 100:
+                self.summary.note("scores outside their line item's range, kept")
+            attempts[item, student] = attempts.get((item, student), 0) + 1
+            on = self._midnight(row, "scoreDate")
             return {
                 "learnerId": person,
                 **_of_class(found),
                 "contentId": found["contentId"],
                 "enrollmentId": places.get((found["_id"], person)),
-                "attempt": attempts[key],
+                "attempt": attempts[item, student],
                 "status": status,
                 "score": score,
                 "submittedAt": on,
@@ -376,9 +419,10 @@ class _Import:
         upsert("assessmentresults", self._each("results", make), self.summary.of("results"))
 
     def _class(self, row: Row) -> Document:
-        found = self.classes.get(row.get("classSourcedId", ""))
+        key = cell(row, "classSourcedId")
+        found = self.classes.get(key)
         if found is None:
-            raise _RowError(f"there is no class {row.get('classSourcedId') or '(empty)'}")
+            raise _RowError(f"there is no class {key or '(empty)'}")
         return found
 
     def _person(self, external_id: str) -> ObjectId:
@@ -387,6 +431,72 @@ class _Import:
             raise _RowError(f"there is no user {external_id or '(empty)'}")
         person: ObjectId = found["_id"]
         return person
+
+
+#: How the identity of an account begins (`sources.xapi.identity`).
+ACCOUNT = "account:"
+
+
+@dataclass
+class _People:
+    """Who has which address and sourcedId: somebody known by an address alone is joined to the roster's person."""
+
+    in_bundle: set[str]
+    by_email: dict[str, Document]
+    #: Known from statements by an account of this name; None for a name that several have.
+    by_account: dict[str, Document | None] = field(default_factory=dict)
+    claimed: dict[str, str] = field(default_factory=dict)
+    joined: dict[str, Document] = field(default_factory=dict)
+
+    @classmethod
+    def known(cls, in_bundle: set[str]) -> _People:
+        fields = {"email": 1, "externalId": 1, "passwordHash": 1}
+        found = current_database().users.find({"email": {"$gt": ""}}, fields)
+        people = cls(in_bundle, {each["email"]: each for each in found})
+        stubs = {"externalId": {"$gte": ACCOUNT, "$lt": ACCOUNT[:-1] + ";"}}
+        for each in current_database().users.find(stubs, {"externalId": 1}):
+            name = each["externalId"].rpartition(" ")[2]
+            people.by_account[name] = None if name in people.by_account else each
+        return people
+
+    def claim(self, key: str, email: str | None) -> tuple[str | None, str]:
+        """(the address that the person may have, a note)."""
+        if (stub := self.by_account.get(key)) is not None:
+            self.joined[key] = stub
+        if email is None:
+            return None, ""
+        if self.claimed.setdefault(email, key) != key:
+            return None, "people who share an e-mail address: it stays with the first"
+        there = self.by_email.get(email)
+        if there is None or there.get("externalId") == key:
+            return email, ""
+        if there.get("externalId") in self.in_bundle:
+            return None, "people who share an e-mail address: it stays with the first"
+        # Known from statements, from an account, or under a sourcedId that the rostering system has changed.
+        self.joined[key] = there
+        return email, "people who were known by their e-mail address and are joined to the roster's"
+
+    def join(self, documents: list[Document]) -> None:
+        """Give those who are joined the roster's sourcedId, unless another document has it."""
+        wanted = {document["externalId"] for document in documents} & set(self.joined)
+        taken = {
+            each["externalId"]
+            for each in current_database().users.find({}, {"externalId": 1})
+            if each.get("externalId")
+        }
+        now = clock.utcnow()
+        for key in wanted:
+            if key not in taken:
+                change = {"$set": {"externalId": key, "updatedAt": now}}
+                current_database().users.update_one({"_id": self.joined[key]["_id"]}, change)
+            else:
+                for document in documents:
+                    if document["externalId"] == key:
+                        document.pop("email", None)
+
+
+def _course_key(row: Row) -> str:
+    return cell(row, "courseSourcedId") or f"class {row.get('sourcedid', '')}"
 
 
 def _of_class(found: Document) -> Document:
@@ -398,8 +508,4 @@ def _of_class(found: Document) -> Document:
     }
 
 
-def _is_active(row: Row) -> bool:
-    return row.get("status", "").lower() not in ("tobedeleted", "inactive")
-
-
-__all__ = ["Bundle", "run"]
+__all__ = ["FILES", "run"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -151,8 +150,3 @@ def ids_by_external_id(collection: str, more: Iterable[str] = ()) -> dict[str, D
     fields = dict.fromkeys(("externalId", *more), 1)
     found = current_database()[collection].find({"externalId": {"$gt": ""}}, fields)
     return {each["externalId"]: each for each in found}
-
-
-def day_start(text: str) -> datetime | None:
-    """`2013-10-01` as midnight UTC; None for an empty text. Raises ValueError."""
-    return datetime.fromisoformat(text[:10]).replace(tzinfo=UTC) if text else None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,6 @@ from typing import Any
 from webapp import extract
 from webapp.documents import Order, OrderKind
 from webapp.engine.catalogue.tables import TABLES
-from webapp.errors import InvalidRequestError
 from webapp.importers.oneroster import FILES
 from webapp.importers.summary import Summary
 from webapp.services import database_clock
@@ -22,34 +18,30 @@ from webapp.services.orders import imports, uploads
 #: (share done, what it is at, how many of it)
 Progress = Callable[[float, str, int], None]
 MOST_REASONS = 50
-RIGHT_FILE = "Correct the file, or choose the right one, and send it again."
 
 
 def carry_out(order: Order, folder: Path, on_progress: Progress) -> dict[str, Any]:
-    """Do it; the summary is what its page shows. Raises InvalidRequestError for what can never be done."""
+    """Do it; the summary is what its page shows. Raises ReportdeskError."""
     if order.kind == OrderKind.REBUILD:
         return _rebuild(order, on_progress)
     if order.kind == OrderKind.SWEEP:
         swept = retention.sweep(database_clock.now())
         return {"orphansRemoved": swept.orphans_removed, "filesExpired": swept.files_expired}
     found = uploads.fetch(order, folder)
-    try:
-        summary = _import(OrderKind(order.kind), list(found), on_progress)
-    except InvalidRequestError as error:
-        raise InvalidRequestError({"files": _in_names(str(error), found)}, hint=RIGHT_FILE) from error
-    except (UnicodeDecodeError, zipfile.BadZipFile, csv.Error, zlib.error, EOFError, NotImplementedError) as error:
-        text = f"{', '.join(found.values())} cannot be read: it is damaged or not in UTF-8 ({type(error).__name__})."
-        raise InvalidRequestError({"files": text}, hint=RIGHT_FILE) from error
+    summary = _import(OrderKind(order.kind), found, on_progress)
     uploads.delete_files(order)
     return _stored(summary, {path.name: name for path, name in found.items()})
 
 
-def _import(kind: OrderKind, paths: list[Path], on_progress: Progress) -> Summary:
+def _import(kind: OrderKind, found: dict[Path, str], on_progress: Progress) -> Summary:
     if kind == OrderKind.ONEROSTER:
+        path, name = next(iter(found.items()))
         return imports.import_oneroster(
-            paths[0], on_progress=lambda name, count: on_progress(FILES.index(name) / len(FILES), name, count)
+            path,
+            shown=name,
+            on_progress=lambda file, count: on_progress(FILES.index(file) / len(FILES), file, count),
         )
-    return imports.import_xapi(paths, on_progress=lambda count, share: on_progress(share, "statements", count))
+    return imports.import_xapi(found, on_progress=lambda count, share: on_progress(share, "statements", count))
 
 
 def _rebuild(order: Order, on_progress: Progress) -> dict[str, Any]:
@@ -78,9 +70,3 @@ def _stored(summary: Summary, names: dict[str, str]) -> dict[str, Any]:
         ],
         "notes": [[text, count] for text, count in list(summary.notes.items())[:MOST_REASONS]],
     }
-
-
-def _in_names(text: str, found: dict[Path, str]) -> str:
-    for path, name in found.items():
-        text = text.replace(str(path), f"“{name}”")
-    return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from webapp import clock
@@ -16,14 +16,22 @@ from webapp.importers.summary import Summary
 log = logging.getLogger(__name__)
 
 
-def import_oneroster(path: Path, *, on_progress: Callable[[str, int], None] | None = None) -> Summary:
-    """A OneRoster CSV bundle. `on_progress(file, rows read)`. Raises InvalidRequestError."""
-    return _logged("oneroster", oneroster.run(path, on_progress=on_progress))
+def import_oneroster(
+    path: Path, *, shown: str | None = None, on_progress: Callable[[str, int], None] | None = None
+) -> Summary:
+    """A OneRoster CSV bundle, which people call `shown`. `on_progress(file, rows read)`. Raises SourceFileError."""
+    return _logged("oneroster", oneroster.run(path, shown=shown, on_progress=on_progress))
 
 
-def import_xapi(paths: list[Path], *, on_progress: Callable[[int, float], None] | None = None) -> Summary:
-    """Files of xAPI statements. `on_progress(statements written, share read)`. Raises InvalidRequestError."""
-    return _logged("xapi", xapi.run(paths, xapi_verbs(), on_progress=on_progress))
+def import_xapi(
+    paths: Iterable[Path] | Mapping[Path, str], *, on_progress: xapi.Progress = lambda count, share: None
+) -> Summary:
+    """Files of xAPI statements (or path -> what people call it). `on_progress(statements written, share read)`.
+
+    Raises SourceFileError, before anything is written.
+    """
+    named = dict(paths) if isinstance(paths, Mapping) else {path: str(path) for path in paths}
+    return _logged("xapi", xapi.run(named, xapi_verbs(), on_progress=on_progress))
 
 
 def xapi_verbs() -> dict[tuple[str, str], str]:

@@ -1,0 +1,251 @@
+"""The statements of a file, one by one, whatever its shape: an array, one a line, one after the other over several
+lines, a record store's answer (`{"statements": […]}`), packed with gzip or in a zip.
+
+What cannot be read is told where it stands, and the next one is read; a file that is damaged as a whole is one sentence
+(`SourceFileError`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from webapp.messages import Message
+from webapp.sources import looks
+from webapp.sources.csv_tables import Unread
+from webapp.sources.files import SourceFile, SourceFileError, files_of, told_in_words
+from webapp.sources.texts import refuse_wide_letters
+
+LONGEST_STATEMENT = 4 << 20
+#: A record store answers page by page; no page is larger than this.
+LONGEST_ANSWER = 512 << 20
+CHUNK = 1 << 18
+#: How often to tell how far it is.
+TELL_EVERY = 1_000
+_BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n"
+#: Where a value may begin or end, and where texts are, in which none of that counts.
+_MARKS = re.compile(rb'["{}\[\]]')
+_TEXT_END = re.compile(rb'["\\]')
+
+#: (where it stands, the statement or why there is none): a line, or in an array the statement's number
+Found = tuple[int, Any]
+
+
+def statement_files(path: Path, shown: str | None = None) -> list[SourceFile]:
+    """The files of statements at `path`: itself, or those in a zip. Raises SourceFileError for what holds none."""
+    name = shown or str(path)
+    files = files_of(path, name)
+    if not files:
+        raise SourceFileError(Message("“%(file)s” holds no file.", file=name))
+    return files
+
+
+def statements(file: SourceFile, on_read: Callable[[int], None] = lambda count: None) -> Iterator[Found]:
+    """Every statement of `file`. `on_read(bytes read, unpacked)` is called now and then.
+
+    Raises SourceFileError for a file that is none of statements, and for one that is damaged, when reading gets there.
+    """
+    begin = file.begin(1 << 16)
+    refuse_wide_letters(begin, file.name)
+    first = begin.removeprefix(_BOM).lstrip(_BLANK)[:1]
+    if not first:
+        raise SourceFileError(Message("“%(file)s” is empty.", file=file.name))
+    if first not in (b"{", b"["):
+        raise looks.not_ours(file.name, looks.XAPI, looks.of_files([file]))
+    with file.open() as opened, told_in_words(file.name):
+        yield from _Reader(file.name, opened, on_read).read(is_array=first == b"[")
+
+
+class _Reader:
+    def __init__(self, name: str, file: IO[bytes], on_read: Callable[[int], None]) -> None:
+        self._name, self._file, self._on_read = name, file, on_read
+        self._count = 0
+
+    def read(self, *, is_array: bool) -> Iterator[Found]:
+        if is_array:
+            yield from self._values(self._file.read(max(CHUNK, len(_BOM))).removeprefix(_BOM), line=1, is_array=True)
+            return
+        yield from self._by_lines()
+
+    def _by_lines(self) -> Iterator[Found]:
+        """One statement a line; when the very first line is none by itself, whatever the braces say."""
+        line = 0
+        is_first = True
+        while text := self._file.readline(LONGEST_STATEMENT):
+            line += 1
+            self._count += len(text)
+            if line % TELL_EVERY == 0:
+                self._on_read(self._count)
+            if line == 1:
+                text = text.removeprefix(_BOM)
+            if len(text) >= LONGEST_STATEMENT and not text.endswith(b"\n"):
+                yield from self._long_line(line, text, is_first=is_first)
+                is_first = False
+                continue
+            if not text.strip(_BLANK):
+                continue
+            try:
+                value = orjson.loads(text)
+            except orjson.JSONDecodeError as error:
+                if is_first:
+                    # The one object, or the first of several, goes on over the next lines.
+                    yield from self._values(text, line=line, is_array=False)
+                    return
+                yield line, Unread(Message("it is not JSON: %(reason)s", reason=str(error)[:100]))
+                continue
+            yield from self._one(line, value)
+            is_first = False
+
+    def _long_line(self, line: int, text: bytes, *, is_first: bool) -> Iterator[Found]:
+        """A line longer than any statement: a record store's answer in one line, when it is the first."""
+        if is_first and _is_answer(text):
+            yield from self._one(line, self._whole(text))
+            return
+        while text and not text.endswith(b"\n"):
+            text = self._file.readline(LONGEST_STATEMENT)
+            self._count += len(text)
+        yield line, Unread(Message("it is longer than %(most)s MB", most=LONGEST_STATEMENT >> 20))
+
+    def _whole(self, begun: bytes) -> Any:
+        rest = self._file.read(LONGEST_ANSWER)
+        if len(rest) >= LONGEST_ANSWER:
+            raise SourceFileError(
+                Message(
+                    "“%(file)s” is one answer of more than %(most)s MB. Send one statement a line.",
+                    file=self._name,
+                    most=LONGEST_ANSWER >> 20,
+                )
+            )
+        self._count += len(rest)
+        try:
+            return orjson.loads(begun + rest)
+        except orjson.JSONDecodeError as error:
+            raise SourceFileError(
+                Message("“%(file)s” is not JSON: %(reason)s.", file=self._name, reason=str(error)[:100])
+            ) from error
+
+    def _one(self, place: int, value: Any) -> Iterator[Found]:
+        """A value of the file: a statement, an answer that holds several, or an array of them."""
+        if isinstance(value, dict) and isinstance(value.get("statements"), list):
+            yield from enumerate(value["statements"], start=1)
+        elif isinstance(value, list) and value:
+            yield from enumerate(value, start=1)
+        else:
+            yield place, value
+
+    def _values(self, begun: bytes, *, line: int, is_array: bool) -> Iterator[Found]:
+        """Values found by their braces: the elements of one array, or objects that follow each other."""
+        number = 0
+        for at, text in self._pieces(begun, line, inside=1 if is_array else 0):
+            number += 1
+            if number % TELL_EVERY == 0:
+                self._on_read(self._count)
+            if isinstance(text, Unread):
+                yield (number if is_array else at), text
+                continue
+            try:
+                value = orjson.loads(text)
+            except orjson.JSONDecodeError as error:
+                yield (
+                    (number if is_array else at),
+                    Unread(Message("it is not JSON: %(reason)s", reason=str(error)[:100])),
+                )
+                continue
+            if is_array:
+                yield number, value
+            else:
+                yield from self._one(at, value)
+
+    def _pieces(self, begun: bytes, line: int, *, inside: int) -> Iterator[tuple[int, bytes | Unread]]:
+        """(line, bytes) of every value at depth `inside`; values that are no objects (in an array) are told.
+
+        Raises SourceFileError when the file ends within a value: it is cut off.
+        """
+        data, position, depth = begun, 0, 0
+        start = -1  # where the value that is being read begins in `data`
+        start_line = line
+        is_text = is_closed = False
+        stray = 0  # after the last value: what stands between values must be commas and blanks
+        while True:
+            mark = (_TEXT_END if is_text else _MARKS).search(data, position)
+            if mark is None or (mark.group() == b"\\" and mark.end() == len(data)):
+                more = self._file.read(CHUNK)
+                if not more:
+                    break
+                self._count += len(more)
+                if start < 0:
+                    stray_text = data[stray:]
+                    line += data.count(b"\n")
+                    data, position, stray = stray_text + more, len(stray_text), 0
+                    line -= stray_text.count(b"\n")
+                else:
+                    line_here = data.count(b"\n", 0, start)
+                    line += line_here
+                    data, position = data[start:] + more, (mark.start() if mark else len(data)) - start
+                    start = 0
+                    if len(data) > (LONGEST_ANSWER if inside == 0 else LONGEST_STATEMENT + 2 * CHUNK):
+                        raise SourceFileError(
+                            Message(
+                                "“%(file)s”: the statement that begins on line %(line)s does not end within %(most)s "
+                                "MB.",
+                                file=self._name,
+                                line=start_line,
+                                most=(LONGEST_ANSWER if inside == 0 else LONGEST_STATEMENT) >> 20,
+                            )
+                        )
+                continue
+            letter, position = mark.group(), mark.end()
+            if is_text:
+                if letter == b"\\":
+                    position += 1
+                else:
+                    is_text = False
+                    continue
+            elif letter == b'"':
+                is_text = True
+            elif letter in (b"{", b"["):
+                if depth == inside and not (inside == 1 and depth == 0):
+                    if told := _no_statement(data[stray : mark.start()]):
+                        yield line + data.count(b"\n", 0, stray), told
+                    start, start_line = mark.start(), line + data.count(b"\n", 0, mark.start())
+                depth += 1
+            else:
+                depth -= 1
+                if depth < inside and start < 0:
+                    is_closed = True
+                    if told := _no_statement(data[stray : mark.start()]):
+                        yield line + data.count(b"\n", 0, stray), told
+                    stray = mark.end()
+                    if depth < 0:
+                        raise SourceFileError(
+                            Message("“%(file)s” is not JSON: a bracket closes what was not opened.", file=self._name)
+                        )
+                elif depth == inside and start >= 0:
+                    yield start_line, data[start : mark.end()]
+                    start, stray = -1, mark.end()
+        if start >= 0 or is_text or (inside and not is_closed):
+            raise SourceFileError(
+                Message(
+                    "“%(file)s” is cut off: it ends within a statement, after line %(line)s.",
+                    file=self._name,
+                    line=line + data.count(b"\n"),
+                )
+            )
+
+
+def _no_statement(between: bytes) -> Unread | None:
+    """What stands between two statements, if that is more than a comma and blanks."""
+    text = between.strip(b" \t\r\n,[")
+    return Unread(Message("“%(text)s” is no statement", text=text[:40].decode("utf-8", "replace"))) if text else None
+
+
+def _is_answer(begin: bytes) -> bool:
+    return re.match(rb'\s*\{\s*"(statements|more)"', begin) is not None
+
+
+__all__ = ["Found", "Unread", "statement_files", "statements"]
