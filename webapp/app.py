@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import documents, embedded
+from webapp.private_home import make_private
 from webapp.services.jobs import facts as job_facts
 from webapp.services.questions import filter_choices
 from webapp.settings import Settings, get_settings
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True) -> Fla
     """
     settings = settings or get_settings()
     if connect:
+        make_private(settings.home)
         documents.connect(embedded.ensure_running(settings), settings.mongodb_database)
         job_facts.read_ahead()
         filter_choices.read_ahead()

@@ -24,6 +24,7 @@ from webapp.cli.session import connected, load_settings
 from webapp.cli.web import server_command, warn_if_open
 from webapp.documents import Parameters, ReportJob, User
 from webapp.engine.catalogue.tables import TABLES
+from webapp.private_home import make_private
 from webapp.services import database_setup
 from webapp.services.requests import asking
 from webapp.services.requests.rules import ReportRequest
@@ -36,8 +37,11 @@ STOP_WITHIN = 30.0
 _PR_SET_PDEATHSIG = 1
 
 
-class _StopError(Exception):
-    """Somebody wants it to end."""
+INTERRUPTED = 130
+
+
+class _StopError(BaseException):
+    """Somebody wants it to end. Not an Exception: whatever it comes upon must let it through."""
 
 
 @click.command("run")
@@ -52,11 +56,10 @@ def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    with _only_one(load_settings()), connected() as settings, ExitStack() as stack:
-        if settings.mongodb_uri is None:
-            # The last thing to stop: web and worker still write to it.
-            stack.callback(embedded.stop, settings)
-        try:
+    is_up = False
+    try:
+        # The database is the last thing to stop: web and worker still write to it.
+        with _only_one(load_settings()), connected() as settings, ExitStack() as stack:
             _prepare(with_demo)
             port = _free_port(host, port)
             database_uri = embedded.ensure_running(settings)
@@ -65,23 +68,26 @@ def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
             worker = [sys.executable, "-m", "webapp.cli", "worker", "--concurrency", str(concurrency)]
             worker += ["--log-level", "WARNING"]
             children = [
-                stack.enter_context(_child("the web server", web, environment)),
-                stack.enter_context(_child("the worker", worker, environment)),
+                stack.enter_context(_child("the web server", web, environment, settings)),
+                stack.enter_context(_child("the worker", worker, environment, settings)),
             ]
             address = f"http://{host}:{port}"
             _wait_until_served(address, children)
             _first_report(settings, children)
             _welcome(address, with_demo)
             warn_if_open(host)
+            is_up = True
             _watch(children, settings, database_uri)
-        except _StopError:
-            click.echo("\nStopping …", err=True)
+    except _StopError:
+        click.echo("Stopped. Nothing is lost: the next run goes on from here.", err=True)
+        if not is_up:
+            sys.exit(INTERRUPTED)
 
 
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     """Two of them in one home would stop each other's database."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_private(settings.home)
     with (settings.home / "run.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,6 +99,10 @@ def _only_one(settings: Settings) -> Iterator[None]:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
+    # Once is enough: a second one must not cut short the ending of the others.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    click.echo("\nStopping …", err=True)
     raise _StopError
 
 
@@ -122,10 +132,17 @@ def _free_port(host: str, wanted: int) -> int:
 
 @contextmanager
 def _child(
-    name: str, arguments: list[str], environment: dict[str, str]
+    name: str, arguments: list[str], environment: dict[str, str], settings: Settings
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A process in a group of its own (Ctrl-C is for this one, which stops the others in order), ended afterwards."""
-    process = subprocess.Popen(arguments, env=environment, start_new_session=True, preexec_fn=_end_with_parent)
+    process = subprocess.Popen(
+        arguments,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=_end_in_order,
+        # It uses the database too: should this process be killed, the database waits for its last words.
+        pass_fds=embedded.passed_on(settings.home),
+    )
     try:
         yield name, process
     finally:
@@ -137,8 +154,10 @@ def _child(
             process.wait()
 
 
-def _end_with_parent() -> None:
-    """In the child: a SIGTERM when this process dies without a word (Linux)."""
+def _end_in_order() -> None:
+    """In the child: it can be told to end, and is when this process dies without a word (Linux)."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

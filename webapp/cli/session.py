@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 from webapp import embedded
 from webapp.documents import connect, disconnect
 from webapp.errors import ReportdeskError
+from webapp.private_home import make_private
 from webapp.settings import Settings, get_settings
 
 
@@ -28,6 +29,10 @@ def load_settings() -> Settings:
 def connected() -> Iterator[Settings]:
     """Connected to the database, which is started where none is set; a deliberate error ends the command in words."""
     settings = load_settings()
+    if refused := make_private(settings.home):
+        click.echo(
+            f"Others can read {refused[0]} and {len(refused) - 1} more: they belong to another account.", err=True
+        )
     try:
         connect(embedded.ensure_running(settings), settings.mongodb_database)
         yield settings
@@ -37,3 +42,4 @@ def connected() -> Iterator[Settings]:
         raise click.ClickException(f"The database does not answer: {error}") from error
     finally:
         disconnect()
+        embedded.leave(settings)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from webapp import embedded
 from webapp.cli.session import connected, load_settings
 from webapp.services import database_setup
+from webapp.settings import get_settings
 
 #: Holds connections that wait without giving each a thread.
 WORKER = "webapp.web.patient_worker.PatientWorker"
@@ -57,6 +59,7 @@ def command(host: str, port: int, processes: int, threads: int) -> None:
     load_settings()
     with connected():
         database_setup.prepare()
+        embedded.stay(get_settings().home)
     arguments = server_command(host=host, port=port, workers=processes, threads=threads)
     warn_if_open(host)
     click.echo(f"http://{host}:{port}", err=True)

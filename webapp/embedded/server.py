@@ -1,10 +1,6 @@
-"""The embedded MongoDB: one server process for each REPORTDESK_HOME, found by every command or started by it.
+"""Starting, finding and ending the server of a home.
 
-A `mongod` on the PATH is used where there is one, else SecantusDB, which serves a department, not a university. It is
-always a process of its own. It listens on 127.0.0.1 only, without a password: whoever can reach the machine's loopback
-can read it, so production points REPORTDESK_MONGODB_URI at a real one.
-
-`<home>/embedded.json` says where the server is; `<home>/embedded.lock` lets one process at a time look and start.
+`<home>/embedded.json` says where it is; `<home>/embedded.lock` lets one process at a time look, start and end it.
 """
 
 from __future__ import annotations
@@ -12,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -27,12 +22,13 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from webapp.embedded import keeper, password, users
 from webapp.errors import ReportdeskError
+from webapp.private_home import OTHERS, make_private
 from webapp.settings import Settings
 
 PREFERRED_PORT = 27800
 START_WITHIN_SECONDS = 30.0
-STOP_WITHIN_SECONDS = 15.0
 
 
 class DatabaseUnavailableError(ReportdeskError):
@@ -52,69 +48,86 @@ class EmbeddedServer:
     pid: int
     started_at: float
     port: int
+    asks_for_password: bool = False  # older versions' did not
 
     @property
-    def uri(self) -> str:
-        # SecantusDB acknowledges a write before it is on disk unless asked to journal it (DESIGN §10).
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def uri(self, home: Path) -> str:
+        """With the password of this home, if the server asks for one."""
+        found = password.read(home) if self.asks_for_password else None
+        who = f"{password.credentials(found)}@" if found else ""
+        # SecantusDB acknowledges a write before it is on disk unless asked to journal it (DESIGN §13).
         options = "directConnection=true" if self.kind == "mongod" else "retryWrites=false"
-        return f"mongodb://127.0.0.1:{self.port}/?{options}&journal=true"
+        return f"mongodb://{who}{self.address}/?{options}&journal=true&authSource=admin"
 
     def process(self) -> psutil.Process | None:
         """The server's process, while it lives."""
         try:
             process = psutil.Process(self.pid)
             is_same = abs(process.create_time() - self.started_at) < 2
-            return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
+        return process if is_same and keeper.is_alive(process) else None
 
 
 def ensure_running(settings: Settings) -> str:
     """The URI of the database to use: the one set, or the embedded server's, started when it does not run.
 
-    Raises DatabaseUnavailableError.
+    This process uses the embedded server from now on, until it ends or leaves. Raises DatabaseUnavailableError.
     """
     if settings.mongodb_uri:
         return settings.mongodb_uri
-    return ensure_embedded(settings).uri
+    return ensure_embedded(settings).uri(settings.home)
 
 
 def ensure_embedded(settings: Settings) -> EmbeddedServer:
     """The running embedded server of this home; started, on the port it had before where that is free."""
-    with _lock(settings.home):
-        known = _read_state(settings.home)
-        if known is not None and known.process() is not None:
-            if _answers(known.uri, within_seconds=START_WITHIN_SECONDS):
+    home = settings.home
+    with _lock(home):
+        users.join(home)
+        known = _read_state(home)
+        process = known.process() if known else None
+        if known is not None and process is not None and not known.asks_for_password:
+            _end_unprotected(home, known, process)
+            process = None
+        if known is not None and process is not None:
+            if _answers(known.uri(home), within_seconds=START_WITHIN_SECONDS):
                 return known
             raise DatabaseUnavailableError(
                 f"The embedded database (process {known.pid}, port {known.port}) runs but does not answer.",
-                hint=f"See {_log_path(settings.home)}; stop that process and try again.",
+                hint=f"See {_log_path(home)}; stop that process and try again.",
             )
-        return _start(settings.home, preferred_port=known.port if known else PREFERRED_PORT)
+        return _start(home, preferred_port=known.port if known else PREFERRED_PORT)
 
 
-def stop(settings: Settings) -> bool:
-    """Stop the embedded server of this home and wait for its end. False when none ran."""
+def leave(settings: Settings) -> bool:
+    """This process uses the embedded server no more; the last one that leaves ends it. True when it was ended."""
+    users.leave(settings.home)
+    if settings.mongodb_uri or not settings.home.exists():
+        return False
     with _lock(settings.home):
         known = _read_state(settings.home)
         process = known.process() if known else None
-        if known is None or process is None:
+        if known is None or process is None or users.are_there(settings.home):
             return False
-        process.send_signal(signal.SIGTERM)
-        if not _ended(known, within_seconds=STOP_WITHIN_SECONDS):
-            process.kill()
-            _ended(known, within_seconds=STOP_WITHIN_SECONDS)
+        if keeper.is_connected(process, known.port, own=False):
+            return False
+        keeper.end(process)
         return True
 
 
-def _ended(server: EmbeddedServer, *, within_seconds: float) -> bool:
-    """Wait for its end. A server that another process has started stays a zombie until that one looks: it has ended."""
-    deadline = time.monotonic() + within_seconds
-    while time.monotonic() < deadline:
-        if server.process() is None:
-            return True
-        time.sleep(0.05)
-    return False
+def stop(settings: Settings) -> bool:
+    """End the embedded server of this home, whoever uses it. False when none ran."""
+    with _lock(settings.home):
+        users.leave(settings.home)
+        known = _read_state(settings.home)
+        process = known.process() if known else None
+        if process is None:
+            return False
+        keeper.end(process)
+        return True
 
 
 def is_running(settings: Settings) -> bool:
@@ -123,34 +136,70 @@ def is_running(settings: Settings) -> bool:
     return known is not None and known.process() is not None
 
 
+def _end_unprotected(home: Path, known: EmbeddedServer, process: psutil.Process) -> None:
+    """One that an older version has started, which anybody on this machine can read."""
+    if keeper.is_connected(process, known.port):
+        raise DatabaseUnavailableError(
+            f"The embedded database of {home} was started by an older version, without a password, and is in use.",
+            hint="Stop what uses it (an older Reportdesk), and start again.",
+        )
+    keeper.end(process)
+
+
 def _start(home: Path, *, preferred_port: int) -> EmbeddedServer:
     kind = _kind()
     data = home / "database" / kind
+    is_new = not data.exists()
     data.mkdir(parents=True, exist_ok=True)
-    for port in (preferred_port, 0):
+
+    @contextmanager
+    def running(asks: bool) -> Iterator[str]:
+        server = _launch(home, kind, data, preferred_port=0, asks=asks)
+        try:
+            yield server.address
+        finally:
+            if (process := server.process()) is not None:
+                keeper.end(process)
+
+    password.ensure(home, running, is_new=is_new)
+    server = _launch(home, kind, data, preferred_port=preferred_port, asks=True)
+    _write_state(home, server)
+    _start_keeper(home, server)
+    return server
+
+
+def _launch(home: Path, kind: str, data: Path, *, preferred_port: int, asks: bool) -> EmbeddedServer:
+    for port in (preferred_port, 0) if preferred_port else (0, 0):
         if port and not _is_free(port):
             continue
         port = port or _free_port()
-        with _log_path(home).open("ab") as log:
-            # A session of its own: Ctrl-C in the terminal must stop web and worker first, and the database last.
-            process = subprocess.Popen(
-                _command(kind, port, data),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd=home,
-            )
-        server = EmbeddedServer(kind, process.pid, psutil.Process(process.pid).create_time(), port)
-        if _answers(server.uri, within_seconds=START_WITHIN_SECONDS, process=process):
-            _write_state(home, server)
-            return server
+        process = _detached(_command(kind, port, data, asks=asks), home)
+        server = EmbeddedServer(kind, process.pid, psutil.Process(process.pid).create_time(), port, asks)
+        try:
+            if _answers(server.uri(home), within_seconds=START_WITHIN_SECONDS, process=process):
+                return server
+        except BaseException:  # somebody wants this program to end: nothing of it may be left
+            process.kill()
+            process.wait()
+            raise
         if process.poll() is None:
             process.kill()
         process.wait()
     raise DatabaseUnavailableError(
         f"The embedded database ({kind}) did not start.", hint=f"See {_log_path(home)} for what it said."
     )
+
+
+def _start_keeper(home: Path, server: EmbeddedServer) -> None:
+    _detached([sys.executable, "-I", keeper.__file__, str(home), str(server.pid), str(server.port)], home)
+
+
+def _detached(command: list[str], home: Path) -> subprocess.Popen[bytes]:
+    """A process in a session of its own: Ctrl-C in the terminal must stop web and worker first, and these last."""
+    with _log_path(home).open("ab") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=home, umask=OTHERS
+        )
 
 
 def _kind() -> str:
@@ -166,11 +215,13 @@ def _secantus_path() -> Path:
     return Path(sys.executable).parent / "secantusd-py"
 
 
-def _command(kind: str, port: int, data: Path) -> list[str]:
+def _command(kind: str, port: int, data: Path, *, asks: bool) -> list[str]:
+    auth = ["--auth"] if asks else []
     if kind == "mongod":
-        return ["mongod", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data), "--quiet"]
+        listen = ["--bind_ip", "127.0.0.1", "--nounixsocket", "--port", str(port)]
+        return ["mongod", *listen, "--dbpath", str(data), "--quiet", *auth]
     listen = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data)]
-    return [str(_secantus_path()), *listen, "--cache-size", "512M", "--log-level", "WARNING"]
+    return [str(_secantus_path()), *listen, "--cache-size", "512M", "--log-level", "WARNING", *auth]
 
 
 def _answers(uri: str, *, within_seconds: float, process: subprocess.Popen[bytes] | None = None) -> bool:
@@ -214,7 +265,7 @@ def _log_path(home: Path) -> Path:
 
 @contextmanager
 def _lock(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home)
     with (home / "embedded.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
