@@ -45,7 +45,7 @@ unit: setup
 
 # The long proof of the queue and of storing files: kills, stops, cut connections. Minutes to an hour.
 faults: setup
-	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/services/test_job_machine.py \
+	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/services/jobs/test_machine.py tests/services/orders/test_machine.py \
 	  tests/worker/test_publishing.py -q -s -o timeout=0
 
 # Ratios against named baselines, measured in the same run: `make bench PART=import`.

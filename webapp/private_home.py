@@ -12,6 +12,7 @@ from pathlib import Path
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 #: What Reportdesk makes in its home. Anything else there is somebody's own, whose rights are theirs to set.
 OURS = frozenset({"cache", "database", "logs", "record", "scratch", "secret_key", "storage", "uploads", "run.lock"})
+_umask_before = OTHERS
 OUR_BEGINNINGS = ("embedded", "extract")
 
 
@@ -20,7 +21,10 @@ def make_private(home: Path) -> list[Path]:
 
     Returns what could not be changed, because it belongs to another account.
     """
-    os.umask(OTHERS)
+    global _umask_before
+    before = os.umask(OTHERS)
+    if before != OTHERS:
+        _umask_before = before
     home.mkdir(parents=True, exist_ok=True)
     refused: list[Path] = []
     for entry in os.scandir(home):
@@ -28,6 +32,11 @@ def make_private(home: Path) -> list[Path]:
             _tighten_all(entry, refused)
     _tighten(home, refused)
     return refused
+
+
+def give_out(path: Path) -> None:
+    """A file that somebody wanted outside the home has the rights that all their files have."""
+    path.chmod(0o666 & ~_umask_before)
 
 
 def _tighten_all(entry: os.DirEntry[str], refused: list[Path]) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
+import random
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import prepared_database
-from tests.faults.world import ROOT
 from webapp import embedded
 from webapp.settings import Settings
 
@@ -23,12 +20,7 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield given
         return
     home = tmp_path_factory.mktemp("embedded")
-    # A command starts it, and has ended by the time it is used, as everywhere: it is no child of this process.
-    command = [sys.executable, "-m", "webapp.cli", "info"]
-    own = {name: value for name, value in os.environ.items() if not name.startswith("REPORTDESK_")}
-    environment = {**own, "REPORTDESK_HOME": str(home)}
-    told = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
-    yield json.loads(told)["mongodb_uri"]
+    yield embedded.ensure_running(Settings(home=home))
     embedded.stop(Settings(home=home))
 
 
@@ -36,3 +28,12 @@ def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_name(mongo: str) -> Iterator[str]:
     """A database on that server: the fixture of all other tests keeps to theirs."""
     yield from prepared_database(mongo)
+
+
+@pytest.fixture(autouse=True)
+def seed() -> int:
+    """What is chosen at random is told, and can be chosen again: REPORTDESK_TEST_SEED."""
+    chosen = int(os.environ.get("REPORTDESK_TEST_SEED") or random.SystemRandom().randrange(2**32))
+    random.seed(chosen)
+    print(f"REPORTDESK_TEST_SEED={chosen}")
+    return chosen

@@ -25,12 +25,13 @@ def cut_connections(world: World, scale: int) -> list[str]:
     # A moment; longer than a step may take; now and then longer than the lease: then the job is somebody else's.
     breaks = Breaks(scale, seconds=(*(lease / 30, lease / 5) * 2, lease * 1.1))
     upstream = urlsplit(world.uri)
+    who = "".join(upstream.netloc.rpartition("@")[:2])
     count = 12 if scale > 10 else 4
     job_ids: list[ObjectId] = []
     with ProxyThread((upstream.hostname or "", upstream.port or 0), breaks) as proxies:
         for _ in range(count):
             # directConnection: the server tells its own address, and the driver would go there, past the proxy.
-            world.start_worker(uri=f"mongodb://127.0.0.1:{proxies.add()}/?{upstream.query}&directConnection=true")
+            world.start_worker(uri=f"mongodb://{who}127.0.0.1:{proxies.add()}/?{upstream.query}&directConnection=true")
         open_ids: list[ObjectId] = []
 
         def all_broken() -> bool:

@@ -29,6 +29,7 @@ from pymongo.errors import PyMongoError
 from tests import factories
 from tests.faults.test_faults import TIMES
 from tests.faults.world import IS_FULL, ROOT, World, check, figures, workers
+from webapp import embedded
 from webapp.cli.web import server_command
 from webapp.documents import Parameters, ReportJob, User, connect, disconnect
 from webapp.services import database_setup
@@ -44,7 +45,7 @@ START = """
 from webapp import embedded
 from webapp.settings import get_settings
 server = embedded.ensure_embedded(get_settings())
-print(server.pid, server.uri)
+print(server.pid, server.uri(get_settings().home))
 """
 #: What `reportdesk run` does when it sees that its database has ended.
 START_AGAIN = """
@@ -181,15 +182,15 @@ def database_uri(settings_env: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in TIMES.items():
         settings_env.setenv(f"REPORTDESK_{name}", value)
     get_settings.cache_clear()
-    pid, uri = start_database()
+    embedded.ensure_running(get_settings())  # the first user, so that the server stays
+    _, uri = start_database()
     connect(uri, get_settings().mongodb_database)
     database_setup.prepare()
     try:
         yield uri
     finally:
         disconnect()
-        pid, _ = start_database()  # the last of them
-        os.kill(pid, signal.SIGKILL)
+        embedded.stop(get_settings())
 
 
 def test_killing_the_database_loses_nothing_that_was_acknowledged(database_uri: str, home: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from bson import ObjectId
 
-from webapp import embedded, logs, renderers
+from webapp import embedded, logs, private_home, renderers
 from webapp.cli.session import connected
 from webapp.documents import (
     Class,
@@ -223,6 +223,7 @@ def _write(actor: User, job: ReportJob, output: Path | None, *, quiet: bool) -> 
         for chunk in chunks:
             file.write(chunk)
     draft.replace(output)
+    private_home.give_out(output)
     if not quiet:
         rows = (job.provenance or {}).get("rowsWritten", 0)
         click.echo(f"{output}: {rows:,} rows, {output.stat().st_size:,} bytes (report job {job.id})", err=True)

@@ -30,9 +30,7 @@ def connected() -> Iterator[Settings]:
     """Connected to the database, which is started where none is set; a deliberate error ends the command in words."""
     settings = load_settings()
     if refused := make_private(settings.home):
-        click.echo(
-            f"Others can read {refused[0]} and {len(refused) - 1} more: they belong to another account.", err=True
-        )
+        click.echo(f"{len(refused)} things belong to another account, who may read them: {refused[0]} …", err=True)
     try:
         connect(embedded.ensure_running(settings), settings.mongodb_database)
         yield settings

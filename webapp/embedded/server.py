@@ -29,6 +29,8 @@ from webapp.settings import Settings
 
 PREFERRED_PORT = 27800
 START_WITHIN_SECONDS = 30.0
+#: They may outlive this process; Python calls a process that it forgets while it runs a fault.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 class DatabaseUnavailableError(ReportdeskError):
@@ -197,9 +199,11 @@ def _start_keeper(home: Path, server: EmbeddedServer) -> None:
 def _detached(command: list[str], home: Path) -> subprocess.Popen[bytes]:
     """A process in a session of its own: Ctrl-C in the terminal must stop web and worker first, and these last."""
     with _log_path(home).open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=home, umask=OTHERS
         )
+    _started.append(process)
+    return process
 
 
 def _kind() -> str:
