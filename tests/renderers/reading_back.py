@@ -10,12 +10,15 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import openpyxl
 import pdfplumber
+import pikepdf
 import pyarrow.parquet
 from python_calamine import CalamineWorkbook
 
@@ -38,22 +41,16 @@ def check_same(result: Result, files: dict[str, Path], time_zone: str, *, rows_i
     """Every cell of every file is that of the row set. Returns how many cells were compared."""
     rows, zone = rows_of(result), ZoneInfo(time_zone)
     compared = 0
-    readers: dict[str, tuple[Callable[..., Columns], Callable[..., bool]]] = {
-        "csv": (_read_csv, _same_in_csv),
-        "json": (_read_json, _same_exactly),
-        "parquet": (_read_parquet, _same_exactly),
-        "excel": (_read_excel, _same_in_excel),
-        "pdf": (_read_pdf, _same_in_pdf),
-    }
     for key, path in files.items():
-        read, same = readers[key]
-        found = read(path, result, zone)
+        found = READERS[key].read(path, result, zone)
         expected = min(result.row_count, rows_in_pdf) if key == "pdf" else result.row_count
         for column in result.columns:
             got, wanted = found[column.key], rows[column.key][:expected]
             assert len(got) == len(wanted), f"{key}, {column.key}: {len(got)} rows, not {len(wanted)}"
             for number, (one, other) in enumerate(zip(got, wanted, strict=True)):
-                assert same(one, other, column, zone), f"{key}, {column.key}, row {number}: {one!r}, not {other!r}"
+                assert READERS[key].same(one, other, column, zone), (
+                    f"{key}, {column.key}, row {number}: {one!r}, not {other!r}"
+                )
             compared += len(got)
     return compared
 
@@ -242,3 +239,46 @@ def _by_key(rows: list[list[Any]], result: Result) -> Columns:
 
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# --- every format -----------------------------------------------------------------------------------------------------
+
+
+def _open_csv(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").startswith("Class,")
+
+
+def _open_json(path: Path) -> None:
+    assert json.loads(path.read_text(encoding="utf-8"))["report"]["title"]
+
+
+def _open_parquet(path: Path) -> None:
+    assert json.loads(pyarrow.parquet.read_metadata(path).metadata[b"reportdesk"])["report"]["title"]
+
+
+def _open_excel(path: Path) -> None:
+    assert openpyxl.load_workbook(path).sheetnames == ["Summary", "Data", "About"]
+
+
+def _open_pdf(path: Path) -> None:
+    with pikepdf.open(path) as pdf:
+        assert str(pdf.docinfo["/Title"])
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How a format is read back: `opens` raises for a file that its program would not open (of classes, with a title);
+    `read` gives the cells; `same(cell, the row set's, column, zone)` compares as far as the format tells them."""
+
+    opens: Callable[[Path], None]
+    read: Callable[[Path, Result, ZoneInfo], Columns]
+    same: Callable[[Any, Any, Column, ZoneInfo], bool]
+
+
+READERS: dict[str, Reader] = {
+    "csv": Reader(_open_csv, _read_csv, _same_in_csv),
+    "json": Reader(_open_json, _read_json, _same_exactly),
+    "parquet": Reader(_open_parquet, _read_parquet, _same_exactly),
+    "excel": Reader(_open_excel, _read_excel, _same_in_excel),
+    "pdf": Reader(_open_pdf, _read_pdf, _same_in_pdf),
+}

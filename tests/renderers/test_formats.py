@@ -276,10 +276,14 @@ def test_columns_that_do_not_fit_side_by_side_come_in_groups_that_keep_the_key(t
     assert "Columns 2 of" in text
 
 
+def test_every_format_is_read_back_by_another_program() -> None:
+    assert set(reading_back.READERS) == set(renderers.FORMATS)
+
+
 def test_rows_that_cannot_fit_are_refused_with_what_would_do() -> None:
     with pytest.raises(renderers.TooLargeForFormatError) as caught:
         renderers.check_fits("excel", 30_000_000, {})
-    assert "CSV" in caught.value.hint
+    assert caught.value.hint == "Ask for it as CSV, JSON or Parquet, which take any number."
     assert "CSV" in (renderers.limits_in_words("excel", 30_000_000, 2) or "")
     renderers.check_fits("csv", 30_000_000, {})
     with pytest.raises(renderers.UnknownFormatError):

@@ -27,7 +27,6 @@ EXTENSIBLE = (
     LookupCategory.ACTIVITY_EVENT,
     LookupCategory.ROLE,
 )
-FORMATS = tuple(UNITS_SHOWN)
 HIGHEST_RANK = 1_000
 FIELDS_TOLD = 30
 _NEEDED = {
@@ -134,8 +133,8 @@ def _measure(metadata: dict[str, Any]) -> dict[str, str]:
                     rows=without,
                 ),
             )
-    if metadata.get("format", "number") not in FORMATS:
-        found["format"] = Message("A measure is shown as one of %(possible)s.", possible=FORMATS)
+    if metadata.get("format", "number") not in UNITS_SHOWN:
+        found["format"] = Message("A measure is shown as one of %(possible)s.", possible=list(UNITS_SHOWN))
     return found
 
 

@@ -12,8 +12,9 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Reg
 
 from webapp.documents import LookupCategory
 from webapp.engine.catalogue import AGGREGATES, DATASETS, REPORT_TYPES
+from webapp.engine.declarations import UNITS_SHOWN
 from webapp.services.lookups import rules as lookup_rules
-from webapp.services.lookups.rules import FORMATS, HIGHEST_RANK
+from webapp.services.lookups.rules import HIGHEST_RANK
 from webapp.web.languages import in_readers_language
 
 #: What roles allow, in words.
@@ -126,7 +127,7 @@ class MeasureForm(LookupForm):
     def offer(self) -> None:
         self.aggregate.choices = [(key, _l(measure.label)) for key, measure in AGGREGATES.items()]
         self.datasets.choices = [(key, _l(dataset.label)) for key, dataset in DATASETS.items()]
-        self.format.choices = list(zip(FORMATS, (_l("Number"), _l("Percent"), _l("Duration")), strict=True))
+        self.format.choices = list(zip(UNITS_SHOWN, (_l("Number"), _l("Percent"), _l("Duration")), strict=True))
 
     def fill(self, metadata: dict[str, Any]) -> None:
         named = metadata.get("datasets") or metadata.get("dataset") or []
