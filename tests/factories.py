@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from webapp import clock, extract
 from webapp.documents import Department, LearningEvent, Output, Parameters, ReportJob, Team, User
-from webapp.services.people import accounts
+from webapp.services.people import passwords
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -102,5 +102,5 @@ _hashes: list[str] = []
 def _password_hash() -> str:
     """One hash for the whole session: argon2 is slow on purpose."""
     if not _hashes:
-        _hashes.append(accounts.hash_password(PASSWORD))
+        _hashes.append(passwords.hash_password(PASSWORD))
     return _hashes[0]

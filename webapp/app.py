@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import documents, embedded
 from webapp.private_home import make_private
 from webapp.services.jobs import facts as job_facts
+from webapp.services.people.resets import Mailer
 from webapp.services.questions import filter_choices
 from webapp.settings import Settings, get_settings
 from webapp.web import access, assets, error_pages, formatting, health, languages, limits, security_headers, uploading
@@ -27,12 +28,15 @@ LARGEST_FORM_BYTES = 2 * 1024 * 1024
 BLUEPRINTS = (auth, home, jobs, department, admin, verify)
 
 
-def create_app(settings: Settings | None = None, *, connect: bool = True) -> Flask:
+def create_app(settings: Settings | None = None, *, connect: bool = True, mailer: Mailer | None = None) -> Flask:
     """The WSGI application. Connects to the database (starting the embedded one where none is set).
 
-    `connect=False` leaves the connection to the caller: tests have theirs already.
+    `connect=False` leaves the connection to the caller: tests have theirs already. `mailer` sends links for new
+    passwords; without one an administrator hands them over. Raises ValueError for one where `public_url` is not set.
     """
     settings = settings or get_settings()
+    if mailer is not None and settings.public_url is None:
+        raise ValueError("Letters have links in them: set REPORTDESK_PUBLIC_URL to where people find the desk.")
     if connect:
         make_private(settings.home)
         documents.connect(embedded.ensure_running(settings), settings.mongodb_database)
@@ -66,6 +70,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True) -> Fla
     security_headers.register(app, settings)
     error_pages.register(app)
     health.register(app)
+    app.extensions["reportdesk-mailer"] = mailer
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     assets.register(app, ROOT / "static", settings.home / "cache")

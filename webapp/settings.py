@@ -42,6 +42,17 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         default=None, description="Signs sessions; default: made once, kept in `home`."
     )
+    # Both end a session, whichever comes first; a page that only polls is not a person who is there.
+    session_idle_minutes: int = Field(default=720, ge=5, description="A session that nobody uses for so long ends.")
+    session_days: float = Field(default=7, gt=0, le=90, description="However much it is used, a session ends then.")
+    reset_link_minutes: int = Field(
+        default=60, ge=5, le=7 * 24 * 60, description="How long a link for a new password works."
+    )
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/?#\s]+$",
+        description="Where people find the desk, such as https://reports.example.org: for links outside pages.",
+    )
     metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics; unset: no metrics.")
     organization_name: str = "Reportdesk"
     time_zone: str = Field(default="UTC", description="The zone of reports and people that name none.")

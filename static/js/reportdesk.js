@@ -170,6 +170,23 @@
     say(header.dataset[down ? "sayDown" : "sayUp"] ?? "");
   });
 
+  // --- a session that has ended: the page stays as it is, and stops asking until one comes back to it ----------------
+  let ended = false;
+  document.addEventListener("htmx:before:request", (event) => {
+    const asks = event.detail.ctx.sourceElement?.getAttribute?.("hx-trigger") ?? "";
+    if (ended && /\bevery\b/.test(asks)) event.preventDefault();
+  });
+  document.addEventListener("htmx:after:request", (event) => {
+    const { status } = event.detail.ctx.response;
+    if (status === 401) ended = true;
+    else if (status < 400) {
+      ended = false;
+      document.querySelector("[data-session-ended]")?.remove();
+    }
+  });
+  // Perhaps one has signed in in another window.
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) ended = false; });
+
   function ready(root) {
     watch();
     offerNotifications();

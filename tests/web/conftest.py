@@ -18,7 +18,6 @@ from webapp.services.jobs import held
 from webapp.services.questions import filter_choices
 from webapp.services.rights import data_scope
 from webapp.settings import get_settings
-from webapp.web.auth import views as auth_views
 
 Client = Callable[[User], FlaskClient]
 CONTENT = b"Class,Count\r\nAAA,3\r\n"
@@ -30,7 +29,6 @@ def app(database: Any, settings_env: pytest.MonkeyPatch) -> Flask:
     settings_env.setenv("REPORTDESK_LOOKUP_CACHE_SECONDS", "0.3")
     get_settings.cache_clear()
     app = create_app(connect=False)
-    auth_views.throttle.reset()
     filter_choices.forget()
     app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False, WTF_CSRF_ENABLED=False)
     return app

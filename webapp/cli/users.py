@@ -6,8 +6,10 @@ import click
 
 from webapp.cli.session import connected
 from webapp.documents import Department, LookupCategory, User
+from webapp.services import audit
+from webapp.services.audit import SessionAct
 from webapp.services.lookups import values as lookups
-from webapp.services.people import accounts, directory
+from webapp.services.people import accounts, directory, resets
 
 #: Learners are people too, but not ones who sign in; listing them is asked for.
 STAFF_LIMIT = 500
@@ -21,6 +23,7 @@ def command() -> None:
     reportdesk users list
     reportdesk users add registrar@example.org --name "Ana Ruiz" --role staff --department registry
     reportdesk users set-password registrar@example.org
+    reportdesk users reset-link registrar@example.org
     """
 
 
@@ -46,7 +49,7 @@ def list_users(role: str | None) -> None:
 @click.option("--role", "roles", multiple=True, required=True, help="A role's key; may be given more than once.")
 @click.option("--department", "departments", multiple=True, help="A department's code; may be given more than once.")
 @click.option("--time-zone", help="An IANA name, such as Europe/Madrid.")
-@click.password_option(help="Asked for when not given. At least 10 characters.")
+@click.password_option(help="Asked for when not given. At least 12 characters, hard to guess.")
 def add(
     email: str, name: str, roles: tuple[str, ...], departments: tuple[str, ...], time_zone: str | None, password: str
 ) -> None:
@@ -65,12 +68,28 @@ def add(
 
 @command.command("set-password")
 @click.argument("email")
-@click.password_option(help="Asked for when not given. At least 10 characters.")
+@click.password_option(help="Asked for when not given. At least 12 characters, hard to guess.")
 def set_password(email: str, password: str) -> None:
     """Give the person with the address EMAIL a new password."""
     with connected():
-        accounts.set_password(accounts.user_by_email(email), password)
+        user = accounts.user_by_email(email)
+        accounts.set_password(user, password)
+        audit.record_session(None, SessionAct.PASSWORD_CHANGED, user)
         click.echo(f"{email} has a new password.")
+
+
+@command.command("reset-link")
+@click.argument("email")
+@click.option("--at", "address", help="Where people find the desk; default: REPORTDESK_PUBLIC_URL.")
+def reset_link(email: str, address: str | None) -> None:
+    """Print a link by which the person with the address EMAIL chooses a new password. It works once, for an hour."""
+    with connected() as settings:
+        base = address or settings.public_url or "http://127.0.0.1:8000"
+        token = resets.make(accounts.user_by_email(email), by=None)
+        click.echo(resets.link(token, base))
+        click.echo(
+            f"It works once, for {settings.reset_link_minutes} minutes. Whoever has it chooses the password.", err=True
+        )
 
 
 @command.command("set-roles")

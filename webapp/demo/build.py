@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 from webapp import clock
 from webapp.demo import organisation as given
 from webapp.documents.connection import current_database
-from webapp.services.people import accounts
+from webapp.services.people import passwords
 
 DEMO_PASSWORD = "northgate-demo"  # noqa: S105  (printed by `make run`: the demo's data is invented and its server local)
 SIGN_INS = {email: roles[0] for email, _, roles, _, _ in given.STAFF[:4]}
@@ -164,7 +164,7 @@ class _Maker:
             yield self._stamped(document, f"demo-{code}")
 
     def _staff(self) -> Iterator[Document]:
-        password_hash = accounts.hash_password(DEMO_PASSWORD)
+        password_hash = passwords.hash_password(DEMO_PASSWORD)
         for email, name, roles, department, teams in given.STAFF:
             yield self._stamped(
                 {

@@ -33,6 +33,7 @@ from webapp.documents.report_job import (
     ReportJob,
     StoredFile,
 )
+from webapp.documents.session import PasswordReset, Session
 from webapp.documents.sweep_figures import SweepFigures
 from webapp.documents.worker_record import WorkerRecord
 
@@ -61,12 +62,14 @@ __all__ = [
     "OrderState",
     "Output",
     "Parameters",
+    "PasswordReset",
     "Program",
     "Progress",
     "RateLimit",
     "ReportFilters",
     "ReportJob",
     "ScormAttempt",
+    "Session",
     "StoredFile",
     "SweepFigures",
     "Team",

@@ -62,6 +62,8 @@ class User(Stamped):
     email = me.StringField(max_length=320)  # kept in lower case
     name = me.StringField(required=True, max_length=255)
     password_hash = me.StringField(db_field="passwordHash")
+    # Raised by whatever ends all sessions of the person at once (`services.people.sessions`).
+    session_epoch = me.IntField(db_field="sessionEpoch", default=0)
     roles = me.ListField(me.StringField(max_length=100))
     department_ids = me.ListField(me.ObjectIdField(), db_field="departmentIds")
     team_ids = me.ListField(me.ObjectIdField(), db_field="teamIds")

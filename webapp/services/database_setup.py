@@ -28,6 +28,8 @@ INDEXED = (
     documents.AdminEvent,
     documents.Order,
     documents.RateLimit,
+    documents.Session,
+    documents.PasswordReset,
 )
 
 

@@ -2,37 +2,80 @@
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, has_request_context, redirect, request, session, url_for
+from flask import (
+    Flask,
+    current_app,
+    g,
+    has_request_context,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, UserMixin, current_user, login_user
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from itsdangerous import BadData, URLSafeTimedSerializer
 
+from webapp import clock
 from webapp.documents import User
-from webapp.services.people import accounts
+from webapp.services.people import accounts, sessions
+from webapp.services.people.sessions import OpenSession
 from webapp.services.permissions import permissions_of
 from webapp.services.remembered import Remembered
+from webapp.web.browsers import browser_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 #: As long as gunicorn takes (`cli.web`).
 LONGEST_ADDRESS = 8_000
+#: Where Flask-WTF keeps what the tokens of a session's forms are made of.
+FORM_SECRET = "csrf_token"  # noqa: S105 - a name
 
 
 class SignedIn(UserMixin):
-    """What Flask-Login keeps: the person, and a trace of the password, so that a new password ends old sessions."""
+    """What Flask-Login holds for a request: the person, and the session by which they are here."""
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User, session: OpenSession, cookie: str) -> None:
         self.user = user
-        trace = hashlib.sha256((user.password_hash or "").encode()).hexdigest()[:16]
-        self._id = f"{user.id}.{trace}"
+        self.session = session
+        self._cookie = cookie
 
     def get_id(self) -> str:
-        return self._id
+        return self._cookie
+
+
+class _Known:
+    """Sessions and people as this process remembers them: a poll must not read them anew each second. Whatever ended
+    elsewhere ends here within `RIGHTS_SECONDS`; what this process ends is forgotten at once."""
+
+    def __init__(self) -> None:
+        self.sessions: Remembered[str, OpenSession | None] = Remembered(sessions.find)
+        self.people: Remembered[str, User | None] = Remembered(accounts.active_user)
+
+    def signed_in(self, cookie: str) -> SignedIn | None:
+        """Whoever the cookie's session belongs to, while it is open."""
+        session_id, _dot, token = cookie.partition(".")
+        found = self.sessions.get(session_id)
+        if found is None or not found.is_opened_by(token) or found.has_ended(clock.utcnow()):
+            return None
+        person_id = str(found.user_id)
+        person = self.people.get(person_id)
+        if person is None or (person.session_epoch or 0) < found.epoch:
+            # Begun by another process, after something that this one has not heard of.
+            self.people.forget(person_id)
+            person = self.people.get(person_id)
+        if person is None or (person.session_epoch or 0) != found.epoch:
+            return None
+        return SignedIn(person, found, cookie)
 
 
 def register(app: Flask) -> None:
@@ -40,24 +83,32 @@ def register(app: Flask) -> None:
     manager = LoginManager()
     manager.session_protection = "basic"
     manager.init_app(app)
-    # A poll must not read the person anew each second; a deactivated account acts for `RIGHTS_SECONDS` at most.
-    people: Remembered[str, SignedIn | None] = Remembered(_active_person)
-
-    @manager.user_loader
-    def load(session_id: str) -> SignedIn | None:
-        person = people.get(session_id.partition(".")[0])
-        return person if person is not None and person.get_id() == session_id else None
+    known = _Known()
+    manager.user_loader(known.signed_in)
 
     @app.before_request
     def require_sign_in() -> ResponseReturnValue | None:
         view = current_app.view_functions.get(request.endpoint or "")
-        if view is None or getattr(view, "is_public", False) or actor_or_none() is not None:
+        if view is None or getattr(view, "is_public", False):
             return None
-        return sign_in_first()
+        signed_in = _signed_in()
+        if signed_in is None:
+            return sign_in_first()
+        _seen(signed_in.session)
+        return None
 
-    app.extensions["reportdesk-people"] = people
+    app.extensions["reportdesk-known"] = known
     app.jinja_env.globals["actor"] = actor_or_none
     app.jinja_env.globals["actor_may"] = lambda permission: permission in permissions()
+
+
+def _seen(session: OpenSession) -> None:
+    """Now and then write down that the session is used. A page that asks for itself again is nobody's doing."""
+    now = clock.utcnow()
+    if "HX-PTag" in request.headers or now - session.last_seen_at < sessions.SEEN_EVERY:
+        return
+    sessions.seen(session, now)
+    _known().sessions.forget(str(session.id))
 
 
 def public(view: View) -> View:
@@ -85,9 +136,14 @@ def permission_required(permission: str) -> Callable[[View], View]:
 
 def actor_or_none() -> User | None:
     """The person of this request, or None when nobody is signed in."""
+    signed_in = _signed_in()
+    return signed_in.user if signed_in is not None else None
+
+
+def _signed_in() -> SignedIn | None:
     # Looked up once: each use of the proxy looks it up again, and every request asks several times.
     person = current_user._get_current_object() if has_request_context() else None
-    return person.user if isinstance(person, SignedIn) else None
+    return person if isinstance(person, SignedIn) else None
 
 
 def current_actor() -> User:
@@ -106,26 +162,74 @@ def permissions() -> frozenset[str]:
     return g.permissions
 
 
+def current_session() -> OpenSession:
+    """The session of this request. Views behind the sign-in have one."""
+    signed_in = _signed_in()
+    if signed_in is None:
+        raise RuntimeError("a view that needs a session is marked @public")
+    return signed_in.session
+
+
 def sign_in(user: User) -> None:
-    """Start a new session for `user`. Nothing of the session before it stays, so none can be planted."""
-    session.clear()
-    login_user(SignedIn(user))
+    """Start a new session for `user` in this browser. The one before it ends, and nothing of it stays, so none can be
+    planted."""
+    sign_out()
+    started, token = sessions.start(
+        user, browser=browser_of(request.user_agent.string), address=request.remote_addr or ""
+    )
+    forget(user)
+    login_user(SignedIn(user, started, f"{started.id}.{token}"))
+    session[FORM_SECRET] = f"{user.id}.{secrets.token_hex(20)}"
     session.permanent = False
+
+
+def sign_out() -> None:
+    """End the session of this request, if there is one, and forget all that this browser carries of it."""
+    signed_in = _signed_in()
+    if signed_in is not None:
+        sessions.end(signed_in.user, str(signed_in.session.id))
+        _known().sessions.forget(str(signed_in.session.id))
+    logout_user()
+    session.clear()
+    # A page that this request still renders must carry the token of the session that follows.
+    g.pop(FORM_SECRET, None)
+
+
+def form_belongs_to() -> str | None:
+    """The id of the person for whom the form of this request was made, as its CSRF token says, whatever became of the
+    session; None for a form that this server did not make, or made for nobody."""
+    token = request.form.get(FORM_SECRET) or request.headers.get("X-CSRFToken") or ""
+    try:
+        secret = URLSafeTimedSerializer(current_app.secret_key or "", salt="wtf-csrf-token").loads(token)
+    except BadData:
+        return None
+    person_id, dot, _random = str(secret).partition(".")
+    return person_id if dot else None
 
 
 def forget(user: User) -> None:
     """Read this person anew at the next request, because the account has changed."""
-    current_app.extensions["reportdesk-people"].forget(str(user.id))
+    _known().people.forget(str(user.id))
+
+
+def forget_session(session_id: str) -> None:
+    """Read this session anew at the next request, because it has ended."""
+    _known().sessions.forget(session_id)
+
+
+def _known() -> _Known:
+    known: _Known = current_app.extensions["reportdesk-known"]
+    return known
 
 
 def sign_in_first() -> ResponseReturnValue:
     """To the sign-in page, and back here afterwards; what was typed into a form goes with it."""
-    is_htmx = request.headers.get("HX-Request") == "true"
-    if is_htmx:
-        # A fragment cannot show a sign-in page: the whole page goes there, and comes back to itself.
+    if request.headers.get("HX-Request") == "true":
+        # A part of a page cannot show a sign-in page, and what is being typed on the page must not be lost.
         back_to = local_path(request.headers.get("HX-Current-URL")) or url_for("home.index")
-        response = Response(status=401)
-        response.headers["HX-Redirect"] = url_for("auth.sign_in", next=back_to)
+        response = make_response(render_template("auth/_session_ended.html", back_to=back_to), HTTPStatus.UNAUTHORIZED)
+        response.headers["HX-Retarget"] = "#messages"
+        response.headers["HX-Reswap"] = "innerHTML"
         return response
     if request.method in {"GET", "HEAD"}:
         return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
@@ -153,8 +257,3 @@ def local_path(address: str | None) -> str | None:
     if not path.startswith("/") or path.startswith("//"):
         return None
     return f"{path}?{parts.query}" if parts.query else path
-
-
-def _active_person(user_id: str) -> SignedIn | None:
-    user = accounts.active_user(user_id)
-    return SignedIn(user) if user is not None else None

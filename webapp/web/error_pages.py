@@ -40,12 +40,19 @@ def _deliberate(error: ReportdeskError) -> ResponseReturnValue:
 
 def _form_expired(error: CSRFError) -> ResponseReturnValue:
     """Mostly someone who has signed in anew in another window: their form comes back, to be sent by their own hand."""
-    if actor_or_none() is not None and request.headers.get("Origin") and resume.may_keep() and not is_htmx():
-        return make_response(resume.show_again(resume.this_request()), HTTPStatus.BAD_REQUEST)
+    if request.endpoint == "auth.sign_in":
+        again: ResponseReturnValue = current_app.extensions["reportdesk-sign-in-again"]()
+        return again
+    actor = actor_or_none()
+    resumed = resume.this_request() if actor is not None and not is_htmx() else None
+    if actor is not None and resumed is not None and resume.is_of(resumed, actor):
+        return make_response(resume.show_again(resumed), HTTPStatus.BAD_REQUEST)
     return show(
         HTTPStatus.BAD_REQUEST,
         _("This form was opened in a session that has ended, so nothing was changed."),
-        _("Go back, reload the page and send it again."),
+        _("Send the form: it comes back filled in. Or reload the page.")
+        if is_htmx()
+        else _("Go back, reload the page and send it again."),
         error,
     )
 

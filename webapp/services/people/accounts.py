@@ -5,29 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zoneinfo import available_timezones
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from bson import ObjectId
 from bson.errors import InvalidId
 from mongoengine.errors import NotUniqueError, ValidationError
 
+from webapp import clock
 from webapp.documents import LookupCategory, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
-
-MINIMUM_PASSWORD_LENGTH = 10
-LONGEST_PASSWORD = 1024
-
-_hasher = PasswordHasher()
-# Checked when no such account exists, so that the answer takes as long as for one that does.
-_DECOY_HASH = _hasher.hash("no account has this password")
-
-
-def hash_password(password: str) -> str:
-    """An argon2id hash with its parameters in it."""
-    return _hasher.hash(password)
+from webapp.services.people import passwords, sessions
 
 
 def create_user(
@@ -43,15 +31,15 @@ def create_user(
 ) -> User:
     """Make an account; without a password the person cannot sign in.
 
-    Raises InvalidRequestError (unknown role, short password, no e-mail address) and ConflictError (address taken).
+    Raises InvalidRequestError (unknown role, weak password, no e-mail address) and ConflictError (address taken).
     """
     errors: dict[str, str] = {}
     if email is not None and not looks_like_an_address(email):
         errors["email"] = Message("“%(email)s” is not an e-mail address.", email=email)
     if password is not None and email is None:
         errors["email"] = Message("An account with a password needs an e-mail address to sign in with.")
-    if password is not None and (problem := _password_problem(password)):
-        errors["password"] = problem
+    if password is not None and (wrong := passwords.problem(password, User(name=name, email=email))):
+        errors["password"] = wrong
     roles = list(roles)
     if problem := roles_problem(roles):
         errors["roles"] = problem
@@ -62,7 +50,7 @@ def create_user(
     user = User(
         name=name,
         email=email,
-        password_hash=hash_password(password) if password else None,
+        password_hash=passwords.hash_password(password) if password else None,
         roles=roles,
         department_ids=list(department_ids),
         team_ids=list(team_ids),
@@ -86,24 +74,28 @@ def create_user(
 def authenticate(email: str, password: str) -> User | None:
     """The active account with this address and password, or None. Both answers take about the same time."""
     user = User.objects(email=email.strip().lower()).first() if email.strip() else None
-    stored = user.password_hash if user is not None and user.password_hash else _DECOY_HASH
-    try:
-        _hasher.verify(stored, password)
-    except (VerificationError, InvalidHashError):
+    stored = user.password_hash if user is not None else None
+    is_right = passwords.is_right(password, stored)
+    if not is_right or user is None or stored is None or not user.is_active:
         return None
-    if user is None or not user.password_hash or not user.is_active:
-        return None
-    if _hasher.check_needs_rehash(stored):
-        User.objects(id=user.id, password_hash=stored).update(set__password_hash=_hasher.hash(password))
+    if passwords.needs_new_hash(stored):
+        User.objects(id=user.id, password_hash=stored).update(set__password_hash=passwords.hash_password(password))
     return user
 
 
 def set_password(user: User, password: str) -> None:
-    """Give the person a new password. Raises InvalidRequestError for a short one."""
-    if problem := _password_problem(password):
-        raise InvalidRequestError({"password": problem})
-    user.password_hash = hash_password(password)
-    user.save()
+    """Give the person a new password; every session and every link for a new password ends with the old one.
+
+    Raises InvalidRequestError for one that is too short or too easy to guess.
+    """
+    if wrong := passwords.problem(password, user):
+        raise InvalidRequestError({"password": wrong})
+    # In one write: nobody may begin a session by the old password between the two.
+    User.objects(id=user.id).update_one(
+        set__password_hash=passwords.hash_password(password), set__updated_at=clock.utcnow(), inc__session_epoch=1
+    )
+    user.reload("password_hash", "updated_at")
+    sessions.forget_all(user)
 
 
 def active_user(user_id: str) -> User | None:
@@ -130,14 +122,6 @@ def looks_like_an_address(email: str) -> bool:
     """Whether `email` has what every address has. Only a letter that arrives proves one."""
     local, at, domain = email.strip().rpartition("@")
     return bool(local and at and domain) and not any(character.isspace() for character in email.strip())
-
-
-def _password_problem(password: str) -> str | None:
-    if len(password) < MINIMUM_PASSWORD_LENGTH:
-        return Message("A password has at least %(least)s characters.", least=MINIMUM_PASSWORD_LENGTH)
-    if len(password) > LONGEST_PASSWORD:
-        return Message("A password has at most %(most)s characters.", most=LONGEST_PASSWORD)
-    return None
 
 
 def roles_problem(roles: list[str]) -> str | None:

@@ -19,7 +19,7 @@ from webapp.messages import Message
 from webapp.services import audit
 from webapp.services.lookups import administrators
 from webapp.services.lookups.administrators import LastAdministratorError
-from webapp.services.people import accounts
+from webapp.services.people import accounts, sessions
 from webapp.services.plain_text import folded
 from webapp.services.questions import filter_choices
 from webapp.services.rights.data_scope import DataScope
@@ -182,6 +182,8 @@ def set_active(user: User, is_active: bool, *, by: User | None) -> User:
     user.save()
     if not is_active and administered:
         _take_back_if_nobody_is_left(user, is_active=True)
+    if not is_active:
+        sessions.end_all(user)
     audit.record(by, AdminArea.PEOPLE, "activated" if is_active else "deactivated", user.name, subject_id=user.id)
     return user
 

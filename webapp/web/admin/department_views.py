@@ -42,7 +42,7 @@ def add() -> ResponseReturnValue:
             form.add_errors(error.fields)
         else:
             return redirect_after(url_for("admin.department", department_id=found.id), _("Added."))
-    elif request.method == "GET":
+    elif request.method != "POST":
         form.parent.data = request.args.get("under", "")
     return _page(None, form=form)
 
@@ -52,7 +52,7 @@ def department(department_id: str) -> ResponseReturnValue:
     """Rename or move a department; see its teams and its staff."""
     found = departments.find(department_id)
     form = _form(found)
-    if request.method == "GET":
+    if request.method != "POST":
         form.name.data, form.code.data = found.name, found.code
         form.parent.data = str(found.parent_id or "")
     elif form.validate():
@@ -104,7 +104,7 @@ def team(team_id: str) -> ResponseReturnValue:
     found = departments.find_team(team_id)
     form = TeamForm()
     form.offer(departments.tree(departments.every()))
-    if request.method == "GET":
+    if request.method != "POST":
         form.name.data, form.department.data = found.name, str(found.department_id or "")
     elif form.validate():
         try:
@@ -148,7 +148,7 @@ def _team_page(found: Team, form: TeamForm) -> ResponseReturnValue:
 
 
 def _status() -> HTTPStatus:
-    return HTTPStatus.OK if request.method == "GET" else HTTPStatus.UNPROCESSABLE_ENTITY
+    return HTTPStatus.OK if request.method != "POST" else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def register(admin: Blueprint) -> None:

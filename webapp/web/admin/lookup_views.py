@@ -84,7 +84,7 @@ def value(category: str, key: str) -> ResponseReturnValue:
     chosen = _category(category)
     found = _value(chosen, key)
     form = form_of(chosen, dict(found.metadata))
-    if request.method == "GET":
+    if request.method != "POST":
         form.display_as.data, form.description.data = found.display_as, found.description
         form.fill(dict(found.metadata))
     elif form.validate() and _saved(form, chosen, found):
@@ -143,7 +143,7 @@ def _page(form: LookupForm, category: LookupCategory, found: CachedLookup | None
         if found is not None and category == LookupCategory.MEASURE_TYPE
         else [],
     )
-    return page, HTTPStatus.OK if request.method == "GET" else HTTPStatus.UNPROCESSABLE_ENTITY
+    return page, HTTPStatus.OK if request.method != "POST" else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def _category(text: str) -> LookupCategory:

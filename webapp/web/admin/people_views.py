@@ -11,9 +11,10 @@ from flask_babel import gettext as _
 from webapp.documents import User
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.services.lookups.administrators import LastAdministratorError
-from webapp.services.people import departments, directory
+from webapp.services.people import departments, directory, resets
 from webapp.services.people.directory import PeopleQuery
 from webapp.services.permissions import Permission
+from webapp.settings import get_settings
 from webapp.web import access
 from webapp.web.access import current_actor, permission_required
 from webapp.web.admin.page_args import page_number, plain
@@ -55,7 +56,7 @@ def person(user_id: str) -> ResponseReturnValue:
     """Change a person; what they may do changes with their next request."""
     found = directory.find(user_id)
     form = PersonForm.build(found, departments.tree(departments.every()), departments.teams())
-    if request.method == "GET":
+    if request.method != "POST":
         form.fill(found)
     elif form.validate() and _changed(form, found):
         access.forget(found)
@@ -91,6 +92,19 @@ def password(user_id: str) -> ResponseReturnValue:
     return render_template("admin/person_password.html", person=found, password=new, is_new=False)
 
 
+@permission_required(Permission.ADMINISTER)
+def reset_link(user_id: str) -> ResponseReturnValue:
+    """A link by which the person chooses a new password, to be handed over; shown once."""
+    found = directory.find(user_id)
+    try:
+        token = resets.make(found, by=current_actor())
+    except InvalidRequestError as error:
+        return redirect_after(url_for("admin.person", user_id=found.id), str(error), "error")
+    settings = get_settings()
+    link = resets.link(token, settings.public_url or request.host_url)
+    return render_template("admin/person_link.html", person=found, link=link, minutes=settings.reset_link_minutes)
+
+
 def _changed(form: PersonForm, found: User) -> bool:
     """Whether it was saved; otherwise the form says why not."""
     try:
@@ -107,7 +121,7 @@ def _changed(form: PersonForm, found: User) -> bool:
 
 
 def _page(form: PersonForm, found: User | None) -> ResponseReturnValue:
-    status = HTTPStatus.OK if request.method == "GET" else HTTPStatus.UNPROCESSABLE_ENTITY
+    status = HTTPStatus.OK if request.method != "POST" else HTTPStatus.UNPROCESSABLE_ENTITY
     return render_template("admin/person.html", form=form, person=found), status
 
 
@@ -117,4 +131,5 @@ def register(admin: Blueprint) -> None:
     admin.add_url_rule("/people/add", "add_person", add, methods=["GET", "POST"])
     admin.add_url_rule("/people/<user_id>", "person", person, methods=["GET", "POST"])
     admin.add_url_rule("/people/<user_id>/active", "activate_person", set_active, methods=["POST"])
+    admin.add_url_rule("/people/<user_id>/reset-link", "person_link", reset_link, methods=["POST"])
     admin.add_url_rule("/people/<user_id>/password", "person_password", password, methods=["POST"])

@@ -43,14 +43,35 @@ class PreferencesForm(FlaskForm):
         ]
 
 
+#: The password is judged as it is typed; without scripts, when it is sent.
+_NEW = {
+    "autocomplete": "new-password",
+    "hx-post": "/password-strength",
+    "hx-trigger": "input changed delay:250ms",
+    "hx-target": "#strength",
+    "hx-swap": "innerHTML",
+    "hx-sync": "this:replace",
+}
+
+
 class PasswordForm(FlaskForm):
     current = PasswordField(
         _l("Password now"),
-        [InputRequired(_l("Type your password.")), Length(max=1024)],
+        [InputRequired(_l("Type your password.")), Length(max=1024, message=_l("That is not your password."))],
         render_kw={"autocomplete": "current-password"},
     )
+    new = PasswordField(_l("New password"), [InputRequired(_l("Type a new password."))], render_kw=_NEW)
+
+
+class NewPasswordForm(FlaskForm):
     new = PasswordField(
-        _l("New password"),
-        [InputRequired(_l("Type a new password."))],
-        render_kw={"autocomplete": "new-password"},
+        _l("New password"), [InputRequired(_l("Type a new password."))], render_kw={**_NEW, "autofocus": True}
+    )
+
+
+class ForgottenForm(FlaskForm):
+    email = EmailField(
+        _l("E-mail address"),
+        [InputRequired(_l("Type your e-mail address.")), Length(max=320, message=_l("That is no e-mail address."))],
+        render_kw={"autocomplete": "username", "autofocus": True},
     )
