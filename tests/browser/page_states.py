@@ -10,7 +10,12 @@ from tests.browser.desk import MANAGER, PASSWORD
 
 QUESTION = "/reports/new?type=completion-rates&group=course&group=quarter&measure=completion-rate&measure=count"
 
-SIGNED_OUT = {"sign-in": "/sign-in", "signed-out-page": "/reports/"}
+SIGNED_OUT = {
+    "sign-in": "/sign-in",
+    "signed-out-page": "/reports/",
+    "forgotten": "/sign-in/forgotten",
+    "link-ended": "/new-password?t=used",
+}
 PAGES = {
     "home": "/",
     "my-reports": "/reports/",
@@ -145,6 +150,27 @@ def _password(page: Page, _: dict[str, str]) -> None:
     page.wait_for_selector(".invalid-feedback")
 
 
+def _weak_password(page: Page, _: dict[str, str]) -> None:
+    page.goto("/account")
+    page.fill("#new", "password1234")
+    page.wait_for_selector("#strength meter")
+
+
+def _sign_out_everywhere(page: Page, _: dict[str, str]) -> None:
+    page.goto("/account")
+    page.click("summary:has-text('Sign out everywhere')")
+
+
+def _ended_while_typing(page: Page, _: dict[str, str]) -> None:
+    cookies = page.context.cookies()
+    page.goto(QUESTION)
+    page.wait_for_selector("#preview .facts")
+    page.context.clear_cookies()
+    page.select_option("#period", "last-90-days")
+    page.wait_for_selector("[data-session-ended]")
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+
+
 def _session_ended(page: Page, states: dict[str, str]) -> None:
     page.goto(states["ready"])
     page.context.clear_cookies()
@@ -175,6 +201,9 @@ OPENED: dict[str, Callable[[Page, dict[str, str]], None]] = {
     "report-cancel": _cancel,
     "report-nameless": _nameless,
     "account-wrong": _password,
+    "account-weak": _weak_password,
+    "account-sign-out-everywhere": _sign_out_everywhere,
+    "ended-while-typing": _ended_while_typing,
     "session-ended": _session_ended,
     "send-again": _send_again,
     "sign-in-wrong": _sign_in_wrong,

@@ -270,18 +270,3 @@ def test_two_clicks_on_ask_make_one_report(open_as: Open, desk: Desk) -> None:
     page.dblclick("#job-rows button[name=submission]")
     expect(page.locator("#messages")).to_contain_text("asked for again")
     assert desk.database.reportjobs.count_documents({"name": "Clicked twice"}) == 2
-
-
-def test_a_session_that_ended_brings_one_back_to_the_same_form(open_as: Open) -> None:
-    page = open_as(REGISTRAR)
-    page.goto("/reports/new?type=enrollment-summary&group=course&measure=count&top=7")
-    page.fill("#name", "Typed before lunch")
-    page.context.clear_cookies()
-    page.click("text=Ask for the report")
-    expect(page.locator(".alert")).to_contain_text("Your session ended")
-    page.fill("#email", REGISTRAR)
-    page.fill("#password", "northgate-demo")
-    page.click("button[type=submit]")
-    expect(page.locator("#name")).to_have_value("Typed before lunch")
-    expect(page.locator("#top")).to_have_value("7")
-    expect(page.locator("#group-1")).to_have_value("course")
