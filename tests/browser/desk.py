@@ -28,7 +28,8 @@ NEWCOMER = "content@demo.example"
 PASSWORD = "northgate-demo"
 BUILD = """
 from webapp.documents import connect
-from webapp.services import database_setup, demo
+from webapp import demo
+from webapp.services import database_setup
 from webapp.settings import get_settings
 from webapp import extract
 from webapp.engine.catalogue.tables import TABLES

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from tests.factories import PASSWORD, People, make_job
 from webapp import storage
 from webapp.app import create_app
-from webapp.documents import ReportJob, User
+from webapp.documents import AdminArea, AdminEvent, ReportJob, User
 from webapp.services.jobs import held
 from webapp.services.questions import filter_choices
 from webapp.services.rights import data_scope
@@ -42,6 +42,8 @@ def as_person(app: Flask) -> Client:
         client = app.test_client()
         answer = client.post("/sign-in", data={"email": person.email, "password": PASSWORD})
         assert answer.status_code == 303, answer.text
+        # Tests look at what is done from here on; that somebody signed in is `test_sessions`'.
+        AdminEvent._get_collection().delete_many({"area": AdminArea.SESSIONS.value})
         return client
 
     return sign_in

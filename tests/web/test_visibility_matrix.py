@@ -91,8 +91,7 @@ def test_without_signing_in_there_is_nothing_to_see(
     ):
         answer = client.get(address)
         assert (answer.status_code, answer.location.partition("?")[0]) == (302, "/sign-in"), address
-    # What was sent is kept until after signing in, and sent again only by one's own hand.
-    assert client.post(f"/reports/{job.id}/delete").status_code == 401
+    assert client.post(f"/reports/{job.id}/delete").status_code == 302
     assert ReportJob.objects(id=job.id).count() == 1
 
 
