@@ -76,13 +76,6 @@ def test_text_that_is_too_long_and_numbers_out_of_range_are_refused(mock_databas
     assert field in caught.value.to_dict()
 
 
-def test_an_end_date_before_the_start_date_is_refused(mock_database):
-    dates = DateRange(start_date=datetime(2026, 2, 1, tzinfo=UTC), end_date=datetime(2026, 1, 1, tzinfo=UTC))
-    with pytest.raises(ValidationError) as caught:
-        build_job(parameters=Parameters(date_range=dates)).validate()
-    assert "2026-01-01 is before" in str(caught.value.to_dict()["parameters.date_range"])
-
-
 def test_defaults_are_those_of_the_seed(mock_database):
     job = make_job()
     assert (job.status, job.priority, job.visibility) == ("pending", "normal", "private")

@@ -31,10 +31,10 @@ from tests.faults.test_faults import TIMES
 from tests.faults.world import IS_FULL, ROOT, World, check, figures, workers
 from webapp import embedded
 from webapp.cli.web import server_command
-from webapp.documents import Parameters, ReportJob, User, connect, disconnect
+from webapp.documents import ReportJob, User, connect, disconnect
 from webapp.services import database_setup
+from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
-from webapp.services.requests.rules import ReportRequest
 from webapp.settings import get_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
@@ -148,7 +148,7 @@ class Askers:
 
     def _by_service(self) -> None:
         request = ReportRequest(
-            "enrollment-summary", Parameters(group_by=["class"], measures=["count"]), "csv", name="sleep 0.2"
+            report_type="enrollment-summary", group_by=("class",), measures=("count",), format="csv", name="sleep 0.2"
         )
         while not self._stopped.wait(0.2):
             try:

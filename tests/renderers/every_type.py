@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.renderers.reading_back import check_same
 from tests.renderers.results import make_about
 from webapp import extract, renderers
-from webapp.documents import Parameters
 from webapp.engine import runner
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.result import Result
 from webapp.services.questions import as_query
+from webapp.services.questions.request import ReportRequest
 from webapp.services.rights.data_scope import DataScope
 
 #: Not UTC, and with a clock change: an hour that is off would be seen.
@@ -39,11 +40,11 @@ def cases() -> Iterator[Case]:
 
 def answer(case: Case, folder: Path, limit: int | None) -> Result:
     declared = REPORT_TYPES[case.report_type]
-    parameters = Parameters(time_zone=ZONE, detail=case.detail, limit=limit)
+    shape: dict[str, Any] = {"detail": True}
     if not case.detail:
-        parameters.group_by, parameters.measures = list(declared.group_by), list(declared.measures)
-        parameters.slicers, parameters.sort = list(declared.slicers), list(declared.sort)
-    query = as_query.to_query(case.report_type, parameters, DataScope())
+        shape = {name: getattr(declared, name) for name in ("group_by", "measures", "slicers", "sort")}
+    request = ReportRequest(report_type=case.report_type, time_zone=ZONE, limit=limit, **shape)
+    query = as_query.to_query(request, DataScope())
     snapshot = extract.refresh(as_query.tables_for(query))
     return runner.run(query, snapshot.files, folder / "rows.parquet")
 

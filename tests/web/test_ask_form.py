@@ -14,9 +14,10 @@ from tests.web.test_pages import ask
 from webapp import extract
 from webapp.documents import Class, Enrollment, ReportJob
 from webapp.engine.catalogue.datasets import DATASETS
-from webapp.web.jobs import conditions
-from webapp.web.jobs.conditions import ConditionRow
-from webapp.web.jobs.periods import period_choices, period_days
+from webapp.services.questions import conditions
+from webapp.services.questions.conditions import ConditionTexts
+from webapp.services.questions.period import days_of
+from webapp.web.jobs.periods import period_choices
 
 TODAY = date(2026, 11, 24)
 MADRID = ZoneInfo("Europe/Madrid")
@@ -38,7 +39,7 @@ def test_a_named_period_tells_its_exact_days(app: Flask, people: People) -> None
         assert offered["academic-year"] == "This academic year: 1 Sep – 24 Nov 2026"
         assert offered["last-term"] == "Last term (2026 spring): 1 Feb – 30 Jun 2026"
         assert offered["this-term"] == "This term (2026 autumn): 1 Sep – 24 Nov 2026"
-        assert period_days("last-term", TODAY, (None, None)) == (date(2026, 2, 1), date(2026, 6, 30))
+        assert days_of("last-term", TODAY) == (date(2026, 2, 1), date(2026, 6, 30))
 
 
 def test_a_term_that_no_class_names_is_not_offered(app: Flask, people: People) -> None:
@@ -49,41 +50,38 @@ def test_a_term_that_no_class_names_is_not_offered(app: Flask, people: People) -
 @pytest.mark.parametrize(
     ("row", "operator", "value"),
     [
-        (ConditionRow("score", "gte", "60"), "gte", 60),
-        (ConditionRow("score", "between", "10; 20.5"), "between", [10, 20.5]),
-        (ConditionRow("score", "is-null", ""), "is-null", None),
-        (ConditionRow("passed", "eq", "yes"), "eq", True),
-        (ConditionRow("term", "in", "2026 spring; 2025 spring"), "in", ["2026 spring", "2025 spring"]),
-        (ConditionRow("completed-at", "gte", "2026-03-01"), "gte", "2026-03-01T00:00:00+01:00"),
-        (ConditionRow("completed-at", "lte", "2026-03-01"), "lte", "2026-03-01T23:59:59.999999+01:00"),
+        (ConditionTexts("score", "gte", "60"), "gte", 60),
+        (ConditionTexts("score", "between", "10; 20.5"), "between", (10, 20.5)),
+        (ConditionTexts("score", "is-null", ""), "is-null", None),
+        (ConditionTexts("passed", "eq", "yes"), "eq", True),
+        (ConditionTexts("term", "in", "2026 spring; 2025 spring"), "in", ("2026 spring", "2025 spring")),
+        (ConditionTexts("completed-at", "gte", "2026-03-01"), "gte", "2026-03-01T00:00:00+01:00"),
+        (ConditionTexts("completed-at", "lte", "2026-03-01"), "lte", "2026-03-01T23:59:59.999999+01:00"),
     ],
 )
-def test_a_condition_is_read_and_shown_as_it_was_typed(
-    app: Flask, row: ConditionRow, operator: str, value: object
-) -> None:
-    with app.test_request_context("/"):
-        found, problems = conditions.read([row], DATASETS["enrollments"], MADRID)
-        assert problems == []
-        assert (found[0].operator, found[0].value) == (operator, value)
-        assert conditions.shown(found[0]) == row
+def test_a_condition_is_read_and_shown_as_it_was_typed(row: ConditionTexts, operator: str, value: object) -> None:
+    found, problems = conditions.read([row], DATASETS["enrollments"], MADRID)
+    assert problems == []
+    assert (found[0].operator, found[0].value) == (operator, value)
+    assert conditions.written(found[0], MADRID) == row
 
 
 @pytest.mark.parametrize(
     "row",
     [
-        ConditionRow("score", "gte", "many"),
-        ConditionRow("score", "gte", "9" * 400),
-        ConditionRow("score", "gte", "nan"),
-        ConditionRow("score", "between", "1"),
-        ConditionRow("score", "eq", ""),
-        ConditionRow("passed", "eq", "perhaps"),
-        ConditionRow("completed-at", "gte", "2026-02-30"),
-        ConditionRow("completed-at", "contains", "2026-02-03"),
-        ConditionRow("", "eq", "a value of nothing"),
-        ConditionRow("term", "in", "x;" * 500),
+        ConditionTexts("score", "gte", "many"),
+        ConditionTexts("score", "gte", "9" * 400),
+        ConditionTexts("score", "gte", "nan"),
+        ConditionTexts("score", "between", "1"),
+        ConditionTexts("score", "eq", ""),
+        ConditionTexts("passed", "eq", "perhaps"),
+        ConditionTexts("completed-at", "gte", "2026-02-30"),
+        ConditionTexts("completed-at", "contains", "2026-02-03"),
+        ConditionTexts("", "eq", "a value of nothing"),
+        ConditionTexts("term", "in", "x;" * 500),
     ],
 )
-def test_a_condition_that_makes_no_sense_says_so(people: People, as_person: Client, row: ConditionRow) -> None:
+def test_a_condition_that_makes_no_sense_says_so(people: People, as_person: Client, row: ConditionTexts) -> None:
     typed = {"where": [row.field], "compare": [row.operator], "value": [row.value]}
     answer = as_person(people.owner).post("/reports/new", data=ask(**typed))
     assert answer.status_code == 422

@@ -22,10 +22,10 @@ from tests.factories import People
 from tests.renderers.reading_back import READERS
 from tests.renderers.test_formats import HOSTILE
 from webapp import storage
-from webapp.documents import Class, Course, JobStatus, Parameters, ReportJob, User
+from webapp.documents import Class, Course, JobStatus, ReportJob, User
 from webapp.renderers import FORMATS
+from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
-from webapp.services.requests.rules import ReportRequest
 from webapp.settings import get_settings
 from webapp.worker import execution
 from webapp.worker.assignment import Assignment
@@ -75,8 +75,8 @@ def learners(people: People) -> list[str]:
 
 def make(owner: User, name: str, key: str, scratch: Path, *, detail: bool = False) -> tuple[dict[str, Any], Path]:
     """Ask for it and make it; returns `output.storage` and the file."""
-    parameters = Parameters(detail=True) if detail else Parameters(group_by=["class"], measures=["count"])
-    request = ReportRequest("enrollment-summary", parameters, key, name=name, description=name[:2000])
+    shape: dict[str, Any] = {"detail": True} if detail else {"group_by": ["class"], "measures": ["count"]}
+    request = ReportRequest(report_type="enrollment-summary", format=key, name=name, description=name[:2000], **shape)
     job = asking.create(owner, request, insist=True)
     stored = dict(execution.execute(Alone(job, scratch)).storage)
     return stored, Path(stored["path"])

@@ -21,12 +21,12 @@ from tests.storage.cutting_proxy import CuttingProxy
 from tests.worker import publishing
 from tests.worker.conftest import RecordingJanitor, all_finished, run_until
 from webapp import storage
-from webapp.documents import Class, Course, Enrollment, Parameters, ReportJob, User
+from webapp.documents import Class, Course, Enrollment, ReportJob, User
 from webapp.services import database_clock
 from webapp.services.files import downloads, retention
 from webapp.services.files.downloads import NotReadyError
+from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking, changing
-from webapp.services.requests.rules import ReportRequest
 from webapp.settings import get_settings
 from webapp.worker.loop import Worker
 
@@ -54,8 +54,10 @@ def world(short_times: None, people: People, settings_env: pytest.MonkeyPatch) -
 
 
 def ask(owner: User, name: str) -> ReportJob:
-    parameters = Parameters(group_by=["class"], measures=["count"])
-    return asking.create(owner, ReportRequest("enrollment-summary", parameters, "csv", name=name), insist=True)
+    request = ReportRequest(
+        report_type="enrollment-summary", group_by=("class",), measures=("count",), format="csv", name=name
+    )
+    return asking.create(owner, request, insist=True)
 
 
 def work_on(*found: ReportJob, owner: User) -> None:

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import click
-from bson import ObjectId
 
-from webapp import embedded, logs, private_home, renderers
+from webapp import embedded, logs, private_home
 from webapp.cli.session import connected
-from webapp.documents import (
-    Class,
-    Course,
-    DateRange,
-    Department,
-    LookupCategory,
-    Parameters,
-    ReportFilters,
-    ReportJob,
-    User,
-)
+from webapp.documents import LookupCategory, ReportJob, User
 from webapp.services import database_setup
 from webapp.services.files import downloads
 from webapp.services.lookups import values as lookups
 from webapp.services.people import accounts
+from webapp.services.questions import filter_choices, ways
+from webapp.services.questions.request import FIELDS, Kind, ReportRequest, Written
 from webapp.services.queue import workers
 from webapp.services.requests import asking, changing
-from webapp.services.requests.rules import ReportRequest
+from webapp.services.rights import data_scope
 from webapp.settings import Settings, get_settings
 from webapp.storage import open_storage
 from webapp.worker import execution
@@ -39,72 +30,58 @@ from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 
 LOOK_EVERY = 0.2
-DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
-@click.command("report")
-@click.option("--type", "report_type", required=True, help="A report type, such as completion-rates.")
-@click.option("--group-by", multiple=True, help="A dimension, such as class or month; may be given more than once.")
-@click.option("--measure", "measures", multiple=True, help="A measure, or measure:field, such as sum:data.clicks.")
-@click.option("--column", "slicers", multiple=True, help="A dimension whose values become columns (at most 3).")
-@click.option("--from", "start", type=DAY, help="The first day of the period.")
-@click.option("--to", "end", type=DAY, help="The last day of the period, included.")
-@click.option("--date-field", help="Which date the period is about, such as completed-at.")
-@click.option("--time-zone", help="Whose days and hours are meant, such as Europe/Madrid.")
-@click.option("--department", "departments", multiple=True, help="A department's code; those below it are included.")
-@click.option("--course", "courses", multiple=True, help="A course's code.")
-@click.option("--class", "classes", multiple=True, help="A class's code.")
-@click.option("--status", "statuses", multiple=True, help="A status, such as completed.")
-@click.option("--event-type", "event_types", multiple=True, help="An event, such as content-viewed.")
-@click.option("--sort", multiple=True, help="A column to sort by; -column for the highest first.")
-@click.option("--top", type=click.IntRange(1, 1000), help="Only the first so many groups, the others as one.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many rows.")
-@click.option("--detail", is_flag=True, help="Every row by itself, in place of the summary.")
-@click.option("--subtotals", is_flag=True, help="A row for each value of all groupings but the last.")
-@click.option("--include-inactive", is_flag=True, help="Count deactivated records too.")
-@click.option("--as-of", "as_of", metavar="JOB_ID", help="Answer from the data that an earlier report saw.")
-@click.option(
-    "--format", "format_key", default="csv", show_default=True, help=f"One of {', '.join(renderers.FORMATS)}."
-)
-@click.option(
-    "--with",
-    "options",
-    multiple=True,
-    type=click.Choice(renderers.OPTIONS),
-    help="zip; meta (a file that says what it means, both in a zip); bom (CSV with a byte order mark).",
-)
-@click.option("--name", default="", help="What the report is called; default: its type.")
-@click.option("--as", "email", help="Whose report it is; default: the first system administrator.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: standard output.")
-@click.option("--quiet", is_flag=True, help="No progress.")
-def command(
-    report_type: str,
-    group_by: tuple[str, ...],
-    measures: tuple[str, ...],
-    slicers: tuple[str, ...],
-    start: datetime | None,
-    end: datetime | None,
-    date_field: str | None,
-    time_zone: str | None,
-    departments: tuple[str, ...],
-    courses: tuple[str, ...],
-    classes: tuple[str, ...],
-    statuses: tuple[str, ...],
-    event_types: tuple[str, ...],
-    sort: tuple[str, ...],
-    top: int | None,
-    limit: int | None,
-    detail: bool,
-    subtotals: bool,
-    include_inactive: bool,
-    as_of: str | None,
-    format_key: str,
-    options: tuple[str, ...],
-    name: str,
-    email: str | None,
-    output: Path | None,
-    quiet: bool,
-) -> None:
+def _option(name: str, written: Written) -> click.Option:
+    """The option that says this field, as the request declares it."""
+    declarations = [name, written.option, *_ALIASES.get(name, ())]
+    if written.kind is Kind.FLAG:
+        return click.Option(declarations, is_flag=True, default=False, help=written.help)
+    several: dict[str, Any] = {"multiple": written.kind in (Kind.TEXTS, Kind.IDS, Kind.CONDITIONS, Kind.OPTIONS)}
+    if written.kind is Kind.CONDITIONS:
+        several |= {"nargs": 3, "metavar": "FIELD HOW VALUE"}
+    return _Option(declarations, required=name == "report_type", help=written.help, **several)
+
+
+class _Option(click.Option):
+    """Its further names are taken, and not told."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        every, self.opts = self.opts, self.opts[:1]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = every
+
+
+#: Names that options had before, for the scripts that use them.
+_ALIASES = {"slicers": ("--column",)}
+_PERIOD_DAYS = [
+    click.Option([ways.FIRST_DAY, ways.FIRST_DAY_OPTION], help="The first day of the period."),
+    click.Option([ways.LAST_DAY, ways.LAST_DAY_OPTION], help="The last day of the period, included."),
+]
+_AROUND = [
+    click.Option(["email", "--as"], help="Whose report it is; default: the first system administrator."),
+    click.Option(
+        ["output", "--output"],
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="The file; default: standard output.",
+    ),
+    click.Option(["quiet", "--quiet"], is_flag=True, help="No progress."),
+]
+
+
+def _options() -> list[click.Parameter]:
+    options: list[click.Parameter] = []
+    for name, written in FIELDS.items():
+        options.append(_option(name, written))
+        if written.kind is Kind.PERIOD:
+            options += _PERIOD_DAYS
+    return [*options, *_AROUND]
+
+
+@click.command("report", params=_options())
+def command(email: str | None, output: Path | None, quiet: bool, **question: Any) -> None:
     """Ask for a report, wait for it, write its file.
 
     The report is a job like any other: workers make it, and it is in its owner's list. When no worker is alive, this
@@ -112,47 +89,29 @@ def command(
 
     \b
     reportdesk report --type completion-rates --group-by class --measure count --measure completion-rate
+    reportdesk report --type enrollment-summary --period last-term --where score gte 60 --sort=-count
     reportdesk report --type learner-activity --group-by month --measure sum:data.clicks \\
         --event-type content-viewed --from 2013-10-01 --to 2014-06-30 --format excel --output clicks.xlsx
     """
     with connected() as settings:
         database_setup.prepare()
         actor = accounts.user_by_email(email) if email else _administrator()
-        parameters = Parameters(
-            date_range=DateRange(start_date=_utc(start), end_date=_utc(end)) if start or end else None,
-            date_field=date_field,
-            time_zone=time_zone,
-            filters=ReportFilters(
-                department_ids=[_by_code(Department, code) for code in departments],
-                course_ids=[_by_code(Course, code) for code in courses],
-                class_ids=[_by_code(Class, code) for code in classes],
-                statuses=list(statuses),
-                event_types=list(event_types),
-            ),
-            group_by=list(group_by),
-            measures=list(measures),
-            slicers=list(slicers),
-            sort=list(sort),
-            top=top,
-            limit=limit,
-            detail=detail,
-            subtotals=subtotals,
-            include_inactive=include_inactive,
-            as_of_job_id=_job_id(as_of),
-        )
-        request = ReportRequest(
-            report_type=report_type,
-            parameters=parameters,
-            format=format_key,
-            options=dict.fromkeys(options, True),
-            name=name,
-        )
-        job = asking.create(actor, request, insist=True)
+        job = asking.create(actor, request_of(actor, question), insist=True)
         job = _finished(settings, job, show=not quiet and sys.stderr.isatty())
         if not job.state.has_file:
             reason = job.error.message if job.error and job.error.message else f"The report was {job.status}."
             raise click.ClickException(f"{reason}\nReport job {job.id}.")
         _write(actor, job, output, quiet=quiet)
+
+
+def request_of(actor: User, question: Mapping[str, Any]) -> ReportRequest:
+    """The request of these options. A code means what `actor` may read; CSV where no format is given.
+
+    Raises InvalidRequestError.
+    """
+    scope = data_scope.data_scope(actor)
+    given = {**question, "format": question.get("format") or "csv"}
+    return ways.from_options(given, find=lambda kind, text: filter_choices.find(kind, text, scope))
 
 
 def _finished(settings: Settings, job: ReportJob, *, show: bool) -> ReportJob:
@@ -235,23 +194,3 @@ def _administrator() -> User:
     if user is None:
         user = accounts.create_user(name="Terminal", email="terminal@reportdesk.local", roles=["system-admin"])
     return user
-
-
-def _by_code(document: Any, code: str) -> ObjectId:
-    found = document.objects(code=code).first() or document.objects(external_id=code).first()
-    if found is None:
-        raise click.BadParameter(f"There is no {document.__name__.lower()} with the code “{code[:100]}”.")
-    found_id: ObjectId = found.id
-    return found_id
-
-
-def _job_id(text: str | None) -> ObjectId | None:
-    if text is None:
-        return None
-    if not ObjectId.is_valid(text):
-        raise click.BadParameter(f"“{text[:60]}” is not the id of a report job.")
-    return ObjectId(text)
-
-
-def _utc(day: datetime | None) -> datetime | None:
-    return day.replace(tzinfo=UTC) if day else None

@@ -22,12 +22,12 @@ import click
 from webapp import demo, embedded, extract
 from webapp.cli.session import connected, load_settings
 from webapp.cli.web import server_command, warn_if_open
-from webapp.documents import Parameters, ReportJob, User
+from webapp.documents import ReportJob, User
 from webapp.engine.catalogue.tables import TABLES
 from webapp.private_home import make_private
 from webapp.services import database_setup
+from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
-from webapp.services.requests.rules import ReportRequest
 from webapp.settings import Settings
 
 READY_WITHIN = 60.0
@@ -207,7 +207,7 @@ def _first_report(settings: Settings, children: Children) -> None:
         return
     request = ReportRequest(
         report_type="completion-rates",
-        parameters=Parameters(group_by=["course"], time_zone=settings.time_zone),
+        group_by=("course",),
         format="excel",
         name="Completion rates by course",
         description="Made by `reportdesk run`, so that there is something to open.",

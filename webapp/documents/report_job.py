@@ -61,6 +61,7 @@ class ReportFilters(LooseEmbedded):
 class Parameters(LooseEmbedded):
     """What is asked. Measures are keys of `measure-type`, or `key:field` (`sum:data.clicks`)."""
 
+    period = me.StringField(max_length=40)  # the phrase that `date_range` was the meaning of; None: the days alone
     date_range = me.EmbeddedDocumentField(DateRange, db_field="dateRange")
     date_field = me.StringField(db_field="dateField", max_length=100)  # None: the dataset's own
     filters = me.EmbeddedDocumentField(ReportFilters, default=ReportFilters)
@@ -229,13 +230,6 @@ class ReportJob(Stamped):
         for measure in self.parameters.measures if self.parameters else ():
             key = measure.partition(":")[0]
             self._check_lookup(errors, "parameters.measures", "parameters.measures", LookupCategory.MEASURE_TYPE, key)
-        date_range = self.parameters.date_range if self.parameters else None
-        if date_range and date_range.start_date and date_range.end_date and date_range.end_date < date_range.start_date:
-            errors["parameters.date_range"] = ValidationError(
-                f"The end date {date_range.end_date:%Y-%m-%d} is before "
-                f"the start date {date_range.start_date:%Y-%m-%d}.",
-                field_name="parameters.date_range",
-            )
         if errors:
             raise ValidationError("The report job is not valid.", errors=errors)
 

@@ -85,6 +85,16 @@ class CollectionFacts(Generic[F]):
                 self._current_at = begun_at
             return self._content.in_order
 
+    @property
+    def collection(self) -> str:
+        return self._collection
+
+    def documents(self, ids: Sequence[ObjectId]) -> list[dict[str, Any]]:
+        """These alone, straight from the database, in no order."""
+        if not ids:
+            return []
+        return list(current_database()[self._collection].find({"_id": {"$in": list(ids)}}, self._projection))
+
     def forget(self) -> None:
         """Read everything at the next use."""
         with self._lock:

@@ -31,7 +31,7 @@ from webapp.messages import Message
 from webapp.renderers import page_result
 from webapp.renderers.about import About
 from webapp.renderers.filenames import content_disposition, fill_template
-from webapp.services.questions import as_query, in_words
+from webapp.services.questions import as_query, in_words, ways
 from webapp.services.rights import data_scope
 from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
@@ -75,7 +75,7 @@ def _execute(context: Context) -> Outcome:
     job = context.job
     scratch = Path(context.assignment.scratch)
     scope = DataScope.from_document(job.provenance["scope"])
-    query = as_query.to_query(job.report_type, job.parameters, scope)
+    query = as_query.to_query(ways.from_job(job), scope)
     tables = as_query.tables_for(query)
 
     context.progress(Message("Reading new data"), 1)
@@ -211,9 +211,10 @@ def _file_stem(job: ReportJob, time_zone: str) -> str:
 
 
 def _provenance(job: ReportJob, query: Any, result: Any, snapshot: extract.Snapshot) -> dict[str, Any]:
+    scope = DataScope.from_document(job.provenance["scope"])
     return {
-        "question": [[label, text] for label, text in in_words.describe(job.report_type, job.parameters)],
-        "scopeInWords": data_scope.scope_in_words(DataScope.from_document(job.provenance["scope"])),
+        "question": [[label, text] for label, text in in_words.describe(ways.from_job(job), scope)],
+        "scopeInWords": data_scope.scope_in_words(scope),
         "measures": {
             column.key: {"label": column.label, "unit": column.unit, "definition": column.definition}
             for column in result.columns

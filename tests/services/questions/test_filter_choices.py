@@ -98,7 +98,7 @@ def test_a_search_among_many_learners_reads_what_has_changed_by_an_index_and_is_
 @pytest.mark.parametrize("kind", filter_choices.KINDS)
 def test_every_kind_can_be_searched_and_named(people: People, kind: str) -> None:
     assert isinstance(filter_choices.search(kind, "x", data_scope.data_scope(people.owner)), list)
-    assert filter_choices.named(kind, [ObjectId()]) == []
+    assert filter_choices.named(kind, [ObjectId()], EVERYTHING) == []
 
 
 def _many_learners(count: int) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from tests.factories import People, make_job
-from webapp.documents import Parameters, ReportJob
+from webapp.documents import ReportJob
 from webapp.documents.job_status import WAITING
+from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking, changing, waiting
-from webapp.services.requests.rules import ReportRequest
+from webapp.services.requests.rules import Circumstances
 from webapp.services.requests.waiting import TooManyWaitingError
 
 MOST = 6
@@ -23,9 +23,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "MOST_WAITING", MOST)
 
 
-def a_request(**fields: Any) -> ReportRequest:
-    parameters = Parameters(group_by=["course"], time_zone="UTC")
-    return ReportRequest(report_type="completion-rates", parameters=parameters, format="csv", **fields)
+def a_request() -> ReportRequest:
+    return ReportRequest(report_type="completion-rates", group_by=("course",), time_zone="UTC", format="csv")
 
 
 def waiting_of(people: People) -> int:
@@ -52,8 +51,8 @@ def test_one_more_than_may_wait_is_refused_at_every_door(people: People) -> None
 
 
 def test_the_same_form_sent_twice_is_no_second_report(people: People) -> None:
-    jobs = [asking.create(people.owner, a_request(submission_id=f"s{n}"), insist=True) for n in range(MOST)]
-    assert asking.create(people.owner, a_request(submission_id="s0"), insist=True).id == jobs[0].id
+    jobs = [asking.create(people.owner, a_request(), insist=True, of=Circumstances(f"s{n}")) for n in range(MOST)]
+    assert asking.create(people.owner, a_request(), insist=True, of=Circumstances("s0")).id == jobs[0].id
 
 
 def test_many_asked_for_at_once_are_no_more_than_may_wait(people: People) -> None:

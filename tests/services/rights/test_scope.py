@@ -19,16 +19,14 @@ from webapp.documents import (
     Department,
     Enrollment,
     LearningEvent,
-    Parameters,
     Program,
-    ReportFilters,
     ScormAttempt,
 )
-from webapp.documents.report_job import Condition
 from webapp.engine import runner
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.catalogue.tables import TABLES
 from webapp.services.questions import as_query
+from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import previews
 from webapp.services.rights import data_scope
 
@@ -65,17 +63,12 @@ def records(people: People) -> dict[str, Any]:
     return found
 
 
-def _by_hand(ids: dict[str, Any]) -> list[ReportFilters]:
+def _by_hand(ids: dict[str, Any]) -> list[dict[str, Any]]:
     """Filters that name the other department's, as somebody could write them past the form."""
-    conditions = [
-        Condition(field="department", operator="eq", value=str(ids["department"])),
-        Condition(field="class", operator="starts-with", value=THEIRS),
-        Condition(field="department", operator="in", value=[str(ids["department"])]),
-    ]
     return [
-        ReportFilters(department_ids=[ids["department"]]),
-        ReportFilters(class_ids=[ids["class"]], course_ids=[ids["course"]]),
-        *(ReportFilters(conditions=[each]) for each in conditions),
+        {"conditions": [{"field": "department", "operator": "eq", "value": str(ids["department"])}]},
+        {"conditions": [{"field": "class", "operator": "starts-with", "value": THEIRS}]},
+        {"conditions": [{"field": "department", "operator": "in", "value": [str(ids["department"])]}]},
     ]
 
 
@@ -86,18 +79,18 @@ def test_a_department_reads_nothing_of_another(
     scope = data_scope.data_scope(people.owner)
     shapes = [{}, {"detail": True}] if REPORT_TYPES[report_type].detail else [{}]
     for shape in shapes:
-        for filters in [None, *_by_hand(records)]:
-            asked = Parameters(**shape, filters=filters, include_inactive=True)
-            query = as_query.to_query(report_type, asked, scope)
+        for filters in [{}, *_by_hand(records)]:
+            asked = ReportRequest(report_type=report_type, **shape, **filters, include_inactive=True)
+            query = as_query.to_query(asked, scope)
             files = extract.snapshot(as_query.tables_for(query)).files
             result = runner.run(query, files, tmp_path / "rows.parquet")
             rows = previews.first_rows(result.rows_path, 50)
             assert THEIRS not in str(rows)
-            if filters is None:
+            if not filters:
                 # Everything: all of one's own, and that alone.
                 assert (result.rows_matched, len(rows) > 0) == (1, True)
             else:
-                assert (result.rows_matched, rows) == (0, []), (report_type, shape, filters.to_mongo())
+                assert (result.rows_matched, rows) == (0, []), (report_type, shape, filters)
 
 
 def test_an_instructor_reads_nothing_of_other_classes(people: People, records: dict[str, Any], tmp_path: Path) -> None:
@@ -105,7 +98,7 @@ def test_an_instructor_reads_nothing_of_other_classes(people: People, records: d
     people.owner.save()
     scope = data_scope.data_scope(people.owner)
     for report_type in REPORT_TYPES:
-        query = as_query.to_query(report_type, Parameters(), scope)
+        query = as_query.to_query(ReportRequest(report_type=report_type), scope)
         files = extract.snapshot(as_query.tables_for(query)).files
         result = runner.run(query, files, tmp_path / "rows.parquet")
         assert result.rows_matched == 1, report_type

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bson import ObjectId
-
 from webapp import statuses
-from webapp.documents import (
-    LookupCategory,
-    Parameters,
-)
+from webapp.documents import LookupCategory
+from webapp.documents.lookup_value import lookup_cache
 from webapp.engine.asked_measures import split_measure
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
@@ -18,9 +14,11 @@ from webapp.engine.declarations import Dataset, Unit
 from webapp.engine.fields import field_of
 from webapp.messages import Message
 from webapp.services.lookups import values as lookups
-from webapp.services.questions.chosen_filters import CHOSEN_FILTERS, ChosenFilter
+from webapp.services.questions import filter_choices
+from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
 from webapp.services.questions.report_types import report_type_of
-from webapp.settings import get_settings
+from webapp.services.questions.request import ReportRequest
+from webapp.services.rights.data_scope import DataScope
 
 #: More chosen values than this are told by their number.
 VALUES_TOLD = 8
@@ -43,42 +41,44 @@ OPERATOR_WORDS = {
 }
 
 
-def describe(report_type: str, parameters: Parameters) -> list[tuple[str, str]]:
-    """The question in words, as (what, said). Raises InvalidRequestError for a type without a declaration."""
-    declared = report_type_of(report_type)
+def describe(request: ReportRequest, scope: DataScope) -> list[tuple[str, str]]:
+    """The question in words, as (what, said), for somebody who may read `scope`: chosen records outside of it are told
+    by their number alone. Raises InvalidRequestError for a type without a declaration."""
+    declared = report_type_of(request.report_type)
     dataset = DATASETS[declared.dataset]
-    details = parameters.detail or (declared.detail_first and not parameters.group_by and not parameters.measures)
-    time_zone = parameters.time_zone or get_settings().time_zone
+    details = request.detail or (declared.detail_first and not request.group_by and not request.measures)
     told: list[tuple[str, str]] = [
         (Message("Rows"), dataset.label),
-        (Message("Period"), _period_in_words(parameters, time_zone)),
+        (Message("Period"), request.period.in_words(request.time_zone)),
     ]
-    if parameters.date_field and parameters.date_field in dataset.dates:
-        told.append((Message("Date"), dataset.fields[parameters.date_field].label))
-    told += _filters_in_words(dataset, parameters)
+    if request.date_field in dataset.dates:
+        told.append((Message("Date"), dataset.fields[request.date_field].label))
+    told += _filters_in_words(dataset, request, scope)
     if details:
         told.append((Message("Shown"), Message("every row by itself")))
     else:
-        dimensions = parameters.group_by or list(declared.group_by)
+        dimensions = request.group_by or declared.group_by
         nothing = Message("nothing: one row for everything")
         told.append((Message("Grouped by"), listed(_label(key) for key in dimensions) or nothing))
-        slicers = parameters.slicers or ([] if parameters.group_by else list(declared.slicers))
+        slicers = request.slicers or (() if request.group_by else declared.slicers)
         if slicers:
-            told.append((Message("Columns"), listed(_label(key) for key in slicers)))
-        measures = parameters.measures or list(declared.measures)
+            told.append((Message("Slicers"), listed(_label(key) for key in slicers)))
+        measures = request.measures or declared.measures
         told.append((Message("Measures"), listed(measure_label(dataset, text) for text in measures)))
-    if parameters.sort:
-        told.append((Message("Sorted by"), listed(_sort_in_words(dataset, text) for text in parameters.sort)))
-    if parameters.top:
-        told.append((Message("Top"), Message("the first %(top)s groups, the others as one", top=parameters.top)))
-    if parameters.limit:
-        told.append((Message("Limit"), Message("at most %(limit)s rows", limit=parameters.limit)))
-    if parameters.subtotals:
+    if request.sort:
+        told.append((Message("Sorted by"), listed(sort_in_words(dataset, text) for text in request.sort)))
+    if request.top:
+        told.append((Message("Top"), Message("the first %(top)s groups, the others as one", top=request.top)))
+    if request.limit:
+        told.append((Message("Limit"), Message("at most %(limit)s rows", limit=request.limit)))
+    if not request.totals:
+        told.append((Message("Totals"), Message("no")))
+    if request.subtotals:
         told.append((Message("Subtotals"), Message("yes")))
-    included = Message("included") if parameters.include_inactive else Message("left out")
+    included = Message("included") if request.include_inactive else Message("left out")
     told.append((Message("Inactive records"), included))
-    if parameters.as_of_job_id:
-        told.append((Message("Data"), Message("as report %(id)s saw it", id=str(parameters.as_of_job_id))))
+    if request.as_of_job_id:
+        told.append((Message("Data"), Message("as report %(id)s saw it", id=str(request.as_of_job_id))))
     return told
 
 
@@ -98,9 +98,12 @@ def listed(texts: Iterable[str]) -> Message:
 
 
 def some_of(values: Sequence[str], most: int, count: int) -> Message:
-    """The first `most` of `values`, and how many more of the `count` there are."""
+    """The first `most` of `values`, and how many more of the `count` there are; their number where none is named."""
+    if not values:
+        return Message.counted("%(num)s chosen", "%(num)s chosen", count)
     shown = listed(values[:most])
-    return shown if count <= most else Message("%(shown)s and %(count)s more", shown=shown, count=count - most)
+    more = count - min(len(values), most)
+    return Message("%(shown)s and %(count)s more", shown=shown, count=more) if more else shown
 
 
 def _label(key: str) -> str:
@@ -112,60 +115,43 @@ def _sentence(key: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _sort_in_words(dataset: Dataset, text: str) -> str:
-    key = text.removeprefix("-")
-    label = dataset.fields[key].label if key in dataset.fields else None
-    label = label or (_label(key) if key in DIMENSIONS else measure_label(dataset, key))
+def sort_in_words(dataset: Dataset, text: str) -> str:
+    label = column_label(dataset, text.removeprefix("-"))
     if text.startswith("-"):
         return Message("%(column)s, highest first", column=label)
     return Message("%(column)s, lowest first", column=label)
 
 
-def _period_in_words(parameters: Parameters, time_zone: str) -> str:
-    given = parameters.date_range
-    start = given.start_date.date() if given and given.start_date else None
-    end = given.end_date.date() if given and given.end_date else None
-    if start and end:
-        return Message("%(start)s to %(end)s, both included (days of %(zone)s)", start=start, end=end, zone=time_zone)
-    if start:
-        return Message("from %(start)s (days of %(zone)s)", start=start, zone=time_zone)
-    if end:
-        return Message("up to %(end)s (days of %(zone)s)", end=end, zone=time_zone)
-    return Message("all time (days of %(zone)s)", zone=time_zone)
+def column_label(dataset: Dataset, key: str) -> str:
+    """What a column is called: a group, a measure, or a field of rows one by one."""
+    if key in DIMENSIONS:
+        return DIMENSIONS[key].label
+    if key in dataset.fields:
+        return dataset.fields[key].label
+    measure, _ = split_measure(key)
+    is_measure = measure in lookup_cache.category(LookupCategory.MEASURE_TYPE)
+    return measure_label(dataset, key) if is_measure else _sentence(key)
 
 
-def _filters_in_words(dataset: Dataset, parameters: Parameters) -> list[tuple[str, str]]:
+def _filters_in_words(dataset: Dataset, request: ReportRequest, scope: DataScope) -> list[tuple[str, str]]:
     told: list[tuple[str, str]] = []
-    given = parameters.filters
-    if given is None:
-        return told
     for chosen in CHOSEN_FILTERS:
-        values = list(getattr(given, chosen.name) or ())
+        values = getattr(request, chosen.name)
         if not values:
             continue
-        if chosen.document is not None:
-            named = _names(chosen, values)
+        if chosen.kind:
+            named = [choice.name for choice in filter_choices.named(chosen.kind, values[:VALUES_TOLD], scope)]
         elif chosen.name == "event_types":
             named = [lookups.label(LookupCategory.ACTIVITY_EVENT, value) for value in values]
         else:
             named = [statuses.WORDS.get(value, value) for value in values]
         told.append((chosen.label, some_of(named, VALUES_TOLD, len(values))))
-    for condition in given.conditions or ():
+    for condition in request.conditions:
         about = field_of(dataset, condition.field)
         label = about.label if about is not None else _label(condition.field)
-        value = condition.value if isinstance(condition.value, list) else [condition.value]
         operator = OPERATOR_WORDS.get(condition.operator, condition.operator)
         # Of an instant, people mean the day.
         is_instant = about is not None and about.unit is Unit.INSTANT
-        said = ", ".join(str(each)[:10] if is_instant else str(each) for each in value if each is not None)
+        said = ", ".join(str(each)[:10] if is_instant else str(each) for each in condition.values if each is not None)
         told.append((Message("Only where"), Message.joined([label, operator, said])))
     return told
-
-
-def _names(chosen: ChosenFilter, values: Sequence[ObjectId]) -> list[str]:
-    shown = list(values[:VALUES_TOLD])
-    found = {each.id: each for each in chosen.document.objects(id__in=shown)}
-    return [
-        str(getattr(found[value], chosen.text, None) or found[value].name) if value in found else str(value)
-        for value in shown
-    ]

@@ -26,7 +26,7 @@ from webapp.services import database_clock
 from webapp.services.jobs import lifecycle
 from webapp.services.jobs.changes import Failure
 from webapp.services.jobs.lifecycle import SlotTakenError
-from webapp.services.questions import as_query
+from webapp.services.questions import as_query, ways
 from webapp.services.rights import data_scope
 from webapp.settings import get_settings
 
@@ -174,12 +174,13 @@ def _adopted(found: dict[str, Any]) -> dict[str, Any]:
         text = Message("No active account has the id %(id)s.", id=str(job.requested_by))
         raise UnusableJobError(Failure("unknown-requester", text))
     scope = data_scope.data_scope(requester)
-    as_query.to_query(job.report_type, job.parameters, scope)
+    request = ways.from_job(job)
+    as_query.to_query(request, scope)
     department_id = job.department_id or (requester.department_ids[0] if requester.department_ids else None)
     filled = job.to_mongo()
     return {
         **{name: filled[name] for name in ("priority", "priorityRank", "visibility", "createdAt", "expiresAt")},
         "departmentId": department_id,
-        "questionHash": as_query.question_hash(job.report_type, job.parameters, scope, job.output.format),
+        "questionHash": as_query.question_hash(request, scope),
         "provenance": {**(found.get("provenance") or {}), "scope": scope.to_document()},
     }

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError, ValidationError
 
-from webapp.documents import LookupCategory, Parameters, ReportJob, User
+from webapp import clock
+from webapp.documents import LookupCategory, ReportJob, User
 from webapp.documents.job_status import RUNNING, WAITING, JobStatus
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError
@@ -24,10 +25,13 @@ from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Permission
+from webapp.services.questions import ways
+from webapp.services.questions.period import today_in
+from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import promotion
 from webapp.services.requests import rules as request_rules
 from webapp.services.requests import waiting
-from webapp.services.requests.rules import ReportRequest
+from webapp.services.requests.rules import BY_ITSELF, Circumstances
 from webapp.services.rights import visibility
 
 log = logging.getLogger(__name__)
@@ -53,7 +57,14 @@ class AlreadyAskedError(ConflictError):
         self.job = job
 
 
-def create(actor: User, request: ReportRequest, *, insist: bool = False, like: ReportJob | None = None) -> ReportJob:
+def create(
+    actor: User,
+    request: ReportRequest,
+    *,
+    insist: bool = False,
+    of: Circumstances = BY_ITSELF,
+    like: ReportJob | None = None,
+) -> ReportJob:
     """Ask for a report; it is queued at once if it is due and its requester has a slot free. `like` is the report whose
     question is asked again: the audit trail tells of it.
 
@@ -61,12 +72,12 @@ def create(actor: User, request: ReportRequest, *, insist: bool = False, like: R
     AlreadyAskedError.
     """
     permissions.require_permission(actor, Permission.REQUEST_REPORTS)
-    job_id = _submission_key(actor, request.submission_id)
+    job_id = _submission_key(actor, of.submission_id)
     if job_id is not None and (made := ReportJob.objects(id=job_id).first()) is not None:
         return made
     waiting.require_room(actor.id)
     now = database_clock.now()
-    job = request_rules.checked_job(actor, request, now)
+    job = request_rules.checked_job(actor, request, now, of)
     if not insist and (same := find_same(actor, job, now=now)) is not None:
         raise AlreadyAskedError(same, now=now)
     if job_id is not None:
@@ -114,19 +125,19 @@ def find_same(actor: User, job: ReportJob, *, now: datetime) -> ReportJob | None
     return None
 
 
-def request_of(job: ReportJob) -> ReportRequest:
-    """The request that would ask for `job` again, now."""
-    return ReportRequest(
-        report_type=job.report_type,
-        parameters=Parameters._from_son(job.parameters.to_mongo()),
-        format=job.output.format,
-        name=job.name,
-        description=job.description,
-        filename=job.output.filename,
-        options=dict(job.output.options or {}),
-        priority=job.priority,
-        visibility="private",
-    )
+def again(actor: User, job: ReportJob, *, now: datetime | None = None) -> ReportRequest:
+    """The request that asks for `job` once more, as far as `actor` may ask so; a moment that is over is not waited for.
+    Its period is still that of `job`: `meant_on` takes the phrase anew. Raises InvalidRequestError."""
+    now = now or clock.utcnow()
+    request = ways.from_job(job)
+    changes: dict[str, Any] = {}
+    if request.priority not in request_rules.usable_priorities(actor):
+        changes["priority"] = "normal"
+    if request.department_id is not None and not request_rules.may_file_under(actor, request.department_id):
+        changes["department_id"] = None
+    if request.scheduled_for is not None and request.scheduled_for <= now:
+        changes["scheduled_for"] = None
+    return request.model_copy(update=changes)
 
 
 def duplicate(actor: User, job_id: str | ObjectId, *, submission_id: str | None = None) -> ReportJob:
@@ -135,35 +146,36 @@ def duplicate(actor: User, job_id: str | ObjectId, *, submission_id: str | None 
     The same `submission_id` again makes no second job.
     """
     job = visibility.visible_job(actor, job_id)
-    request = request_of(job)
-    usable = request_rules.usable_priorities(actor)
+    request = again(actor, job)
     return create(
         actor,
-        replace(
-            request,
-            priority=request.priority if request.priority in usable else "normal",
-            submission_id=submission_id or None,
-        ),
+        request.meant_on(today_in(request.time_zone, clock.utcnow())).model_copy(update={"visibility": "private"}),
         insist=True,
+        of=Circumstances(submission_id=submission_id or None),
         like=job,
     )
 
 
 def sibling(actor: User, job_id: str | ObjectId, format: str) -> ReportJob:
-    """“Also as Excel”: the same question in another format, answered from the data that the first one saw."""
+    """“Also as Excel”: the same question in another format, of the same days, from the data that the first one saw."""
     job = visibility.visible_job(actor, job_id)
     if not job.state.has_file:
         raise ConflictError(
             Message("“%(name)s” is not ready, so there is nothing to make another format of.", name=job.name)
         )
-    request = request_of(job)
-    parameters = request.parameters
-    parameters.as_of_job_id = job.id
-    return create(
-        actor,
-        replace(request, parameters=parameters, format=format, options={}, priority="normal", sibling_of=job.id),
-        like=job,
+    request = ways.from_job(job)
+    files_there = request.department_id is not None and request_rules.may_file_under(actor, request.department_id)
+    other = request.model_copy(
+        update={
+            "as_of_job_id": job.id,
+            "format": format,
+            "options": frozenset(),
+            "priority": "normal",
+            "visibility": "private",
+            "department_id": request.department_id if files_there else None,
+        }
     )
+    return create(actor, other, of=Circumstances(sibling_of=job.id), like=job)
 
 
 def _submission_key(actor: User, submission_id: str | None) -> ObjectId | None:

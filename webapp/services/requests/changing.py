@@ -20,7 +20,8 @@ from webapp.services import audit
 from webapp.services.audit import ReportAct
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
-from webapp.services.questions import as_query
+from webapp.services.questions import as_query, ways
+from webapp.services.questions.request import CONTROL
 from webapp.services.queue import promotion
 from webapp.services.requests import rules as request_rules
 from webapp.services.requests import waiting
@@ -74,7 +75,7 @@ def cancel(actor: User, job_id: str | ObjectId, reason: str | None = None) -> Re
     Raises ForbiddenError, and IllegalTransitionError for one that has ended.
     """
     job = _manageable(actor, job_id)
-    reason = (request_rules.CONTROL.sub("", reason).strip()[:500] or None) if reason else None
+    reason = (CONTROL.sub("", reason).strip()[:500] or None) if reason else None
     lifecycle.cancel(job.id, by=actor.id, reason=reason)
     job_events.copy([job.id])
     audit.record_on_report(actor, ReportAct.CANCELLED, job, changes={"reason": ("", reason)} if reason else None)
@@ -96,7 +97,7 @@ def retry(actor: User, job_id: str | ObjectId) -> ReportJob:
         by=actor.id,
         fills={
             "provenance": {"scope": scope.to_document()},
-            "questionHash": as_query.question_hash(job.report_type, job.parameters, scope, job.output.format),
+            "questionHash": as_query.question_hash(ways.from_job(job), scope),
         },
     )
     promotion.promote(job.id)

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet
 
 from webapp import extract
-from webapp.documents import LookupCategory, Parameters, ReportJob
+from webapp.documents import LookupCategory, ReportJob
 from webapp.documents.job_status import WITH_FILE
 from webapp.documents.lookup_value import active_lookups
 from webapp.engine import runner
@@ -20,7 +20,9 @@ from webapp.engine.gaps import gaps
 from webapp.engine.result import Result
 from webapp.renderers.chart_data import ChartData, chart_data
 from webapp.services.questions import as_query
+from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import status as queue_status
+from webapp.services.requests import rules as request_rules
 from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
 
@@ -54,12 +56,13 @@ class Estimate:
     bytes: dict[str, int | None]  # by format
 
 
-def preview(report_type: str, parameters: Parameters, scope: DataScope) -> Preview:
+def preview(request: ReportRequest, scope: DataScope) -> Preview:
     """The first rows of the answer, without queueing anything and without reading the database's learning record.
 
     Raises InvalidRequestError, and QuestionTooSlowError after `PREVIEW_SECONDS`.
     """
-    query = as_query.to_query(report_type, parameters, scope)
+    request_rules.check_sizes(request)
+    query = as_query.to_query(request, scope)
     snapshot = extract.snapshot(as_query.tables_for(query))
     folder = get_settings().scratch_folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,17 +5,14 @@ Every problem stands under the name of its field, all of them at once.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from bson import ObjectId
 from mongoengine.errors import ValidationError
 
 from webapp import renderers
-from webapp.documents import Department, LookupCategory, Output, Parameters, ReportJob, User
+from webapp.documents import LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.documents.problems import problems_of
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
@@ -25,37 +22,28 @@ from webapp.renderers.filenames import is_file_name
 from webapp.services import permissions
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Permission
-from webapp.services.questions import as_query
-from webapp.services.rights import data_scope, visibility
+from webapp.services.questions import as_query, ways
+from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
+from webapp.services.questions.request import CONTROL, ReportRequest
+from webapp.services.rights import data_scope, organisation, visibility
 from webapp.settings import get_settings
 
 FURTHEST_AHEAD = timedelta(days=366)
-# Also halves of characters (lone surrogates), which no database and no file can hold.
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+#: So many departments, courses, classes, learners or contents can be chosen one by one.
+MOST_CHOSEN = 500
 
 
 @dataclass(frozen=True)
-class ReportRequest:
-    """What a person asks for, as a form, the API or a template hands it over.
+class Circumstances:
+    """Of one asking, beside the question. `submission_id` is one per form shown: the same one twice makes one job."""
 
-    `submission_id` is one per form shown: the same one twice makes one job. `scheduled_for` None means now.
-    """
-
-    report_type: str
-    parameters: Parameters
-    format: str
-    name: str = ""
-    description: str | None = None
-    filename: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    priority: str = "normal"
-    visibility: str = "private"
-    department_id: ObjectId | None = None
-    scheduled_for: datetime | None = None
     submission_id: str | None = None
     template_id: ObjectId | None = None
     schedule_id: ObjectId | None = None
     sibling_of: ObjectId | None = None
+
+
+BY_ITSELF = Circumstances()
 
 
 def usable_priorities(actor: User) -> list[str]:
@@ -68,7 +56,7 @@ def usable_priorities(actor: User) -> list[str]:
     ]
 
 
-def checked_job(actor: User, request: ReportRequest, now: datetime) -> ReportJob:
+def checked_job(actor: User, request: ReportRequest, now: datetime, of: Circumstances) -> ReportJob:
     """The job of this request, whole and valid but not saved. Raises InvalidRequestError with every field at fault."""
     errors: dict[str, str] = {}
     name = clean_name(request.name, errors) or lookups.label(LookupCategory.REPORT_TYPE, request.report_type)
@@ -83,48 +71,43 @@ def checked_job(actor: User, request: ReportRequest, now: datetime) -> ReportJob
             possible=list(renderers.FORMATS),
         )
     filename = _clean_filename(request.filename, request.format, errors)
-    if unknown := set(request.options) - set(renderers.OPTIONS):
-        told = ", ".join(sorted(str(each)[:40] for each in unknown))
-        errors["options"] = f"A file has no option “{told}”. Possible: {', '.join(renderers.OPTIONS)}."
-    options = {key: True for key, wanted in request.options.items() if wanted}
+    if unknown := request.options - set(renderers.OPTIONS):
+        errors["options"] = Message(
+            "A file has no option “%(option)s”. Possible: %(possible)s.",
+            option=", ".join(sorted(each[:40] for each in unknown)),
+            possible=list(renderers.OPTIONS),
+        )
     check_priority(actor, request.priority, errors)
     department_id = _department(actor, request.department_id, errors)
     scheduled_for = _due(request.scheduled_for, now, errors)
     scope = data_scope.data_scope(actor)
-    if request.parameters.as_of_job_id is not None:
+    if request.as_of_job_id is not None:
         try:
-            visibility.visible_job(actor, request.parameters.as_of_job_id)
+            visibility.visible_job(actor, request.as_of_job_id)
         except NotFoundError as error:
             errors["parameters.as_of_job_id"] = str(error)
     if "report_type" not in errors:
         try:
-            as_query.to_query(request.report_type, request.parameters, scope)
+            check_sizes(request)
+            as_query.to_query(request, scope)
         except InvalidRequestError as error:
             errors.update(error.fields)
     job = ReportJob(
-        report_type=request.report_type,
-        name=name,
-        description=description,
-        parameters=request.parameters,
-        output=Output(
-            format=request.format,
-            filename=filename,
-            options=options,
-        ),
-        priority=request.priority,
-        visibility=request.visibility,
+        **{
+            **ways.job_fields(request),
+            "name": name,
+            "description": description,
+            "department_id": department_id,
+            "scheduled_for": scheduled_for,
+        },
         requested_by=actor.id,
-        department_id=department_id,
         created_at=now,
-        scheduled_for=scheduled_for,
         # Kept for its time after it was due, however long it waits.
         expires_at=scheduled_for + timedelta(days=get_settings().job_retention_days),
-        submission_id=request.submission_id,
-        template_id=request.template_id,
-        schedule_id=request.schedule_id,
-        sibling_of=request.sibling_of,
         provenance={"scope": scope.to_document()},
+        **vars(of),
     )
+    job.output.filename = filename
     if not errors:
         try:
             job.validate()
@@ -132,8 +115,33 @@ def checked_job(actor: User, request: ReportRequest, now: datetime) -> ReportJob
             errors.update(problems_of(error))
     if errors:
         raise InvalidRequestError(errors)
-    job.question_hash = as_query.question_hash(request.report_type, request.parameters, scope, request.format)
+    job.question_hash = as_query.question_hash(request, scope)
     return job
+
+
+def check_sizes(request: ReportRequest) -> None:
+    """Raises InvalidRequestError for more chosen records than anybody chooses by hand."""
+    errors: dict[str, str] = {}
+    for chosen in CHOSEN_FILTERS:
+        if (count := len(getattr(request, chosen.name))) > MOST_CHOSEN:
+            errors[f"parameters.filters.{chosen.name}"] = Message(
+                "%(count)s are chosen; at most %(most)s can be. Choose classes or departments in their place.",
+                count=count,
+                most=MOST_CHOSEN,
+            )
+    if errors:
+        raise InvalidRequestError(errors)
+
+
+def may_file_under(actor: User, department_id: ObjectId) -> bool:
+    """Is it a department of the actor's, one that they manage, or any one for an administrator?"""
+    if department_id not in organisation.departments():
+        return False
+    return (
+        department_id in actor.department_ids
+        or permissions.is_administrator(actor)
+        or department_id in visibility.managed_department_ids(actor)
+    )
 
 
 def clean_name(name: str, errors: dict[str, str]) -> str:
@@ -197,15 +205,11 @@ def _department(actor: User, department_id: ObjectId | None, errors: dict[str, s
     """The department the report is filed under: whose managers follow it, and who sees it when it is shared."""
     if department_id is None:
         return actor.department_ids[0] if actor.department_ids else None
-    department = Department.objects(id=department_id).first()
-    if department is None:
-        errors["department_id"] = Message("There is no department %(id)s.", id=str(department_id))
-    elif (
-        department_id not in actor.department_ids
-        and not permissions.is_administrator(actor)
-        and department_id not in visibility.managed_department_ids(actor)
-    ):
-        errors["department_id"] = Message("You do not belong to the department %(name)s.", name=department.name)
+    if not may_file_under(actor, department_id):
+        # In the same words for a department that does not exist: its name is not for everybody.
+        errors["department_id"] = Message(
+            "You belong to no department %(id)s, so nothing can be filed there.", id=str(department_id)
+        )
     return department_id
 
 

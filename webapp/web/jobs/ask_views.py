@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,17 +17,24 @@ from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
 from webapp.services import permissions
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Permission
-from webapp.services.questions import filter_choices
+from webapp.services.questions import filter_choices, ways
+from webapp.services.questions.in_words import OPERATOR_WORDS
+from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import status as queue_status
 from webapp.services.requests import asking, previews
 from webapp.services.requests.asking import AlreadyAskedError
+from webapp.services.requests.rules import Circumstances
 from webapp.services.rights import data_scope
 from webapp.web import preview_slots
 from webapp.web.access import current_actor, permission_required
-from webapp.web.formatting import describe
+from webapp.web.formatting import describe, label
 from webapp.web.fragments import fragment, redirect_after
-from webapp.web.jobs import conditions, periods, pre_flight
+from webapp.web.jobs import pre_flight
 from webapp.web.jobs.ask_form import AskForm
+from webapp.web.languages import in_readers_language as said
+
+#: What servers and browsers take without a word; the page keeps to the same (static/js/ask.js).
+LONGEST_ADDRESS = 8_000
 
 #: When a preview that found no room is asked for again.
 ASK_AGAIN_SECONDS = 2
@@ -62,7 +70,17 @@ def new() -> ResponseReturnValue:
         raise NotFoundError(_("There is no report type “%(key)s”.", key=report_type[:60]))
     filter_choices.read_ahead(data_scope.data_scope(current_actor()))
     form = AskForm.build(current_actor(), report_type, request.args)
-    return _page(form)
+    return page(form)
+
+
+@permission_required(Permission.REQUEST_REPORTS)
+def change(job: ReportJob) -> ResponseReturnValue:
+    """The form filled in as `job` was asked for, under the address of that question unless it is too long for one."""
+    texts = ways.to_address(asking.again(current_actor(), job))
+    address = f"{url_for('jobs.new')}?{urlencode(texts, doseq=True)}"
+    if len(address) < LONGEST_ADDRESS:
+        return redirect(address)
+    return page(AskForm.build(current_actor(), job.report_type, MultiDict(texts)))
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -70,24 +88,26 @@ def create() -> ResponseReturnValue:
     """Ask for the report; what is wrong is told under its field, and what was typed stays."""
     actor = current_actor()
     form = AskForm.build(actor, request.form.get("type", ""), request.form)
-    others: list[str] = []
     if form.validate():
+        circumstances = Circumstances(submission_id=(form.submission.data or "")[:100])
         try:
-            job = asking.create(actor, form.to_request(), insist=bool(request.form.get("insist")))
+            job = asking.create(
+                actor, _with_a_name(form.to_request()), insist=bool(request.form.get("insist")), of=circumstances
+            )
         except AlreadyAskedError as error:
-            return _page(form, same=error.job, same_text=str(error)), HTTPStatus.CONFLICT
+            return page(form, same=error.job, same_text=str(error)), HTTPStatus.CONFLICT
         except InvalidRequestError as error:
-            others = form.add_errors(error)
+            form.add_errors(error)
         else:
             return redirect_after(url_for("jobs.show", job_id=job.id), _("Asked for. This page shows how far it is."))
-    return _page(form, others=others), HTTPStatus.UNPROCESSABLE_ENTITY
+    return page(form), HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 @permission_required(Permission.REQUEST_REPORTS)
 def form_part() -> ResponseReturnValue:
     """The part of the form that depends on what is chosen in it."""
     form = AskForm.build(current_actor(), request.form.get("type", ""), request.form)
-    return fragment("jobs/_ask_question.html", form=form, operators=conditions.operators())
+    return fragment("jobs/_ask_question.html", form=form, operators=_operators())
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -108,18 +128,18 @@ def _previewed(actor: User) -> ResponseReturnValue:
     form = AskForm.build(actor, request.form.get("type", ""), request.form)
     context: dict[str, Any] = {"form": form, "found": None, "problems": []}
     if not form.validate():
-        context["problems"] = [text for errors in form.errors.values() for text in errors]
+        context["problems"] = [*(text for errors in form.errors.values() for text in errors), *form.others]
         return fragment("jobs/_preview.html", **context)
     asked = form.to_request()
     try:
-        found = previews.preview(asked.report_type, asked.parameters, data_scope.data_scope(actor))
+        found = previews.preview(asked, data_scope.data_scope(actor))
     except InvalidRequestError as error:
         context["problems"] = list(error.fields.values())
     except ReportdeskError as error:
         context["problems"] = [error.with_hint]
     else:
         context |= pre_flight.context(actor, asked, found)
-        context["period"] = periods.in_words(*form.days(), form.zone.key)
+        context["period"] = asked.period.in_words(asked.time_zone)
     return fragment("jobs/_preview.html", **context)
 
 
@@ -132,17 +152,26 @@ def choices(kind: str) -> ResponseReturnValue:
     return jsonify([{"value": str(each.id), "text": each.name, "note": each.note} for each in found])
 
 
-def _page(form: AskForm, *, others: list[str] | None = None, same: ReportJob | None = None, same_text: str = "") -> str:
+def _with_a_name(asked: ReportRequest) -> ReportRequest:
+    """A report without a name is called as its type is, in the language of whoever asks."""
+    return asked if asked.name else asked.model_copy(update={"name": label("report-type", asked.report_type)})
+
+
+def page(form: AskForm, *, same: ReportJob | None = None, same_text: str = "") -> str:
+    """The page with the form."""
     return render_template(
         "jobs/new.html",
         form=form,
-        others=others or [],
         same=same,
         same_text=same_text,
         types=lookups.active(LookupCategory.REPORT_TYPE),
         type_description=_described(form),
-        operators=conditions.operators(),
+        operators=_operators(),
     )
+
+
+def _operators() -> list[tuple[str, str]]:
+    return [(key, said(words)) for key, words in OPERATOR_WORDS.items()]
 
 
 def _described(form: AskForm) -> str:
@@ -153,4 +182,4 @@ def _show_again(typed: MultiDict[str, str]) -> ResponseReturnValue:
     actor = current_actor()
     if Permission.REQUEST_REPORTS not in permissions.permissions_of(actor) or not typed.get("type"):
         return redirect(url_for("home.index"))
-    return _page(AskForm.build(actor, typed["type"], typed))
+    return page(AskForm.build(actor, typed["type"], typed))

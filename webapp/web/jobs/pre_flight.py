@@ -12,10 +12,10 @@ from webapp import clock, renderers
 from webapp.documents import LookupCategory, User
 from webapp.renderers import chart_sketch
 from webapp.services.lookups import values as lookups
+from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import status as queue_status
 from webapp.services.requests import previews
 from webapp.services.requests.previews import Preview
-from webapp.services.requests.rules import ReportRequest
 from webapp.services.rights import visibility
 from webapp.web.formatting import number
 from webapp.web.jobs import report_view

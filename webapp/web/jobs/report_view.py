@@ -16,11 +16,11 @@ from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lists as job_lists
 from webapp.services.jobs.facts import JobFacts
 from webapp.services.permissions import Permission
-from webapp.services.questions import in_words
+from webapp.services.questions import in_words, ways
 from webapp.services.queue import status as queue_status
 from webapp.services.queue.status import Waiting, Why
 from webapp.services.requests import rules as request_rules
-from webapp.services.rights import visibility
+from webapp.services.rights import data_scope, visibility
 from webapp.web.formatting import instant_text
 from webapp.web.jobs.forms import EditForm
 
@@ -40,7 +40,7 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
         "waiting": waiting_words(queue_status.explain(job)) if job.state.is_waiting else None,
         "ready_at": queue_status.ready_at(job) if job.state.is_running else None,
         "timeline": job_events.timeline(job),
-        "question": _question(job),
+        "question": _question(actor, job),
         "names": job_lists.names_of([job], besides=actor),
         "result": page,
         "result_problem": problem,
@@ -90,9 +90,9 @@ def _page_result(actor: User, job: ReportJob) -> tuple[dict[str, Any] | None, st
         return None, error.with_hint
 
 
-def _question(job: ReportJob) -> list[tuple[str, str]]:
+def _question(actor: User, job: ReportJob) -> list[tuple[str, str]]:
     try:
-        return in_words.describe(job.report_type, job.parameters)
+        return in_words.describe(ways.from_job(job), data_scope.data_scope(actor))
     except ReportdeskError as error:
         return [(gettext("Question"), str(error))]
 

@@ -22,7 +22,7 @@ from webapp.services.rights import visibility
 from webapp.web import partial
 from webapp.web.access import current_actor
 from webapp.web.fragments import fragment, redirect_after, tag_of, unchanged
-from webapp.web.jobs import ask_state, ask_views, list_views, report_view
+from webapp.web.jobs import ask_views, list_views, report_view
 from webapp.web.jobs.forms import EditForm
 
 jobs = Blueprint("jobs", __name__, url_prefix="/reports")
@@ -137,8 +137,7 @@ def duplicate(job_id: str) -> ResponseReturnValue:
 @jobs.get("/<job_id>/change")
 def change(job_id: str) -> ResponseReturnValue:
     """The form filled in as this report was asked for: to ask for something similar."""
-    job = visibility.visible_job(current_actor(), job_id)
-    return redirect(url_for("jobs.new", **ask_state.of_job(job)))
+    return ask_views.change(visibility.visible_job(current_actor(), job_id))
 
 
 @jobs.post("/<job_id>/delete")

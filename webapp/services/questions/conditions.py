@@ -1,0 +1,247 @@
+"""Conditions of one's own as texts: a field, how it is compared, and with what; as a form, an address, a terminal has
+them. What `written` writes, `read` reads back to the same condition.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from webapp.engine.catalogue.dimensions import DIMENSIONS
+from webapp.engine.declarations import Dataset, Unit
+from webapp.engine.fields import field_of
+from webapp.messages import Message
+from webapp.services.questions.period import FIRST_YEAR, LAST_YEAR
+from webapp.services.questions.request import Condition
+
+MOST_CONDITIONS = 50
+MOST_VALUES, LONGEST_VALUE = 200, 200
+#: Integers beyond this are not exact in every format.
+LARGEST_NUMBER = 2**53
+#: Dimensions that are told by a text; those told by a record have filters of their own.
+TEXT_DIMENSIONS = ("program", "instructor", "term", "content-type", "completion-status", "grade-range", "certificate")
+_NONE_NEEDED = ("is-null", "is-not-null")
+_SEVERAL = ("in", "not-in", "between")
+_YES_NO = {"yes": True, "true": True, "no": False, "false": False}
+
+
+@dataclass(frozen=True)
+class ConditionTexts:
+    """One condition as it is typed."""
+
+    field: str = ""
+    operator: str = ""
+    value: str = ""
+
+
+def fields(dataset: Dataset, data_fields: Iterable[str]) -> list[tuple[str, str]]:
+    """What a condition can be about."""
+    own = [(key, field.label) for key, field in dataset.fields.items()]
+    texts = [(key, DIMENSIONS[key].label) for key in TEXT_DIMENSIONS if key in dataset.dimensions]
+    return [*own, *texts, *((key, key) for key in data_fields)]
+
+
+def rows(fields: Sequence[str], operators: Sequence[str], values: Sequence[str]) -> list[ConditionTexts]:
+    """Three columns side by side, row by row; rows that say nothing are left out."""
+    found = [
+        ConditionTexts(*(cell.strip() for cell in cells)) for cells in zip(fields, operators, values, strict=False)
+    ]
+    return [each for each in found if each.field or each.value]
+
+
+def read(
+    typed: Sequence[ConditionTexts], dataset: Dataset, zone: ZoneInfo, yes_no: Mapping[str, bool] | None = None
+) -> tuple[list[Condition], list[str]]:
+    """The conditions, and what is wrong with the rows that are none. `yes_no`: further words for yes and no, in small
+    letters."""
+    if len(typed) > MOST_CONDITIONS:
+        return [], [Message("At most %(most)s conditions are possible.", most=MOST_CONDITIONS)]
+    found: list[Condition] = []
+    problems: list[str] = []
+    for row in typed:
+        try:
+            found.append(_condition(row, dataset, zone, {**_YES_NO, **(yes_no or {})}))
+        except _NoConditionError as error:
+            problems.append(error.args[0])
+    return found, problems
+
+
+def written(condition: Condition, zone: ZoneInfo) -> ConditionTexts:
+    """A condition as it would be typed."""
+    values = [_text(value) for value in _as_days(condition, zone)]
+    if isinstance(condition.value, tuple):
+        return ConditionTexts(condition.field, condition.operator, "; ".join(_quoted(each) for each in values))
+    return ConditionTexts(condition.field, condition.operator, "".join(_quoted_alone(each) for each in values))
+
+
+class _NoConditionError(ValueError):
+    """A row that is no condition, in words for the person who typed it."""
+
+
+def _condition(row: ConditionTexts, dataset: Dataset, zone: ZoneInfo, yes_no: Mapping[str, bool]) -> Condition:
+    if not row.field:
+        raise _NoConditionError(Message("Say what “%(value)s” is compared with.", value=row.value[:60]))
+    field = field_of(dataset, row.field)
+    unit = field.unit if field is not None else Unit.TEXT
+    label = field.label if field is not None else row.field[:60]
+    operator = row.operator or "eq"
+    if operator in _NONE_NEEDED:
+        return Condition(field=row.field[:100], operator=operator)
+    texts = _parts(row.value) if operator in _SEVERAL else [_unquoted(row.value)] if row.value else []
+    if not texts:
+        raise _NoConditionError(Message("Say with what “%(field)s” is compared.", field=label))
+    if operator == "between" and len(texts) != 2:
+        raise _NoConditionError(Message("“%(field)s is between” takes two values, such as 10; 20.", field=label))
+    if len(texts) > MOST_VALUES or max(map(len, texts)) > LONGEST_VALUE:
+        raise _NoConditionError(Message("The values of “%(field)s” are too many or too long.", field=label))
+    values: list[Any]
+    if unit in (Unit.INSTANT, Unit.DATE):
+        operator, values = _instants(operator, texts, zone, label)
+    elif unit is Unit.FLAG:
+        values = [_flag(each, label, yes_no) for each in texts]
+    elif field is not None and field.is_numeric:
+        values = [_number(each, label) for each in texts]
+    else:
+        values = list(texts)
+    value = tuple(values) if operator in _SEVERAL else values[0]
+    return Condition(field=row.field[:100], operator=operator[:20], value=value)
+
+
+def _number(text: str, label: str) -> float | int:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not abs(number) < LARGEST_NUMBER:
+        raise _NoConditionError(
+            Message("“%(field)s” is a number; “%(value)s” is none, such as 12 or 0.5.", field=label, value=text[:60])
+        )
+    return number
+
+
+def _flag(text: str, label: str, yes_no: Mapping[str, bool]) -> bool:
+    found = yes_no.get(text.casefold())
+    if found is None:
+        raise _NoConditionError(
+            Message("“%(field)s” is yes or no; “%(value)s” is neither.", field=label, value=text[:60])
+        )
+    return found
+
+
+# --- days and instants ------------------------------------------------------------------------------------------------
+
+
+def _begin(day: date, zone: ZoneInfo) -> str:
+    return datetime.combine(day, time(), tzinfo=zone).isoformat()
+
+
+def _end(day: date, zone: ZoneInfo) -> str:
+    """Just before the next day begins."""
+    following = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
+    return (following - timedelta(microseconds=1)).isoformat()
+
+
+def _instants(operator: str, texts: Sequence[str], zone: ZoneInfo, label: str) -> tuple[str, list[str]]:
+    """Days as instants of the report's zone: a day begins at its midnight and ends just before the next one. An instant
+    with its offset from UTC is taken as it is."""
+    exact = [_is_instant(each) for each in texts]
+    days = [None if is_exact else _day(text, label) for text, is_exact in zip(texts, exact, strict=True)]
+    if all(exact):
+        return operator, list(texts)
+    first, last = days[0], days[-1]
+    begin = _begin(first, zone) if first else texts[0]
+    end = _end(last, zone) if last else texts[-1]
+    if operator in ("gte", "lt"):
+        return operator, [begin]
+    if operator in ("gt", "lte"):
+        return operator, [end]
+    if operator in ("eq", "between"):
+        return "between", [begin, end]
+    raise _NoConditionError(
+        Message("“%(field)s” is a date: it can be over, under, at least, at most, between, or empty.", field=label)
+    )
+
+
+def _as_days(condition: Condition, zone: ZoneInfo) -> list[Any]:
+    """The values, instants as the days that would be read as them."""
+    values = list(condition.values)
+    makers = {"gte": [_begin], "lt": [_begin], "gt": [_end], "lte": [_end], "between": [_begin, _end]}
+    for number, make in enumerate(makers.get(condition.operator, ())[: len(values)]):
+        value = values[number]
+        if isinstance(value, str) and _is_instant(value):
+            day = datetime.fromisoformat(value).date()
+            if FIRST_YEAR <= day.year <= LAST_YEAR and make(day, zone) == value:
+                values[number] = day.isoformat()
+    return values
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return len(text) > 10 and moment.tzinfo is not None and FIRST_YEAR <= moment.year <= LAST_YEAR
+
+
+def _day(text: str, label: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.min
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise _NoConditionError(
+            Message("“%(field)s” is a date; “%(value)s” is none, such as 2026-09-01.", field=label, value=text[:60])
+        )
+    return day
+
+
+# --- several values in one text ---------------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def _quoted(text: str) -> str:
+    """A value among others: in quotation marks where it would not be read back as it is."""
+    if not text or text != text.strip() or text.startswith('"') or ";" in text or "," in text:
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _quoted_alone(text: str) -> str:
+    return _quoted(text) if not text or text != text.strip() or text.startswith('"') else text
+
+
+def _unquoted(text: str) -> str:
+    if len(text) >= 2 and text.startswith('"') and text.endswith('"'):
+        return text[1:-1].replace('""', '"')
+    return text
+
+
+def _parts(text: str) -> list[str]:
+    """The values between the semicolons of `text` (its commas, where it has no semicolon). Empty ones do not count,
+    unless in quotation marks."""
+    pieces = _split(text, ";")
+    if len(pieces) == 1:
+        pieces = _split(text, ",")
+    return [_unquoted(each.strip()) for each in pieces if each.strip()]
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """`text` at its separators; not at those inside of a value in quotation marks, which begins with one."""
+    pieces, is_quoted = [""], False
+    for letter in text:
+        if letter == '"' and (not pieces[-1].strip() or pieces[-1].lstrip().startswith('"')):
+            is_quoted = not is_quoted  # two in a row close and open again: they are one that belongs to the value
+        if letter == separator and not is_quoted:
+            pieces.append("")
+        else:
+            pieces[-1] += letter
+    return pieces

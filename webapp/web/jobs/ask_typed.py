@@ -1,0 +1,92 @@
+"""What stands in the form: what was typed or came with the address, completed by what the report type starts with."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from werkzeug.datastructures import MultiDict
+
+from webapp.engine.asked_measures import split_measure
+from webapp.engine.catalogue.dimensions import DIMENSIONS
+from webapp.engine.declarations import Dataset, ReportType
+from webapp.services.questions.ways import YES
+
+Typed = MultiDict[str, str]
+
+#: Without any of these, an address only names the report type, whose own shape is then filled in.
+_SHAPE = ("group", "measure", "detail", "submission")
+#: What another report type has no use for.
+_OF_ONE_TYPE = ("detail", "sort", "top", "subtotals", "aggregate", "aggregate_field", "date_field")
+#: Selects of which several stand side by side send empty values for those not used.
+_SIDE_BY_SIDE = ("group", "slicer", "sort")
+#: What detail rows have none of; it stays in the form, in case they are taken away again.
+_OF_GROUPS = ("group", "slicer", "measure", "top", "subtotals", "no_totals")
+MOST_EXTRA_MEASURES = 2
+
+
+def completed(source: Typed | None, declared: ReportType, dataset: Dataset, usual_zone: str) -> Typed:
+    """The fields of the form as it is shown. `usual_zone` is the zone that it means without naming one."""
+    typed = MultiDict(source or {})
+    fresh = not any(typed.getlist(name) for name in _SHAPE)
+    if fresh or typed.get("type_changed"):
+        _begin_as(typed, declared)
+    typed.setdefault("submission", secrets.token_urlsafe(12))
+    typed["type"] = declared.key
+    typed.setlist("measure", _each_once([*typed.getlist("measure"), *_another_measure(typed)]))
+    for name in _SIDE_BY_SIDE:
+        typed.setlist(name, _each_once(typed.getlist(name)))
+    typed.setlist("sort", [key for key in typed.getlist("sort") if _is_there(key, typed, declared, dataset)])
+    if not typed.get("period"):
+        typed["period"] = "custom" if typed.get("start") or typed.get("end") else "all"
+    if typed.get("time_zone") == usual_zone:
+        typed["time_zone"] = ""
+    return typed
+
+
+def asked(typed: Typed) -> dict[str, list[str]]:
+    """Of the fields of the form, those that count."""
+    fields = typed.to_dict(flat=False)
+    if typed.get("detail"):
+        return {name: values for name, values in fields.items() if name not in _OF_GROUPS}
+    if typed.get("subtotals"):
+        # With subtotals, groups stay in their own order.
+        fields.pop("sort", None)
+    return fields
+
+
+def _begin_as(typed: Typed, declared: ReportType) -> None:
+    for name in _OF_ONE_TYPE if typed.get("type_changed") else ("aggregate", "aggregate_field"):
+        typed.poplist(name)
+    typed.setlist("group", list(declared.group_by))
+    typed.setlist("slicer", list(declared.slicers))
+    typed.setlist("measure", list(declared.measures))
+    if declared.detail_first:
+        typed["detail"] = YES
+    elif not typed.getlist("sort"):
+        typed.setlist("sort", list(declared.sort))
+
+
+def _another_measure(typed: Typed) -> list[str]:
+    pairs = list(zip(typed.getlist("aggregate"), typed.getlist("aggregate_field"), strict=False))
+    return [f"{aggregate}:{field}" for aggregate, field in pairs[:MOST_EXTRA_MEASURES] if aggregate and field]
+
+
+def columns(typed: Typed, declared: ReportType) -> list[str]:
+    """The columns that the rows have, as far as they are known before the values of the slicers are."""
+    if typed.get("detail"):
+        return list(declared.detail)
+    return _each_once([*typed.getlist("group"), *typed.getlist("measure")])
+
+
+def _is_there(sort: str, typed: Typed, declared: ReportType, dataset: Dataset) -> bool:
+    """False for a column that was taken away. One of a slicer's value nobody knows yet: it stays."""
+    key = sort.removeprefix("-")
+    if key in columns(typed, declared) or key.removesuffix("-number") in typed.getlist("group"):
+        return True
+    is_known = key in DIMENSIONS or key in dataset.fields or split_measure(key)[0] in dataset.measures
+    return bool(typed.getlist("slicer")) and not typed.get("detail") and not is_known
+
+
+def _each_once(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(each for each in values if each))
