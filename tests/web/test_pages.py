@@ -115,7 +115,7 @@ def test_asking_the_same_again_offers_the_one_there_is_and_one_can_insist(people
         ({"measure": ["event-count"]}, "does not apply"),
         ({"group": ["content"]}, "cannot be grouped by"),
         ({"learner": ["someone"]}, "not the id of a record"),
-        ({"top": "-3"}, "between 1 and 1000"),
+        ({"top": "-3"}, "between 1 and 1,000"),
         ({"time_zone": "Mars/Olympus"}, "Not a valid choice"),
         ({"priority": "critical"}, "Not a valid choice"),
         ({"scheduled": "2099-01-01T00:00"}, "more than a year"),
