@@ -34,13 +34,16 @@ NUMBERS = st.one_of(
     st.integers(-(2**53) + 1, 2**53 - 1), st.floats(-1e9, 1e9, allow_subnormal=False).filter(lambda n: n == n)
 )
 DAYS = st.dates(date(1900, 1, 1), date(2200, 12, 30))
+_OWN_DAYS = st.builds(Period, phrase=st.just(CUSTOM), first=st.none() | DAYS, last=st.none() | DAYS)
 
 
 @dataclass(frozen=True)
 class Records:
-    """Ids that exist, by the field of a request that chooses among them."""
+    """Ids that exist, by the field of a request that chooses among them; and what each named period means in each zone:
+    a strategy must not ask a database."""
 
     ids: dict[str, list[ObjectId]]
+    periods: dict[str, list[Period]]
 
 
 def make_records(people: People) -> Records:
@@ -72,7 +75,8 @@ def make_records(people: People) -> Records:
             "learner_ids": [each.id for each in learners],
             "content_ids": [each.id for each in contents],
             "department_id": [people.department.id, people.other_department.id],
-        }
+        },
+        {zone: [Period.of(phrase, today_in(zone, NOW)) for phrase in PHRASES] for zone in ZONES},
     )
 
 
@@ -90,7 +94,7 @@ def requests(draw: st.DrawFn, records: Records) -> ReportRequest:
     dataset = DATASETS[declared.dataset]
     zone = draw(st.sampled_from(ZONES))
     values: dict[str, Any] = {"report_type": declared.key, "time_zone": zone}
-    values["period"] = draw(_periods(zone))
+    values["period"] = draw(st.sampled_from(records.periods[zone]) | _OWN_DAYS)
     values["date_field"] = draw(st.sampled_from(["", *dataset.dates]))
     for name, ids in records.ids.items():
         if name != "department_id":
@@ -125,13 +129,6 @@ def requests(draw: st.DrawFn, records: Records) -> ReportRequest:
     values["department_id"] = draw(st.sampled_from([None, *records.ids["department_id"]]))
     values["scheduled_for"] = draw(st.none() | _moments())
     return ReportRequest(**values)
-
-
-@st.composite
-def _periods(draw: st.DrawFn, zone: str) -> Period:
-    phrase = draw(st.sampled_from(list(PHRASES)))
-    own = (draw(st.none() | DAYS), draw(st.none() | DAYS)) if phrase == CUSTOM else (None, None)
-    return Period.of(phrase, today_in(zone, NOW), own)
 
 
 def _moments() -> st.SearchStrategy[datetime]:
