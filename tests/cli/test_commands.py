@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.factories import People
 from webapp.documents import Class, Course, Enrollment, ReportJob
+from webapp.services.people import resets
 
 
 def reportdesk(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -107,3 +108,21 @@ def test_a_person_and_a_lookup_value_are_added(people: People) -> None:
     assert "ana@x.example" in reportdesk("users", "list").stdout
     assert reportdesk("lookups", "add", "report-priority", "urgent", "--name", "Urgent").returncode == 0
     assert "urgent" in reportdesk("lookups", "list", "report-priority").stdout
+
+
+def test_a_link_for_a_new_password_is_printed_alone_and_works(people: People) -> None:
+    done = reportdesk("users", "reset-link", str(people.owner.email), REPORTDESK_PUBLIC_URL="https://desk.example")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("https://desk.example/new-password?t=")
+    assert "60 minutes" in done.stderr
+    assert resets.person_of(done.stdout.strip().partition("t=")[2]) == people.owner
+    unknown = reportdesk("users", "reset-link", "nobody@staff.example")
+    assert unknown.returncode == 1
+    assert "no active account" in unknown.stderr
+
+
+def test_the_terminal_takes_no_weak_password_either(people: People) -> None:
+    done = reportdesk("users", "set-password", str(people.owner.email), "--password", "OliviaOwner2026")
+    assert done.returncode == 1
+    assert "your name, your address" in done.stderr
+    assert "four words" in done.stderr
