@@ -14,7 +14,18 @@ from webapp.services.jobs import facts as job_facts
 from webapp.services.people.resets import Mailer
 from webapp.services.questions import filter_choices
 from webapp.settings import Settings, get_settings
-from webapp.web import access, assets, error_pages, formatting, health, languages, limits, security_headers, uploading
+from webapp.web import (
+    access,
+    assets,
+    error_pages,
+    formatting,
+    health,
+    languages,
+    limits,
+    security_headers,
+    uploading,
+    well_formed,
+)
 from webapp.web.admin.views import admin
 from webapp.web.auth.views import auth
 from webapp.web.department.views import department
@@ -73,6 +84,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True, mailer
     app.extensions["reportdesk-mailer"] = mailer
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    well_formed.register(app)
     assets.register(app, ROOT / "static", settings.home / "cache")
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         description="Where people find the desk, such as https://reports.example.org: for links outside pages.",
     )
     metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics; unset: no metrics.")
+    security_contact: str | None = Field(
+        default=None,
+        pattern=r"^(mailto:[^\s@]+@[^\s@]+|https://[^\s]+|tel:\+[0-9-]+)$",
+        description="Whom to tell of a fault (mailto:, https: or tel:), in /.well-known/security.txt; unset: no such file.",
+    )
     organization_name: str = "Reportdesk"
     time_zone: str = Field(default="UTC", description="The zone of reports and people that name none.")
     default_locale: str = "en"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.factories import make_job
+from webapp import clock
 from webapp.app import create_app
 from webapp.settings import get_settings
 
@@ -48,3 +51,23 @@ def test_metrics_want_the_token_as_a_bearers(database: Any, settings_env: pytest
     sent = {token: 404, f"Basic {token}": 404, "Bearer \xe9": 404, f"bearer {token}": 200}
     for header, status in sent.items():
         assert client.get("/metrics", headers={"Authorization": header}).status_code == status, header
+
+
+def test_whom_to_tell_of_a_fault_is_said_where_it_is_set(database: Any, settings_env: pytest.MonkeyPatch) -> None:
+    address = "/.well-known/security.txt"
+    assert create_app(connect=False).test_client().get(address).status_code == 404
+    settings_env.setenv("REPORTDESK_SECURITY_CONTACT", "mailto:security@desk.example")
+    get_settings.cache_clear()
+    answer = create_app(connect=False).test_client().get(address)
+    assert answer.content_type == "text/plain; charset=utf-8"
+    said = dict(line.split(": ", 1) for line in answer.text.splitlines())
+    assert said["Contact"] == "mailto:security@desk.example"
+    assert timedelta() < datetime.fromisoformat(said["Expires"]) - clock.utcnow() < timedelta(days=365)
+
+
+@pytest.mark.parametrize("contact", ["security@desk.example", "http://desk.example", "mailto:a@b\nContact: x"])
+def test_a_contact_that_is_no_address_stops_the_start(settings_env: pytest.MonkeyPatch, contact: str) -> None:
+    settings_env.setenv("REPORTDESK_SECURITY_CONTACT", contact)
+    get_settings.cache_clear()
+    with pytest.raises(ValidationError, match="security_contact"):
+        get_settings()

@@ -232,9 +232,15 @@ def sign_in_first() -> ResponseReturnValue:
         response.headers["HX-Reswap"] = "innerHTML"
         return response
     if request.method in {"GET", "HEAD"}:
-        return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
+        return redirect(url_for("auth.sign_in", next=_this_address()))
     with_form: ResponseReturnValue | None = current_app.extensions["reportdesk-resume"]()
     return with_form or redirect(url_for("auth.sign_in", next=local_path(request.referrer) or url_for("home.index")))
+
+
+def _this_address() -> str:
+    """Path and query of this request; bytes that are no text are shown as such (`full_path` fails on them)."""
+    query = request.query_string.decode(errors="replace")
+    return f"{request.path}?{query}" if query else request.path
 
 
 def local_path(address: str | None) -> str | None:

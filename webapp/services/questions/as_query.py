@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, datetime, time, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -119,9 +119,11 @@ def _grouped(
 
 def _date_range(given: Period, zone: ZoneInfo) -> DateRange:
     """Calendar days, both included, as instants: local midnight to local midnight."""
-    end = given.last + timedelta(days=1) if given.last else None
+    # Nothing lies beyond the first and the last year: there a bound is none, and has no midnight in every zone.
+    start = given.first if given.first and given.first.year > MINYEAR else None
+    end = given.last + timedelta(days=1) if given.last and given.last.year < MAXYEAR else None
     return DateRange(
-        datetime.combine(given.first, time(), tzinfo=zone) if given.first else None,
+        datetime.combine(start, time(), tzinfo=zone) if start else None,
         datetime.combine(end, time(), tzinfo=zone) if end else None,
     )
 

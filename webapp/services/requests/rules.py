@@ -103,7 +103,7 @@ def checked_job(actor: User, request: ReportRequest, now: datetime, of: Circumst
         requested_by=actor.id,
         created_at=now,
         # Kept for its time after it was due, however long it waits.
-        expires_at=scheduled_for + timedelta(days=get_settings().job_retention_days),
+        expires_at=min(scheduled_for, now + FURTHEST_AHEAD) + timedelta(days=get_settings().job_retention_days),
         provenance={"scope": scope.to_document()},
         **vars(of),
     )

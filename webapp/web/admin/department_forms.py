@@ -6,16 +6,16 @@ from collections.abc import Iterable
 
 from bson import ObjectId
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
 from webapp.documents import Department
 from webapp.services.people.departments import Node
+from webapp.web.forms import DeskForm
 from webapp.web.languages import in_readers_language
 
 
-class _NamedForm(FlaskForm):
+class _NamedForm(DeskForm):
     name = StringField(
         _l("Name"),
         [InputRequired(_l("It needs a name.")), Length(max=255, message=_l("A name has at most %(max)d characters."))],

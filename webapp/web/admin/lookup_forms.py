@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import IntegerField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
@@ -15,6 +14,7 @@ from webapp.engine.catalogue import AGGREGATES, DATASETS, REPORT_TYPES
 from webapp.engine.declarations import UNITS_SHOWN
 from webapp.services.lookups import rules as lookup_rules
 from webapp.services.lookups.rules import HIGHEST_RANK
+from webapp.web.forms import DeskForm
 from webapp.web.languages import in_readers_language
 
 #: What roles allow, in words.
@@ -31,7 +31,7 @@ MOST_RULES = 200
 RULES_LENGTH = 20_000
 
 
-class LookupForm(FlaskForm):
+class LookupForm(DeskForm):
     """`key` is typed once, when the value is added: documents carry it for ever."""
 
     key = StringField(

@@ -8,7 +8,6 @@ from zoneinfo import available_timezones
 
 from bson import ObjectId
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import EmailField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length
 
@@ -16,10 +15,11 @@ from webapp.documents import Department, LookupCategory, Team, User
 from webapp.services.lookups import values as lookups
 from webapp.services.people.departments import Node
 from webapp.web.formatting import label
+from webapp.web.forms import DeskForm
 from webapp.web.languages import LANGUAGES, in_readers_language
 
 
-class PersonForm(FlaskForm):
+class PersonForm(DeskForm):
     name = StringField(
         _l("Name"),
         [

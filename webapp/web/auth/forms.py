@@ -6,14 +6,14 @@ from zoneinfo import available_timezones
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, PasswordField, SelectField
 from wtforms.validators import InputRequired, Length
 
+from webapp.web.forms import DeskForm
 from webapp.web.languages import LANGUAGES
 
 
-class SignInForm(FlaskForm):
+class SignInForm(DeskForm):
     email = EmailField(
         _l("E-mail address"),
         [InputRequired(_l("Type your e-mail address.")), Length(max=320, message=_l("That is no e-mail address."))],
@@ -29,7 +29,7 @@ class SignInForm(FlaskForm):
     resume = HiddenField()
 
 
-class PreferencesForm(FlaskForm):
+class PreferencesForm(DeskForm):
     locale = SelectField(_l("Language"), default="")
     time_zone = SelectField(_l("Time zone"), validate_choice=True)
 
@@ -54,7 +54,7 @@ _NEW = {
 }
 
 
-class PasswordForm(FlaskForm):
+class PasswordForm(DeskForm):
     current = PasswordField(
         _l("Password now"),
         [InputRequired(_l("Type your password.")), Length(max=1024, message=_l("That is not your password."))],
@@ -63,13 +63,13 @@ class PasswordForm(FlaskForm):
     new = PasswordField(_l("New password"), [InputRequired(_l("Type a new password."))], render_kw=_NEW)
 
 
-class NewPasswordForm(FlaskForm):
+class NewPasswordForm(DeskForm):
     new = PasswordField(
         _l("New password"), [InputRequired(_l("Type a new password."))], render_kw={**_NEW, "autofocus": True}
     )
 
 
-class ForgottenForm(FlaskForm):
+class ForgottenForm(DeskForm):
     email = EmailField(
         _l("E-mail address"),
         [InputRequired(_l("Type your e-mail address.")), Length(max=320, message=_l("That is no e-mail address."))],

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import get_timezone, gettext
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
     DateField,
@@ -35,6 +34,7 @@ from webapp.services.questions.conditions import ConditionTexts
 from webapp.services.questions.request import FIELDS, ReportRequest, fault_name
 from webapp.services.rights import data_scope
 from webapp.services.rights.data_scope import DataScope
+from webapp.web.forms import DeskForm
 from webapp.web.jobs import ask_offers, ask_typed
 from webapp.web.jobs.ask_offers import MeasureChoice
 from webapp.web.jobs.ask_typed import Typed
@@ -51,7 +51,7 @@ FIELD_OF = {fault_name(name): written.address for name, written in FIELDS.items(
 _MOMENTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
-class AskForm(FlaskForm):
+class AskForm(DeskForm):
     """Everything that can be asked. Built for one report type and one person by `build`."""
 
     type = HiddenField()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from webapp.documents.report_job import DESCRIPTION_LENGTH, NAME_LENGTH
 from webapp.errors import InvalidRequestError
+from webapp.web.forms import DeskForm
 from webapp.web.languages import in_readers_language
 
 
-class EditForm(FlaskForm):
+class EditForm(DeskForm):
     """A report's name and description."""
 
     name = StringField(

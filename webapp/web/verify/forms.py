@@ -7,17 +7,17 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import StringField
 from wtforms.validators import ValidationError
 
 from webapp.services.files import verification
+from webapp.web.forms import DeskForm
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class VerifyForm(FlaskForm):
+class VerifyForm(DeskForm):
     file = FileField(_l("Choose the file, or drop it here"))
     checksum = StringField(_l("Or its SHA-256 checksum"), render_kw={"spellcheck": "false", "autocomplete": "off"})
 

@@ -1,0 +1,134 @@
+"""No request gives a 500, whoever sends it: 1,000 of them here, 10,000 in `make faults`, other ones each time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.factories import PASSWORD, People, make_job, make_user
+from tests.web.hostile import OF_DAYS, Hostile, field_names
+from tests.web.test_pages import ask
+from webapp.documents import ReportJob, User
+from webapp.services.questions.in_words import OPERATOR_WORDS
+
+COUNT = 10_000 if os.environ.get("REPORTDESK_TEST_FAULTS") == "full" else 1_000
+#: `REPORTDESK_TEST_SEED=… pytest …` sends the same again.
+SEED = os.environ.get("REPORTDESK_TEST_SEED") or secrets.token_hex(4)
+#: East and west of all others: what is a day there is none in year 1, or 9999, here.
+ROLES = {
+    "nobody": "",
+    "learner": "Asia/Kathmandu",
+    "owner": "Pacific/Kiritimati",
+    "manager": "Etc/GMT+12",
+    "administrator": "America/St_Johns",
+}
+#: After so many, what the requests themselves have ended, deleted or deactivated is there again.
+ANEW = 50
+
+
+def test_the_fields_are_those_of_the_forms_and_pages() -> None:
+    assert {"password", "scheduled", "group", "checksum", "ids", "q", "page"} <= set(field_names())
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "0001-01-02", "9999-12-30"])
+def test_no_day_is_too_early_or_too_late(
+    app: Flask,
+    people: People,
+    as_person: Callable[[User], FlaskClient],
+    ready_job: Callable[..., ReportJob],
+    zone: str,
+    day: str,
+) -> None:
+    people.administrator.time_zone = zone
+    people.administrator.save()
+    ready_job(requested_by=people.administrator)
+    client = as_person(people.administrator)
+    names = [name for name in field_names() if OF_DAYS.search(name)]
+    moments = {name: f"{day}T00:00" if name == "scheduled" else day for name in names}
+    periods = [{"start": day}, {"end": day}, {"start": day, "end": day}, {"scheduled": f"{day}T23:59"}]
+    questions = [ask(period="custom", time_zone=each, **given) for each in ("", zone, "UTC") for given in periods]
+    questions += [
+        ask(where=field, compare=operator, value=day)
+        for field in ("enrolled-at", "completed-at", "timestamp")
+        for operator in OPERATOR_WORDS
+    ]
+    for rule in app.url_map.iter_rules():
+        if rule.arguments:
+            continue
+        if "GET" in (rule.methods or ()):
+            for given in [moments, *({name: moments[name]} for name in names)]:
+                assert client.get(rule.rule, query_string=given).status_code < 500, (rule.rule, given)
+        if rule.rule.startswith("/reports/new"):
+            for number, question in enumerate(questions):
+                about = (rule.rule, question)
+                assert client.get(rule.rule, query_string=question).status_code < 500, about
+                question["submission"] = f"{rule.rule} {number}"
+                assert client.post(rule.rule, data=question).status_code < 500, about
+
+
+class Desk:
+    """Somebody at the desk, with reports in all states, however often that is destroyed."""
+
+    def __init__(self, app: Flask, person: User | None, ready_job: Callable[..., ReportJob]) -> None:
+        self.app, self.person, self.ready_job = app, person, ready_job
+        self.as_it_was = person.to_mongo() if person is not None else None
+        self.ids: list[str] = []
+        self.cookie = ""
+
+    def set_up(self) -> None:
+        if self.person is None:
+            return
+        User._get_collection().replace_one({"_id": self.person.id}, self.as_it_was, upsert=True)
+        self.app.extensions["reportdesk-people"].forget(str(self.person.id))
+        asked = self.person.id
+        done = self.ready_job(requested_by=self.person, name=f"ready {len(self.ids)}", visibility="organization")
+        self.ids = [str(done.id), str(make_job(asked).id), str(make_job(asked, status="failed").id), str(asked)]
+        client = self.app.test_client()
+        client.post("/sign-in", data={"email": self.person.email, "password": PASSWORD})
+        session = client.get_cookie("reportdesk")
+        self.cookie = f"reportdesk={session.value}" if session is not None else ""
+
+
+# Files of a form that is cut in the middle are closed when they are thrown away, not before.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("role", ROLES)
+def test_no_request_breaks_anything(
+    app: Flask,
+    people: People,
+    ready_job: Callable[..., ReportJob],
+    caplog: pytest.LogCaptureFixture,
+    role: str,
+) -> None:
+    person = (
+        make_user("a learner", ["learner"], [people.department]) if role == "learner" else getattr(people, role, None)
+    )
+    if person is not None:
+        person.time_zone = ROLES[role]
+        person.save()
+    desk = Desk(app, person, ready_job)
+    seed = f"{SEED}-{role}"
+    print(f"REPORTDESK_TEST_SEED={SEED} ({seed})")
+    hostile = Hostile(app, seed, lambda: desk.ids, ask())
+    caplog.set_level(logging.WARNING, "webapp")
+    statuses: dict[int, int] = {}
+    broken: list[Any] = []
+    for number in range(COUNT // len(ROLES)):
+        if number % ANEW == 0:
+            desk.set_up()
+        caplog.clear()
+        sent = hostile.send(desk.cookie)
+        statuses[sent.status] = statuses.get(sent.status, 0) + 1
+        if sent.status >= 500 or any(record.exc_info for record in caplog.records):
+            broken.append(f"{sent}\n{caplog.text}")
+    print(statuses)
+    assert broken == [], f"seed {SEED}\n" + "\n\n".join(broken)
+    # They get past the door, where there is one.
+    assert role == "nobody" or statuses.get(200, 0) > COUNT // len(ROLES) // 20
