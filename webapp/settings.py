@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     security_contact: str | None = Field(
         default=None,
         pattern=r"^(mailto:[^\s@]+@[^\s@]+|https://[^\s]+|tel:\+[0-9-]+)$",
-        description="Whom to tell of a fault (mailto:, https:, tel:), in /.well-known/security.txt; unset: no such file.",
+        description="Whom to tell of a fault (mailto:, https:, tel:), in /.well-known/security.txt; unset: no file.",
     )
     organization_name: str = "Reportdesk"
     time_zone: str = Field(default="UTC", description="The zone of reports and people that name none.")
