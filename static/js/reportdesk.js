@@ -128,7 +128,10 @@
     const offer = bar.querySelector("[data-offer-all]");
     if (offer) offer.hidden = !(boxes.length && chosen === boxes.length);
     const count = bar.querySelector("[data-count]");
-    if (count) count.textContent = matching?.checked ? count.dataset.all : count.dataset.some.replace("#", chosen);
+    if (!count) return;
+    count.textContent = matching?.checked ? count.dataset.all : count.dataset.some.replace("#", chosen);
+    // Each question says how many it is about.
+    for (const said of bar.querySelectorAll("[data-said]")) said.textContent = count.textContent;
   }
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-list]");

@@ -25,7 +25,6 @@ def test_only_administrators_know_of_the_page(people: People, as_person: Client,
         client = as_person(person)
         assert client.get("/admin/").status_code == 404
         assert client.post(f"/admin/workers/{worker.id}/pause").status_code == 404
-        assert client.post("/admin/bulk", data={"action": "cancel", "status": "pending"}).status_code == 404
     assert "host · 1" in as_person(people.administrator).get("/admin/").text
 
 
@@ -45,12 +44,19 @@ def test_everything_that_matches_is_retried_or_cancelled(people: People, as_pers
         make_job(people.owner.id, status="failed", error=JobError(code=code, message="It broke."))
     waiting = make_job(people.stranger.id)
     client = as_person(people.administrator)
-    client.post("/admin/bulk", data={"action": "retry", "status": "failed", "code": "storage-full"})
+    all_that_match = {"all_matching": "1", "status": "failed", "code": "storage-full"}
+    shown = client.get("/department/", query_string={"status": "failed", "code": "storage-full", "type": ""}).text
+    assert "15 reports match" in shown
+    client.post("/department/bulk", data={**all_that_match, "action": "retry"})
     assert ReportJob.objects(status="failed").count() == 15
-    client.post("/admin/bulk", data={"action": "cancel", "status": "pending", "reason": "Maintenance"})
+    retried = ReportJob.objects(status__ne="failed", id__ne=waiting.id).count()
+    assert retried == 15
+    cancelling = {"all_matching": "1", "status": "pending", "requester": str(people.stranger.id)}
+    client.post("/department/bulk", data={**cancelling, "action": "cancel", "reason": "Maintenance"})
     waiting.reload()
     assert (waiting.status, waiting.cancel_reason) == ("cancelled", "Maintenance")
-    assert client.post("/admin/bulk", data={"action": "destroy"}).status_code == 404
+    client.post("/department/bulk", data={**all_that_match, "action": "destroy"})
+    assert ReportJob.objects(status="failed").count() == 15
 
 
 def test_the_past_is_drawn_and_told(people: People, as_person: Client) -> None:

@@ -108,7 +108,9 @@ def test_each_report_of_a_bulk_action_has_its_entry(people: People, as_person: C
     jobs = [make_job(people.owner.id, name=f"{number}", status="pending") for number in range(3)]
     as_person(people.owner).post("/reports/bulk", data={"action": "cancel", "id": [str(job.id) for job in jobs[:2]]})
     assert acts() == ["cancelled", "cancelled"]
-    as_person(people.administrator).post("/admin/bulk", data={"action": "cancel", "status": "pending"})
+    as_person(people.administrator).post(
+        "/department/bulk", data={"action": "cancel", "all_matching": "1", "status": "pending"}
+    )
     assert acts(jobs[2], people.administrator) == ["cancelled"]
 
 

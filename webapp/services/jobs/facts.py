@@ -21,6 +21,7 @@ RECENT_KEPT = 20_000
 _FIELDS = (
     *("name", "reportType", "status", "priorityRank", "requestedBy", "departmentId", "visibility", "createdAt"),
     *("scheduledFor", "completedAt", "updatedAt", "expiresAt", "eventCount", "downloadCount", "output.format"),
+    "error.code",
 )
 
 
@@ -33,6 +34,7 @@ class JobFacts:
     report_type: str
     status: str
     format: str
+    error_code: str
     priority_rank: int
     requested_by: ObjectId | None
     department_id: ObjectId | None
@@ -93,6 +95,7 @@ def _facts(document: dict[str, Any]) -> JobFacts:
         report_type=document.get("reportType") or "",
         status=document.get("status") or JobStatus.PENDING.value,
         format=(document.get("output") or {}).get("format") or "",
+        error_code=(document.get("error") or {}).get("code") or "",
         priority_rank=document.get("priorityRank") or 0,
         requested_by=document.get("requestedBy"),
         department_id=document.get("departmentId"),

@@ -6,20 +6,19 @@ no list makes the database read them all again; what the rows show comes from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bson import ObjectId
-from bson.errors import InvalidId
 
 from webapp import clock
 from webapp.documents import ReportJob, User
+from webapp.documents.ids import ids_of
 from webapp.services.jobs import facts as job_facts
+from webapp.services.jobs import list_filters
 from webapp.services.jobs.facts import JobFacts
 from webapp.services.plain_text import folded
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
@@ -27,10 +26,9 @@ from webapp.services.rights import organisation
 from webapp.services.rights.visibility import JobNotFoundError, Reach
 
 PAGE_SIZE = 25
-#: Counting stops here and says so: an exact number of matches is never worth reading a whole collection.
+#: Counting stops here and says so: an exact number of matches is never worth reading a whole collection. The pages of a
+#: list go so far, and so does what is done to “all that match”: the list says so before.
 COUNT_BOUND = 1_000
-#: "All that match" means so many at once; the answer says when there were more.
-BULK_BOUND = 1_000
 
 SORTS = {
     "created": "created_at",
@@ -76,23 +74,16 @@ class JobList(StrEnum):
 
 @dataclass(frozen=True)
 class JobListQuery:
-    """What is looked for. Empty means any; `since` and `until` are days of asking, both included, in `time_zone`."""
+    """What is looked for: the filters in force (`list_filters.in_force`); days are days of `time_zone`."""
 
-    text: str = ""
-    statuses: tuple[str, ...] = ()
-    report_types: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ()
-    requester_id: str | None = None
-    department_id: str | None = None
-    since: date | None = None
-    until: date | None = None
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sort: str = NEWEST_FIRST
     page: int = 1
     time_zone: str = "UTC"
 
     @property
     def is_filtered(self) -> bool:
-        return replace(self, sort=NEWEST_FIRST, page=1, time_zone="UTC") != JobListQuery()
+        return bool(self.filters)
 
 
 @dataclass(frozen=True)
@@ -137,9 +128,8 @@ def recent(actor: User, lists: Iterable[JobList], limit: int) -> dict[JobList, l
 
 
 def matching_ids(actor: User, which: JobList, query: JobListQuery) -> list[ObjectId]:
-    """Ids of all jobs that match, the newest first, `BULK_BOUND` at most: what “select all matching” acts on."""
-    found = _matching(actor, which, replace(query, sort=NEWEST_FIRST))
-    return [job.id for job in found[:BULK_BOUND]]
+    """Ids of the jobs on all pages of the list, in its order, `COUNT_BOUND` at most: what “all that match” means."""
+    return [job.id for job in _matching(actor, which, query)[:COUNT_BOUND]]
 
 
 def requesters(actor: User, which: JobList) -> list[tuple[ObjectId, str]]:
@@ -189,11 +179,6 @@ def _read_shared_document(facts: JobFacts) -> ReportJob | None:
 _shared_documents: Remembered[JobFacts, ReportJob | None] = Remembered(_read_shared_document, kept=200)
 
 
-def ids_of(texts: Iterable[str]) -> list[ObjectId]:
-    """The ids among `texts`; what is none is left out."""
-    return [ObjectId(text) for text in texts if ObjectId.is_valid(text)]
-
-
 def names_of(jobs: Iterable[ReportJob], *, besides: User | None = None) -> dict[ObjectId, str]:
     """Names of the requesters and departments of `jobs`, by id. The name of `besides` is known already."""
     jobs = list(jobs)
@@ -217,7 +202,7 @@ def _documents(found: Iterable[JobFacts]) -> list[ReportJob]:
 
 def _matching(actor: User, which: JobList, query: JobListQuery) -> list[JobFacts]:
     """Jobs of the list that match, in the order asked for. By date it ends once there are more than any count tells."""
-    rules = (_rule(actor, which), *_filters(query))
+    rules = (_rule(actor, which), *list_filters.tests_of(query.filters, query.time_zone))
     name = query.sort.removeprefix("-")
     is_by_date = name not in SORTS or name == "created"
     jobs = job_facts.every()
@@ -253,41 +238,3 @@ def _rule(actor: User, which: JobList) -> Callable[[JobFacts], bool]:
         return reach.steers(job)
 
     return lambda job: is_of_list(job) and reach.sees(job) and (job.expires_at is None or job.expires_at > now)
-
-
-def _filters(query: JobListQuery) -> list[Callable[[JobFacts], bool]]:
-    """One test for each filter that is set."""
-    tests: list[Callable[[JobFacts], bool]] = []
-    if text := folded(query.text.strip()):
-        tests.append(lambda job: text in job.name)
-    if query.statuses:
-        tests.append(lambda job: job.status in query.statuses)
-    if query.report_types:
-        tests.append(lambda job: job.report_type in query.report_types)
-    if query.formats:
-        tests.append(lambda job: job.format in query.formats)
-    if query.requester_id:
-        requester = _id_or_nobody(query.requester_id)
-        tests.append(lambda job: job.requested_by == requester)
-    if query.department_id:
-        below = organisation.with_departments_below([_id_or_nobody(query.department_id)])
-        tests.append(lambda job: job.department_id in below)
-    if query.since:
-        since = _midnight(query.since, query.time_zone)
-        tests.append(lambda job: job.created_at >= since)
-    if query.until:
-        until = _midnight(query.until + timedelta(days=1), query.time_zone)
-        tests.append(lambda job: job.created_at < until)
-    return tests
-
-
-def _id_or_nobody(text: str) -> ObjectId:
-    """An id that no document has stands for one that cannot be read: it matches nothing, as it should."""
-    try:
-        return ObjectId(text)
-    except (InvalidId, TypeError):
-        return ObjectId("000000000000000000000000")
-
-
-def _midnight(day: date, time_zone: str) -> datetime:
-    return datetime.combine(day, time(), tzinfo=ZoneInfo(time_zone))

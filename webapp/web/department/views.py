@@ -18,6 +18,9 @@ from webapp.web.access import current_actor, permission_required
 from webapp.web.jobs.list_views import bulk as act_on_many
 from webapp.web.jobs.list_views import show_list
 
+#: Options of a list cannot be indented otherwise.
+EM_SPACE = "\u2003"
+
 department = Blueprint("department", __name__, url_prefix="/department")
 
 
@@ -25,12 +28,15 @@ department = Blueprint("department", __name__, url_prefix="/department")
 @permission_required("manage-department")
 def index() -> ResponseReturnValue:
     """Reports of the departments one manages, the tree below included."""
+    tree, asked = _tree(current_actor()), job_lists.requesters(current_actor(), JobList.DEPARTMENT)
     return show_list(
         JobList.DEPARTMENT,
         "department/index.html",
         bulk_address=url_for("department.bulk"),
-        departments=_tree(current_actor()),
-        requesters=job_lists.requesters(current_actor(), JobList.DEPARTMENT),
+        choices={
+            "department": {str(each.department.id): EM_SPACE * each.depth + each.department.name for each in tree},
+            "requester": {str(person): name for person, name in asked},
+        },
         load=workload.load_by_person(current_actor()),
     )
 

@@ -1,86 +1,122 @@
-"""A list's address: which filters, search, order and page it names. Whatever is typed there, the list answers."""
+"""A list's address: its filters (declared in `list_filters`), order and page. Whatever is typed there, the list
+answers; links and forms carry on what was understood, never what was typed."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import request
 from flask_babel import get_timezone
 from werkzeug.datastructures import MultiDict
 
+from webapp.services.jobs import list_filters
+from webapp.services.jobs.list_filters import FILTERS, Control, ListFilter
 from webapp.services.jobs.lists import NEWEST_FIRST, SORTS, JobListQuery
+from webapp.services.lookups import values as lookups
+from webapp.web.formatting import label
+from webapp.web.languages import in_readers_language
 
-#: States as people think of them; each chip of a list is one.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "waiting": ("pending", "queued"),
-    "running": ("processing", "rendering", "uploading"),
-    "ready": ("ready", "downloaded"),
-    "failed": ("failed",),
-    "ended": ("cancelled", "expired"),
-}
-FILTERS = ("q", "state", "status", "type", "format", "requester", "department", "since", "until")
+#: By a filter's name, what a list offers to choose from: value -> name, in order.
+Choices = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One value of one filter that is in force, and the address without it."""
+
+    name: str
+    value: str
+    text: str
+    without: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """A filter as a list's form offers it. `value` is in the control; `others`, more values, go along hidden."""
+
+    filter: ListFilter
+    value: str
+    others: tuple[str, ...]
+    options: tuple[tuple[str, str], ...]
 
 
 def read(source: MultiDict[str, str] | None = None) -> JobListQuery:
     """The query of this request's address (or of the same fields posted)."""
     args = request.args if source is None else source
-    statuses = [status[:50] for status in args.getlist("status") if status]
-    for group in args.getlist("state"):
-        statuses.extend(GROUPS.get(group, (group[:50],)) if group else ())
     sort = args.get("sort", NEWEST_FIRST)
     return JobListQuery(
-        text="".join(letter for letter in args.get("q", "")[:200] if letter.isprintable()),
-        statuses=tuple(statuses[:20]),
-        report_types=_many(args, "type"),
-        formats=_many(args, "format"),
-        requester_id=args.get("requester") or None,
-        department_id=args.get("department") or None,
-        since=_day(args.get("since")),
-        until=_day(args.get("until")),
+        filters=list_filters.in_force({name: args.getlist(name) for name in FILTERS}),
         sort=sort if sort.removeprefix("-") in SORTS else NEWEST_FIRST,
         page=_page(args.get("page")),
         time_zone=str(get_timezone() or "UTC"),
     )
 
 
-def address(**changes: str | list[str] | int | None) -> str:
-    """This page's address with some of its arguments changed; None removes one. Filters go back to page 1."""
-    kept = {name: request.args.getlist(name) for name in (*FILTERS, "sort")}
-    if "page" in changes:
-        kept["page"] = []
-    for name, value in changes.items():
-        kept[name] = [] if value is None else [str(item) for item in value] if isinstance(value, list) else [str(value)]
-    pairs = [(name, value) for name, values in kept.items() for value in values if value]
-    return f"{request.path}?{urlencode(pairs)}" if pairs else request.path
+def pairs(query: JobListQuery, *, page: int | None = None) -> list[tuple[str, str]]:
+    """The query as names and values: of an address, or of a form's hidden fields."""
+    found = [(name, value) for name, values in query.filters.items() for value in values]
+    if query.sort != NEWEST_FIRST:
+        found.append(("sort", query.sort))
+    if page is not None and page > 1:
+        found.append(("page", str(page)))
+    return found
 
 
-def without(name: str, value: str) -> str:
-    """This page's address without one value of one filter."""
-    return address(**{name: [each for each in request.args.getlist(name) if each != value]})
-
-
-def page_address(number: int) -> str:
-    """Another page of the same list."""
-    return address(page=number)
+def address(query: JobListQuery, *, page: int | None = None, sort: str | None = None) -> str:
+    """This list's address for `query`, on page 1 unless one is given."""
+    if sort is not None:
+        query = JobListQuery(query.filters, sort, time_zone=query.time_zone)
+    found = pairs(query, page=page)
+    return f"{request.path}?{urlencode(found)}" if found else request.path
 
 
 def sort_address(key: str, query: JobListQuery) -> str:
     """Sort by `key`; a second click turns the order round."""
-    return address(sort=f"-{key}" if query.sort == key else key)
+    return address(query, sort=f"-{key}" if query.sort == key else key)
 
 
-def _many(args: MultiDict[str, str], name: str) -> tuple[str, ...]:
-    return tuple(value[:100] for value in args.getlist(name)[:50] if value)
+def state_address(group: str, query: JobListQuery) -> str:
+    """Only the reports of one group of states; "" for all states."""
+    kept = {name: values for name, values in query.filters.items() if name not in ("state", "status")}
+    return address(JobListQuery({**kept, **({"state": (group,)} if group else {})}, query.sort))
 
 
-def _day(text: str | None) -> date | None:
-    try:
-        day = date.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    # A day of asking outside these years is a slip, and the database's calendar ends before Python's.
-    return day if day and 1970 <= day.year <= 9000 else None
+def chips(query: JobListQuery, choices: Choices) -> Iterator[Chip]:
+    """One for each value in force."""
+    for name, values in query.filters.items():
+        for value in values:
+            left = {**query.filters, name: tuple(each for each in values if each != value)}
+            without = address(JobListQuery({key: rest for key, rest in left.items() if rest}, query.sort))
+            yield Chip(name, value, _words(FILTERS[name], value, choices), without)
+
+
+def fields(query: JobListQuery, choices: Choices) -> Iterator[Field]:
+    """The filters that the list's form offers or carries on."""
+    for name, each in FILTERS.items():
+        values = query.filters.get(name, ())
+        offered = _offered(each, choices)
+        if each.control is Control.HIDDEN or (each.control is Control.CHOICE and not offered):
+            yield Field(each, "", values, ())
+            continue
+        value = values[0] if values else ""
+        unknown = ((value, _words(each, value, choices)),) if value and value not in offered else ()
+        yield Field(each, value, values[1:], (*offered.items(), *unknown))
+
+
+def _offered(each: ListFilter, choices: Choices) -> Mapping[str, str]:
+    if each.lookup is not None:
+        return {value.key: label(each.lookup, value.key) for value in lookups.active(each.lookup)}
+    return choices.get(each.name) or {key: in_readers_language(text) for key, text in (each.choices or {}).items()}
+
+
+def _words(each: ListFilter, value: str, choices: Choices) -> str:
+    """A value in words. The name of a person or a department only where the list offers it to this reader."""
+    if each.lookup is not None:
+        return label(each.lookup, value)
+    offered = _offered(each, choices)
+    return str(offered[value].strip() if value in offered else in_readers_language(each.words(value)))
 
 
 def _page(text: str | None) -> int:

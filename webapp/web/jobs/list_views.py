@@ -13,16 +13,19 @@ from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 
 from webapp.documents import ReportJob, User
+from webapp.documents.ids import ids_of
 from webapp.errors import ReportdeskError
 from webapp.services.jobs import lists as job_lists
 from webapp.services.jobs.facts import JobFacts
-from webapp.services.jobs.lists import BULK_BOUND, JobList
+from webapp.services.jobs.list_filters import STATE_GROUPS
+from webapp.services.jobs.lists import COUNT_BOUND, JobList
 from webapp.services.requests import changing
 from webapp.services.requests import rules as request_rules
 from webapp.web.access import current_actor, local_path
 from webapp.web.formatting import number
 from webapp.web.fragments import fragment, is_htmx, redirect_after, tag_of, unchanged
 from webapp.web.jobs import list_args
+from webapp.web.jobs.list_args import Choices
 from webapp.web.languages import in_readers_language
 
 #: What can be done to many at once: (actor, id, the form that was sent).
@@ -34,15 +37,20 @@ BULK_ACTIONS: dict[str, Callable[[User, ObjectId, MultiDict[str, str]], object]]
 }
 
 
-def show_list(which: JobList, template: str, **context: Any) -> ResponseReturnValue:
-    """The list as a page, or only the list when htmx filters it."""
+def show_list(which: JobList, template: str, *, choices: Choices | None = None, **context: Any) -> ResponseReturnValue:
+    """The list as a page, or only the list when htmx filters it. `choices`: what filters offer besides lookups."""
     query = list_args.read()
+    offered = choices or {}
     found = job_lists.page(current_actor(), which, query)
     context |= {
         "page": found,
         "query": query,
         "which": which,
         "args": list_args,
+        "fields": list(list_args.fields(query, offered)),
+        "chips": list(list_args.chips(query, offered)),
+        "states": STATE_GROUPS,
+        "bound": COUNT_BOUND,
         "tag": rows_tag(found.jobs),
         "pickable": which is not JobList.SHARED,
         "priorities": request_rules.usable_priorities(current_actor()),
@@ -54,7 +62,7 @@ def show_list(which: JobList, template: str, **context: Any) -> ResponseReturnVa
 
 def poll_rows() -> ResponseReturnValue:
     """The rows that a list shows, when one of them has changed; else 304."""
-    shown = job_lists.row_facts(current_actor(), job_lists.ids_of(request.args.get("ids", "").split(",")))
+    shown = job_lists.row_facts(current_actor(), ids_of(request.args.get("ids", "").split(",")))
     tag = rows_tag(shown)
     if (nothing_new := unchanged(tag)) is not None:
         return nothing_new
@@ -75,10 +83,11 @@ def bulk(which: JobList) -> ResponseReturnValue:
     actor = current_actor()
     action = BULK_ACTIONS.get(request.form.get("action", ""))
     back = local_path(request.form.get("back")) or local_path(request.referrer) or "/"
-    if request.form.get("all_matching"):
+    is_all = bool(request.form.get("all_matching"))
+    if is_all:
         job_ids = job_lists.matching_ids(actor, which, list_args.read(request.form))
     else:
-        job_ids = [job.id for job in job_lists.row_facts(actor, job_lists.ids_of(request.form.getlist("id")))]
+        job_ids = [job.id for job in job_lists.row_facts(actor, ids_of(request.form.getlist("id")))]
     if action is None or not job_ids:
         return redirect_after(back, _("Nothing was chosen, so nothing was changed."), "info")
     done, refused = 0, []
@@ -89,8 +98,8 @@ def bulk(which: JobList) -> ResponseReturnValue:
         except ReportdeskError as error:
             refused.append(in_readers_language(str(error)))
     told = _told(request.form["action"], done, refused)
-    if len(job_ids) == BULK_BOUND:
-        told += " " + _("These were the newest %(count)s; do it once more for the rest.", count=number(BULK_BOUND))
+    if is_all and len(job_ids) == COUNT_BOUND:
+        told += " " + _("These were the first %(count)s; do it once more for the rest.", count=number(COUNT_BOUND))
     return redirect_after(back, told, "success" if done else "error")
 
 
