@@ -32,7 +32,7 @@ def write(
 ) -> tuple[int, list[str]]:
     """Write `path`; returns how many rows. With the option `bom` the file begins with a byte order mark."""
     mark = "\ufeff" if options.get("bom") else ""
-    head = mark + ",".join(_quoted(heading(column)) for column in result.columns) + NEW_LINE
+    head = mark + ",".join(harmless_cell(heading(column)) for column in result.columns) + NEW_LINE
     cells = [
         f"{_cell(column, result.rows_path, about.time_zone)} AS {identifier(column.key)}" for column in result.columns
     ]
@@ -72,7 +72,8 @@ def heading(column: Column) -> str:
     return f"{column.label} (seconds)" if column.unit == "seconds" else column.label
 
 
-def _quoted(text: str) -> str:
+def harmless_cell(text: str) -> str:
+    """A text as a cell: no spreadsheet runs it, and what separates cells stays inside."""
     text = _harmless(text)
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in _NEEDS_QUOTES) else text
 
