@@ -14,7 +14,18 @@ from webapp.services.jobs import facts as job_facts
 from webapp.services.people.resets import Mailer
 from webapp.services.questions import filter_choices
 from webapp.settings import Settings, get_settings
-from webapp.web import access, assets, error_pages, formatting, health, languages, limits, security_headers, uploading
+from webapp.web import (
+    access,
+    assets,
+    error_pages,
+    formatting,
+    health,
+    languages,
+    limits,
+    security_headers,
+    this_machine,
+    uploading,
+)
 from webapp.web.admin.views import admin
 from webapp.web.auth.views import auth
 from webapp.web.department.views import department
@@ -64,6 +75,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True, mailer
     uploading.register(app)
     # Before CSRF: a session that has ended must lead to the sign-in page, with what was typed, not to an error.
     access.register(app)
+    this_machine.register(app)
     CSRFProtect(app)
     limits.register(app)
     formatting.register(app, settings)

@@ -16,8 +16,10 @@ from webapp.cli.session import connected
 from webapp.documents import LookupCategory, ReportJob, User
 from webapp.services import database_setup
 from webapp.services.files import downloads
+from webapp.services.lookups import administrators
 from webapp.services.lookups import values as lookups
 from webapp.services.people import accounts
+from webapp.services.permissions import TERMINAL
 from webapp.services.questions import filter_choices, ways
 from webapp.services.questions.request import FIELDS, Kind, ReportRequest, Written
 from webapp.services.queue import workers
@@ -190,7 +192,6 @@ def _write(actor: User, job: ReportJob, output: Path | None, *, quiet: bool) -> 
 
 def _administrator() -> User:
     """The first administrator; on a new installation without people, an account that cannot sign in."""
-    user = User.objects(roles="system-admin", is_active=True).order_by("_id").first()
-    if user is None:
-        user = accounts.create_user(name="Terminal", email="terminal@reportdesk.local", roles=["system-admin"])
-    return user
+    return administrators.first_administrator() or accounts.create_user(
+        TERMINAL, name="Terminal", email=accounts.TERMINAL_ADDRESS, roles=["system-admin"]
+    )

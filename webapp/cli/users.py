@@ -10,6 +10,7 @@ from webapp.services import audit
 from webapp.services.audit import SessionAct
 from webapp.services.lookups import values as lookups
 from webapp.services.people import accounts, directory, resets
+from webapp.services.permissions import TERMINAL
 
 #: Learners are people too, but not ones who sign in; listing them is asked for.
 STAFF_LIMIT = 500
@@ -56,6 +57,7 @@ def add(
     """Make an account for EMAIL."""
     with connected():
         user = accounts.create_user(
+            TERMINAL,
             name=name,
             email=email,
             password=password,
@@ -73,7 +75,7 @@ def set_password(email: str, password: str) -> None:
     """Give the person with the address EMAIL a new password."""
     with connected():
         user = accounts.user_by_email(email)
-        accounts.set_password(user, password)
+        accounts.set_password(user, password, by=TERMINAL)
         audit.record_session(None, SessionAct.PASSWORD_CHANGED, user)
         click.echo(f"{email} has a new password.")
 
@@ -98,7 +100,7 @@ def reset_link(email: str, address: str | None) -> None:
 def set_roles(email: str, roles: tuple[str, ...]) -> None:
     """Replace the roles of the person with the address EMAIL."""
     with connected():
-        directory.change(accounts.user_by_email(email), by=None, roles=list(roles))
+        directory.change(accounts.user_by_email(email), by=TERMINAL, roles=list(roles))
         click.echo(f"{email} now has the roles: {', '.join(roles)}.")
 
 
@@ -107,7 +109,7 @@ def set_roles(email: str, roles: tuple[str, ...]) -> None:
 def deactivate(email: str) -> None:
     """End the access of the person with the address EMAIL; what they asked for stays."""
     with connected():
-        directory.set_active(accounts.user_by_email(email), False, by=None)
+        directory.set_active(accounts.user_by_email(email), False, by=TERMINAL)
         click.echo(f"{email} can no longer sign in.")
 
 

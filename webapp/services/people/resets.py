@@ -77,7 +77,7 @@ def use(token: str, password: str) -> User:
         raise InvalidRequestError({"password": wrong})
     # Whoever deletes it has used it: of two at once one comes too late.
     _person_of(PasswordReset.objects(token_hash=hash_of(token), expires_at__gt=clock.utcnow()).modify(remove=True))
-    accounts.set_password(user, password)
+    accounts.set_password(user, password, by=user)
     audit.record_session(None, SessionAct.PASSWORD_RESET, user)
     return user
 

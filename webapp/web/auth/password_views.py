@@ -77,7 +77,7 @@ def _changed(form: PasswordForm) -> bool:
         form.current.errors = [_("That is not your password.")]
         return False
     attempt.was_right()
-    return _told(form, lambda new: accounts.set_password(actor, new))
+    return _told(form, lambda new: accounts.set_password(actor, new, by=actor))
 
 
 @limiter.limit("120 per minute")
