@@ -40,10 +40,15 @@ class Needs(Enum):
 
 G, P = "GET", "POST"
 NEEDS: dict[tuple[str, str], Needs] = {
-    **dict.fromkeys([("health.live", G), ("health.ready", G), ("auth.sign_in", G), ("auth.sign_in", P)], Needs.NOTHING),
+    **dict.fromkeys(
+        [("health.live", G), ("health.ready", G), ("auth.sign_in", G), ("auth.sign_in", P), ("auth.forgotten", G),
+         ("auth.forgotten", P), ("auth.new_password", G), ("auth.new_password", P), ("auth.strength", P)],
+        Needs.NOTHING,
+    ),
     ("health.metrics", G): Needs.TOKEN,
     **dict.fromkeys(
         [("home.index", G), ("auth.account", G), ("auth.account", P), ("auth.password", P), ("auth.sign_out", P),
+         ("auth.end_session", P), ("auth.end_all_sessions", P),
          ("verify.index", G), ("verify.check", P), ("jobs.index", G), ("jobs.shared", G), ("jobs.rows", G),
          ("jobs.bulk", P)],
         Needs.SIGN_IN,
@@ -62,7 +67,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
          ("admin.lookup", G), ("admin.lookup", P), ("admin.add_lookup", G), ("admin.add_lookup", P),
          ("admin.move_lookup", P), ("admin.activate_lookup", P), ("admin.people", G), ("admin.person", G),
          ("admin.person", P), ("admin.add_person", G), ("admin.add_person", P), ("admin.activate_person", P),
-         ("admin.person_password", P), ("admin.departments", G), ("admin.department", G), ("admin.department", P),
+         ("admin.person_password", P), ("admin.person_link", P), ("admin.departments", G), ("admin.department", G), ("admin.department", P),
          ("admin.add_department", G), ("admin.add_department", P), ("admin.activate_department", P),
          ("admin.add_team", P), ("admin.team", G), ("admin.team", P), ("admin.activate_team", P)],
         Needs.ADMINISTER,
@@ -79,6 +84,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
 
 CAST = ("owner", "colleague", "manager", "stranger", "administrator", "learner", "roleless", "of_closed_role",
         "who_left", "nobody")  # fmt: skip
+ENDS_SESSIONS = {"auth.sign_out", "auth.sign_in", "auth.end_session", "auth.end_all_sessions"}
 #: Whoever cannot sign in, or no more.
 OUTSIDE = {"who_left", "nobody"}
 HAVE = {
@@ -234,8 +240,8 @@ def test_every_other_address_opens_to_those_it_is_for_and_to_nobody_else(
         if entry.needs in OF_A_JOB:
             continue
         for who in sorted(CAST, key=lambda each: each == "administrator"):  # last: it may, and changes things
-            if entry.endpoint in ("auth.sign_out", "auth.sign_in"):
-                continue  # ends the session of the test; signing in has tests of its own
+            if entry.endpoint in ENDS_SESSIONS and who not in OUTSIDE:
+                continue  # the test's own session; those have tests of their own
             got = outcome(ask(clients[who], entry, address_of(entry, **_ids(entry, people))))
             if entry.needs is Needs.TOKEN:
                 wanted = got if got in ("hidden", "refused", "sign in") else "hidden"
@@ -259,6 +265,7 @@ def _ids(entry: Entry, people: People) -> dict[str, Any]:
         "order_id": lambda: order.save().id,
         "worker_id": lambda: _worker(),
         "wish": lambda: "pause",
+        "session_id": ObjectId,
     }
     return {name: known[name]() for name in entry.names}
 

@@ -24,6 +24,7 @@ from webapp.services.questions import filter_choices, ways
 from webapp.services.questions.request import FIELDS, Kind, ReportRequest, Written
 from webapp.services.queue import workers
 from webapp.services.requests import asking, changing
+from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.rights import data_scope
 from webapp.settings import Settings, get_settings
 from webapp.storage import open_storage
@@ -70,6 +71,7 @@ _AROUND = [
         help="The file; default: standard output.",
     ),
     click.Option(["quiet", "--quiet"], is_flag=True, help="No progress."),
+    click.Option(["agreed", "--yes"], is_flag=True, help="Do not ask before it is shared with everyone."),
 ]
 
 
@@ -83,7 +85,7 @@ def _options() -> list[click.Parameter]:
 
 
 @click.command("report", params=_options())
-def command(email: str | None, output: Path | None, quiet: bool, **question: Any) -> None:
+def command(email: str | None, output: Path | None, quiet: bool, agreed: bool, **question: Any) -> None:
     """Ask for a report, wait for it, write its file.
 
     The report is a job like any other: workers make it, and it is in its owner's list. When no worker is alive, this
@@ -98,7 +100,7 @@ def command(email: str | None, output: Path | None, quiet: bool, **question: Any
     with connected() as settings:
         database_setup.prepare()
         actor = accounts.user_by_email(email) if email else _administrator()
-        job = asking.create(actor, request_of(actor, question), insist=True)
+        job = _asked(actor, request_of(actor, question), agreed=agreed)
         job = _finished(settings, job, show=not quiet and sys.stderr.isatty())
         if not job.state.has_file:
             reason = job.error.message if job.error and job.error.message else f"The report was {job.status}."
@@ -114,6 +116,15 @@ def request_of(actor: User, question: Mapping[str, Any]) -> ReportRequest:
     scope = data_scope.data_scope(actor)
     given = {**question, "format": question.get("format") or "csv"}
     return ways.from_options(given, find=lambda kind, text: filter_choices.find(kind, text, scope))
+
+
+def _asked(actor: User, request: ReportRequest, *, agreed: bool) -> ReportJob:
+    """The job; whoever would share it with everyone is asked first, as in the form."""
+    try:
+        return asking.create(actor, request, insist=True, agreed=agreed)
+    except NotAgreedError as error:
+        click.confirm(f"{error} Share it with them?", abort=True, err=True)
+        return asking.create(actor, request, insist=True, agreed=True)
 
 
 def _finished(settings: Settings, job: ReportJob, *, show: bool) -> ReportJob:

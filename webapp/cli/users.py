@@ -6,7 +6,7 @@ import click
 
 from webapp.cli.session import connected
 from webapp.documents import Department, LookupCategory, User
-from webapp.services import audit
+from webapp.services import audit, database_setup
 from webapp.services.audit import SessionAct
 from webapp.services.lookups import values as lookups
 from webapp.services.people import accounts, directory, resets
@@ -56,6 +56,7 @@ def add(
 ) -> None:
     """Make an account for EMAIL."""
     with connected():
+        database_setup.prepare()
         user = accounts.create_user(
             TERMINAL,
             name=name,
@@ -76,7 +77,7 @@ def set_password(email: str, password: str) -> None:
     with connected():
         user = accounts.user_by_email(email)
         accounts.set_password(user, password, by=TERMINAL)
-        audit.record_session(None, SessionAct.PASSWORD_CHANGED, user)
+        audit.record_session(TERMINAL, SessionAct.PASSWORD_CHANGED, user)
         click.echo(f"{email} has a new password.")
 
 
@@ -87,7 +88,7 @@ def reset_link(email: str, address: str | None) -> None:
     """Print a link by which the person with the address EMAIL chooses a new password. It works once, for an hour."""
     with connected() as settings:
         base = address or settings.public_url or "http://127.0.0.1:8000"
-        token = resets.make(accounts.user_by_email(email), by=None)
+        token = resets.make(accounts.user_by_email(email), by=TERMINAL)
         click.echo(resets.link(token, base))
         click.echo(
             f"It works once, for {settings.reset_link_minutes} minutes. Whoever has it chooses the password.", err=True

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
 from tests.factories import People, make_job, make_user
-from webapp.documents import Parameters, ReportFilters, ReportJob, User
-from webapp.documents.report_job import Condition
+from webapp.documents import Class, Enrollment, Parameters, ReportJob
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
@@ -19,15 +17,15 @@ from webapp.engine.query import Filter, Query
 from webapp.errors import InvalidRequestError
 from webapp.services.questions import as_query
 from webapp.services.questions.named_learners import names_learners
+from webapp.services.questions.request import Condition, ReportRequest
 from webapp.services.queue import promotion
 from webapp.services.requests import asking, changing
 from webapp.services.requests.everyone import NotAgreedError
-from webapp.services.requests.rules import ReportRequest
 from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
 
 PLAIN = ReportRequest(
-    "enrollment-summary", Parameters(group_by=["class"], measures=["count"]), "csv", visibility="organization"
+    report_type="enrollment-summary", group_by=("class",), measures=("count",), format="csv", visibility="organization"
 )
 
 
@@ -39,28 +37,23 @@ def forbidden(people: People, settings_env: pytest.MonkeyPatch) -> Iterator[None
     get_settings.cache_clear()
 
 
-def naming(learner: User) -> dict[str, tuple[str, Parameters]]:
+def naming(learner_id: ObjectId) -> dict[str, ReportRequest]:
     """Questions that name learners, each in another way."""
     named = Condition(field="learner", operator="contains", value="Lee")
-    return {
-        "grouped": ("enrollment-summary", Parameters(group_by=["learner"], measures=["count"])),
-        "grouped second": ("completion-rates", Parameters(group_by=["class", "learner"], measures=["count"])),
-        "in columns": ("enrollment-summary", Parameters(group_by=["class"], slicers=["learner"], measures=["count"])),
-        "each enrollment": ("enrollment-summary", Parameters(group_by=["enrollment"], measures=["count"])),
-        "filtered": (
-            "enrollment-summary",
-            Parameters(group_by=["class"], measures=["count"], filters=ReportFilters(learner_ids=[learner.id])),
-        ),
-        "by a condition": (
-            "enrollment-summary",
-            Parameters(group_by=["class"], measures=["count"], filters=ReportFilters(conditions=[named])),
-        ),
-        "detail rows": ("enrollment-summary", Parameters(detail=True)),
-        "as the type is": ("transcript", Parameters()),
+    ways: dict[str, dict[str, Any]] = {
+        "grouped": {"group_by": ("learner",)},
+        "grouped second": {"report_type": "completion-rates", "group_by": ("class", "learner")},
+        "in columns": {"slicers": ("learner",)},
+        "each enrollment": {"group_by": ("enrollment",)},
+        "filtered": {"learner_ids": (learner_id,)},
+        "by a condition": {"conditions": (named,)},
+        "detail rows": {"detail": True, "group_by": (), "measures": ()},
+        "as the type is": {"report_type": "transcript", "group_by": (), "measures": ()},
     }
+    return {way: PLAIN.model_copy(update=changes) for way, changes in ways.items()}
 
 
-WAYS = list(naming(User(id=ObjectId())))
+WAYS = list(naming(ObjectId()))
 
 
 def test_without_a_word_nothing_is_shared_with_everyone(people: People) -> None:
@@ -74,7 +67,7 @@ def test_without_a_word_nothing_is_shared_with_everyone(people: People) -> None:
 
 def test_what_is_wrong_is_told_before_it_is_asked_about(people: People) -> None:
     with pytest.raises(InvalidRequestError):
-        asking.create(people.owner, replace(PLAIN, format="stone"))
+        asking.create(people.owner, PLAIN.model_copy(update={"format": "stone"}))
 
 
 def test_sharing_asks_once_and_not_again_for_what_is_shared_already(people: People) -> None:
@@ -102,12 +95,16 @@ def test_the_number_is_of_those_who_may_ask(people: People) -> None:
 def test_a_report_that_names_learners_is_refused_to_everyone_where_that_is_set(
     people: People, forbidden: None, way: str
 ) -> None:
-    report_type, parameters = naming(people.colleague)[way]
-    request = replace(PLAIN, report_type=report_type, parameters=parameters)
+    learner = make_user("lee learner", ["learner"], [people.department])
+    of_class = Class(name="History 1", department_id=people.department.id).save()
+    Enrollment(
+        learner_id=learner.id, class_id=of_class.id, department_id=people.department.id, status="completed"
+    ).save()
+    request = naming(learner.id)[way]
     with pytest.raises(InvalidRequestError, match="names learners") as error:
         asking.create(people.owner, request, agreed=True)
     assert list(error.value.fields) == ["visibility"]
-    job = asking.create(people.owner, replace(request, visibility="department"))
+    job = asking.create(people.owner, request.model_copy(update={"visibility": "department"}))
     with pytest.raises(InvalidRequestError, match="names learners"):
         changing.share(people.owner, job.id, "organization", agreed=True)
     assert job.reload().visibility == "department"
@@ -116,15 +113,12 @@ def test_a_report_that_names_learners_is_refused_to_everyone_where_that_is_set(
 def test_where_it_is_set_numbers_are_still_shared_with_everyone(people: People, forbidden: None) -> None:
     job = asking.create(people.owner, PLAIN, agreed=True)
     assert job.visibility == "organization"
-    counted = Parameters(group_by=["class"], measures=["count-distinct:learner"])
-    request = replace(PLAIN, report_type="department-overview", parameters=counted)
-    assert asking.create(people.owner, request, agreed=True).visibility == "organization"
+    counted = {"report_type": "department-overview", "measures": ("count-distinct:learner",)}
+    assert asking.create(people.owner, PLAIN.model_copy(update=counted), agreed=True).visibility == "organization"
 
 
 def test_where_it_is_not_set_names_may_be_shared(people: People) -> None:
-    report_type, parameters = naming(people.colleague)["grouped"]
-    request = replace(PLAIN, report_type=report_type, parameters=parameters)
-    assert asking.create(people.owner, request, agreed=True).visibility == "organization"
+    assert asking.create(people.owner, naming(ObjectId())["grouped"], agreed=True).visibility == "organization"
 
 
 def test_a_job_of_another_client_goes_by_the_same_rule(people: People, forbidden: None, database: Any) -> None:
@@ -140,9 +134,8 @@ def test_a_job_of_another_client_goes_by_the_same_rule(people: People, forbidden
 @pytest.mark.parametrize("report_type", sorted(REPORT_TYPES))
 def test_of_every_type_the_rows_that_show_a_learner_are_known(database: Any, report_type: str) -> None:
     declared = REPORT_TYPES[report_type]
-    shapes = [Parameters()] + ([Parameters(detail=True)] if declared.detail else [])
-    for parameters in shapes:
-        query = as_query.to_query(report_type, parameters, DataScope())
+    for detail in [False, True] if declared.detail else [False]:
+        query = as_query.to_query(ReportRequest(report_type=report_type, detail=detail), DataScope())
         shown = {*query.dimensions, *query.slicers, *query.fields}
         assert names_learners(query) == bool(shown & {"learner", "enrollment", "scorm-attempt"}), query
 

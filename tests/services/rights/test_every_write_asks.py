@@ -17,18 +17,18 @@ import pytest
 
 from tests.factories import People, make_job, make_user
 from tests.services.rights.writing import ROOT, writes_of, writing_functions
-from webapp.documents import AdminArea, LookupValue, Order, OrderKind, Parameters, ReportJob, User, WorkerRecord
+from webapp.documents import AdminArea, LookupValue, Order, OrderKind, ReportJob, User, WorkerRecord
 from webapp.errors import ForbiddenError, NotFoundError
-from webapp.services.files import downloads
+from webapp.services.files import downloads, verification
 from webapp.services.lookups import values as lookups
 from webapp.services.orders import imports, orders, uploads
 from webapp.services.orders.uploads import Upload
-from webapp.services.people import accounts, departments, directory
+from webapp.services.people import accounts, departments, directory, resets
 from webapp.services.permissions import TERMINAL
+from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import workers
 from webapp.services.requests import asking, bulk, changing
 from webapp.services.requests.bulk import BulkOutcome, Selection
-from webapp.services.requests.rules import ReportRequest
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
 WITHOUT_A_PERSON = {
@@ -48,15 +48,29 @@ WITHOUT_A_PERSON = {
     "what a program does when it starts": [
         *("database_setup.*", "migrations.*", "lookups.values.seed", "people.demo_accounts.mark"),
     ],
-    "nobody is signed in yet: the password is the right": ["people.accounts.authenticate"],
+    "nobody is signed in yet: the password, or the link, is the right; a letter goes to the person's own address": [
+        *("people.accounts.authenticate", "people.resets.use", "people.resets.letter_for"),
+    ],
+    "the sessions of the person who is given, which carry no right beyond theirs": ["people.sessions.*"],
+    "reads on what was opened for somebody who may": ["files.downloads.Download.read"],
     "a person's own language and time zone; it can change nobody else's": ["people.accounts.set_preferences"],
 }
 #: Which of those a door may use all the same: where, and what.
 DOORS = {
     ("webapp/web/auth/views.py", "people.accounts.authenticate"),
     ("webapp/web/auth/views.py", "people.accounts.set_preferences"),
-    *((f"webapp/cli/{name}.py", "database_setup.prepare") for name in ("demo", "imports", "lookups", "report", "run", "web", "worker")),
+    ("webapp/web/auth/password_views.py", "people.accounts.authenticate"),
+    *(("webapp/web/auth/password_views.py", f"people.resets.{name}") for name in ("use", "letter_for")),
+    *(("webapp/web/auth/views.py", f"people.sessions.{name}") for name in ("end", "end_all")),
+    *(("webapp/web/access.py", f"people.sessions.{name}") for name in ("start", "seen", "end")),
+    *((f"webapp/cli/{name}.py", "database_setup.prepare") for name in ("demo", "imports", "lookups", "report", "run", "users", "web", "worker")),
 }  # fmt: skip
+#: These pages say of themselves what happened to a session; nothing of a report.
+DOORS |= {
+    (page, f"audit.{act}")
+    for page in ("webapp/web/auth/views.py", "webapp/web/auth/password_views.py", "webapp/cli/users.py")
+    for act in ("record_session", "record_sign_in", "record_sign_out", "record_failed_sign_in", "record_slowed_sign_in")
+}
 #: Uploads go to this process's own folder before the service gets them; who asked how often is no data of anybody.
 OWN_WRITES = {
     "webapp/web/limits.py": ["self.counters.delete_many({})"],
@@ -80,6 +94,7 @@ CALLS: dict[str, Call] = {
     "lookups.values.change": lambda by, _: lookups.change("role", "staff", display_as="Everybody", by=by),
     "lookups.values.move": lambda by, _: lookups.move("role", "staff", up=True, by=by),
     "lookups.values.reorder": lambda by, _: lookups.reorder("role", ["system-admin", "staff"], by=by),
+    "files.verification.origins": lambda by, _: verification.origins(by, FILE),
     "orders.imports.import_oneroster": lambda by, world: imports.import_oneroster(by, world.upload),
     "orders.imports.import_xapi": lambda by, world: imports.import_xapi(by, [world.upload]),
     "orders.imports.map_kept_verbs": lambda by, _: imports.map_kept_verbs(by),
@@ -92,6 +107,7 @@ CALLS: dict[str, Call] = {
     "people.accounts.set_password": lambda by, world: accounts.set_password(
         world.people.administrator, "a long enough one", by=by
     ),
+    "people.resets.make": lambda by, world: resets.make(world.people.administrator, by=by),
     "people.departments.add": lambda by, _: departments.add(by, name="Mine", code="mine", parent_id=None),
     "people.departments.change": lambda by, world: departments.change(
         world.people.department, by=by, name="Mine", code="mine", parent_id=None
@@ -127,13 +143,19 @@ CALLS: dict[str, Call] = {
 }
 #: What anybody may do who may ask for reports, strangers too: ask.
 OPEN_TO_STRANGERS = {"requests.asking.create"}
-#: These do to each report what one may do to it, and tell how many: none.
-OF_EACH = {"requests.bulk.cancel_matching", "requests.bulk.retry_matching"}
+#: These do to each report what one may do to it, and tell of which: of none.
+OF_EACH: dict[str, object] = {
+    "requests.bulk.cancel_matching": BulkOutcome(0, 0, False),
+    "requests.bulk.retry_matching": BulkOutcome(0, 0, False),
+    "files.verification.origins": [],
+}
+#: The mark of the file that the ended report had.
+FILE = "a" * 64
 NOBODIES = ("stranger", "learner", "roleless", "of_closed_role", "who_left")
 
 
 def _request() -> ReportRequest:
-    return ReportRequest("enrollment-summary", Parameters(group_by=["class"], measures=["count"]), "csv")
+    return ReportRequest(report_type="enrollment-summary", group_by=("class",), measures=("count",), format="csv")
 
 
 @pytest.fixture
@@ -146,9 +168,9 @@ def world(people: People, tmp_path: Path) -> World:
         asked_at=people.owner.created_at,
     ).save()  # fmt: skip
     WorkerRecord(id="worker-1", host="h", pid=1).save()
-    return World(
-        people, make_job(people.owner.id, **place), make_job(people.owner.id, status="failed", **place), order, upload
-    )
+    ended = make_job(people.owner.id, status="failed", **place)
+    ended.update(set__output__storage={"sha256": FILE})
+    return World(people, make_job(people.owner.id, **place), ended.reload(), order, upload)
 
 
 def nobody(which: str, people: People) -> User:
@@ -194,7 +216,7 @@ def test_the_walk_finds_what_writes() -> None:
     assert {"lookups.values.add", "people.departments.set_team_active", "people.directory.add"} <= set(found)
     assert {"requests.bulk.cancel_matching", "queue.line.QueueLine.claim", "orders.uploads.delete_files"} <= set(found)
     assert "orders.imports.import_xapi" in found
-    assert not {"people.departments.tree", "requests.bulk.matching", "files.verification.origins"} & set(found)
+    assert not {"people.departments.tree", "requests.bulk.matching", "people.departments.every"} & set(found)
 
 
 def test_every_function_that_writes_is_tried_here_or_belongs_to_no_person() -> None:
@@ -225,7 +247,7 @@ def test_who_may_not_changes_nothing(name: str, world: World, database: Any, hom
         if which == "stranger" and name in OPEN_TO_STRANGERS:
             continue
         if name in OF_EACH:
-            assert CALLS[name](by, world) == BulkOutcome(0, 0, False), which
+            assert CALLS[name](by, world) == OF_EACH[name], which
         else:
             with pytest.raises((ForbiddenError, NotFoundError)):
                 CALLS[name](by, world)

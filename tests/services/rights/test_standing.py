@@ -9,11 +9,11 @@ import pytest
 
 from tests.factories import People, make_job
 from tests.worker.conftest import RecordingJanitor, all_finished, run_until, short_times  # noqa: F401 - a fixture
-from webapp.documents import Class, LookupValue, Parameters, ReportJob, User
+from webapp.documents import Class, LookupValue, ReportJob, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.errors import ConflictError
+from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking, changing
-from webapp.services.requests.rules import ReportRequest
 from webapp.services.rights import data_scope, standing
 from webapp.services.rights.data_scope import DataScope
 from webapp.services.rights.standing import RequesterGoneError, RightLostError, ScopeLostError
@@ -44,8 +44,8 @@ LOSSES: dict[str, tuple[Loss, type[Exception], str]] = {
 
 
 def ask(owner: User) -> ReportJob:
-    parameters = Parameters(group_by=["class"], measures=["count"])
-    return asking.create(owner, ReportRequest("enrollment-summary", parameters, "csv"), insist=True)
+    request = ReportRequest(report_type="enrollment-summary", group_by=("class",), measures=("count",), format="csv")
+    return asking.create(owner, request, insist=True)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
