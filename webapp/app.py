@@ -23,6 +23,7 @@ from webapp.web import (
     languages,
     limits,
     security_headers,
+    this_machine,
     uploading,
     well_formed,
 )
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True, mailer
     uploading.register(app)
     # Before CSRF: a session that has ended must lead to the sign-in page, with what was typed, not to an error.
     access.register(app)
+    this_machine.register(app)
     CSRFProtect(app)
     limits.register(app)
     formatting.register(app, settings)

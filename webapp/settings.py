@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     job_time_limit_seconds: Seconds = 3600
     job_memory_limit_mb: int = Field(default=2048, ge=256)
 
+    forbid_everyone_for_named_learners: bool = Field(
+        default=False, description="True: a report that names learners is never shared with everyone."
+    )
+
     # Retention (DESIGN §2)
     file_retention_days: float = Field(default=7, gt=0)
     job_retention_days: float = Field(default=30, gt=0)

@@ -18,6 +18,7 @@ from webapp import embedded
 from webapp.documents import connect, disconnect
 from webapp.services import database_setup
 from webapp.services.orders import imports
+from webapp.services.permissions import TERMINAL
 from webapp.settings import get_settings
 
 ROUNDS = 2
@@ -45,9 +46,9 @@ def _measure(uri: str) -> None:
     for number in range(ROUNDS):
         client = connect(uri, f"bench{number}")
         database_setup.prepare()
-        imports.import_oneroster(SAMPLE / "oneroster")
+        imports.import_oneroster(TERMINAL, SAMPLE / "oneroster")
         begin = time.perf_counter()
-        summary = imports.import_xapi([SAMPLE / "xapi.ndjson.gz"])
+        summary = imports.import_xapi(TERMINAL, [SAMPLE / "xapi.ndjson.gz"])
         imported.append(time.perf_counter() - begin)
         documents = list(client[f"bench{number}"].learningevents.find({}))
         plain.append(_insert(client, f"plain{number}", documents))

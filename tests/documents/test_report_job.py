@@ -11,6 +11,7 @@ from mongoengine.errors import ValidationError
 from tests.factories import build_job, make_job
 from webapp.documents import DateRange, JobStatus, LookupCategory, Output, Parameters, ReportJob, indexes
 from webapp.services.lookups import values as lookups
+from webapp.services.permissions import TERMINAL
 
 LOOKUP_FIELDS = [
     ("report_type", LookupCategory.REPORT_TYPE, {"report_type": "made-up"}),
@@ -37,9 +38,9 @@ def test_an_unknown_lookup_value_is_refused_under_its_field(mock_database, field
 
 @pytest.mark.parametrize(("field", "category", "values"), LOOKUP_FIELDS, ids=[row[0] for row in LOOKUP_FIELDS])
 def test_a_value_added_at_run_time_is_valid_and_an_inactive_one_is_not(mock_database, field, category, values):
-    lookups.add(category, "made-up", "Made up")
+    lookups.add(category, "made-up", "Made up", by=TERMINAL)
     build_job(**values).validate()
-    lookups.change(category, "made-up", is_active=False)
+    lookups.change(category, "made-up", is_active=False, by=TERMINAL)
     with pytest.raises(ValidationError) as caught:
         build_job(**values).validate()
     assert field in caught.value.to_dict()

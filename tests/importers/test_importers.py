@@ -15,6 +15,7 @@ from webapp.errors import InvalidRequestError
 from webapp.importers import oneroster, xapi
 from webapp.services.lookups import values as lookups
 from webapp.services.orders import imports
+from webapp.services.permissions import TERMINAL
 
 BUNDLE = {
     "orgs": "sourcedId,status,name,type,identifier,parentSourcedId\nuni,active,Uni,district,,\n"
@@ -61,7 +62,7 @@ def write_statements(path: Path, found: list[Any]) -> Path:
 
 
 def test_a_roster_becomes_departments_people_classes_enrollments_and_results(database: Any, tmp_path: Path) -> None:
-    summary = imports.import_oneroster(write_bundle(tmp_path / "roster"))
+    summary = imports.import_oneroster(TERMINAL, write_bundle(tmp_path / "roster"))
     names = {each.id: each.name for each in Department.objects}
     assert {each.name: names.get(each.parent_id) for each in Department.objects} == {
         "Uni": None, "Arts": "Uni", "History": "Arts",
@@ -90,13 +91,13 @@ def test_a_roster_becomes_departments_people_classes_enrollments_and_results(dat
 
 
 def test_importing_again_changes_nothing_and_a_change_is_updated(database: Any, tmp_path: Path) -> None:
-    imports.import_oneroster(write_bundle(tmp_path / "roster"))
+    imports.import_oneroster(TERMINAL, write_bundle(tmp_path / "roster"))
     before = {name: list(database[name].find()) for name in ("users", "classes", "enrollments", "assessmentresults")}
-    again = imports.import_oneroster(tmp_path / "roster")
+    again = imports.import_oneroster(TERMINAL, tmp_path / "roster")
     assert (again.added, again.updated) == (0, 0)
     assert {name: list(database[name].find()) for name in before} == before
     changed = BUNDLE["users"].replace("Ana,Ruiz", "Ana,Ruiz-Vega")
-    summary = imports.import_oneroster(write_bundle(tmp_path / "roster", users=changed))
+    summary = imports.import_oneroster(TERMINAL, write_bundle(tmp_path / "roster", users=changed))
     assert (summary.added, summary.updated) == (0, 1)
     assert User.objects.get(external_id="s1").name == "Ana Ruiz-Vega"
 
@@ -106,7 +107,7 @@ def test_a_zip_is_read_in_place(database: Any, tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in BUNDLE.items():
             archive.writestr(f"deep/../{name}.csv", text)
-    assert imports.import_oneroster(path).of("enrollments").added == 2
+    assert imports.import_oneroster(TERMINAL, path).of("enrollments").added == 2
 
 
 def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
 
 
 def test_statements_become_events_and_move_enrollments(database: Any, tmp_path: Path) -> None:
-    imports.import_oneroster(write_bundle(tmp_path / "roster"))
+    imports.import_oneroster(TERMINAL, write_bundle(tmp_path / "roster"))
     parent = {"contextActivities": {"parent": [{"id": "https://lms.example/class/k1"}]}}
     found = [
         statement(1, "registered", "class/k1", kind="course"),
@@ -128,7 +129,7 @@ def test_statements_become_events_and_move_enrollments(database: Any, tmp_path: 
         statement(6, "frobnicated", "page-1", context=parent),
         statement(7, "experienced", "page-2", actor="newcomer"),
     ]  # fmt: skip
-    summary = imports.import_xapi([write_statements(tmp_path / "s.ndjson", found)])
+    summary = imports.import_xapi(TERMINAL, [write_statements(tmp_path / "s.ndjson", found)])
     assert (summary.of("statements").read, summary.of("statements").added) == (7, 7)
     events = {each.event_type: each for each in LearningEvent.objects(learner_id=User.objects.get(external_id="s1").id)}
     viewed = events["content-viewed"]
@@ -146,22 +147,22 @@ def test_statements_become_events_and_move_enrollments(database: Any, tmp_path: 
     assert summary.notes["events with the unknown verb frobnicated, kept without an event type"] == 1
     assert summary.notes["events of no known class"] == 1
 
-    again = imports.import_xapi([tmp_path / "s.ndjson"])
+    again = imports.import_xapi(TERMINAL, [tmp_path / "s.ndjson"])
     assert (again.added, again.updated) == (0, 0)
-    roster = imports.import_oneroster(tmp_path / "roster")
+    roster = imports.import_oneroster(TERMINAL, tmp_path / "roster")
     assert (roster.added, roster.updated) == (0, 0)  # the roster does not undo what a statement has decided
 
-    lookups.change("activity-event", "login", metadata={"xapiVerbs": [{"verb": "frobnicated"}]})
-    assert list(imports.map_kept_verbs().values()) == [1]
+    lookups.change("activity-event", "login", metadata={"xapiVerbs": [{"verb": "frobnicated"}]}, by=TERMINAL)
+    assert list(imports.map_kept_verbs(TERMINAL).values()) == [1]
     assert LearningEvent.objects(event_type="login").count() == 1
 
 
 def test_of_several_outcomes_the_latest_counts_in_whatever_order_they_come(database: Any, tmp_path: Path) -> None:
-    imports.import_oneroster(write_bundle(tmp_path / "roster"))
+    imports.import_oneroster(TERMINAL, write_bundle(tmp_path / "roster"))
     late = statement(1, "failed", "class/k1", kind="course", timestamp="2024-06-02T00:00:00Z")
     early = statement(2, "abandoned", "class/k1", kind="course", timestamp="2024-03-01T00:00:00Z")
-    imports.import_xapi([write_statements(tmp_path / "late.ndjson", [late])])
-    imports.import_xapi([write_statements(tmp_path / "early.ndjson", [early])])
+    imports.import_xapi(TERMINAL, [write_statements(tmp_path / "late.ndjson", [late])])
+    imports.import_xapi(TERMINAL, [write_statements(tmp_path / "early.ndjson", [early])])
     assert Enrollment.objects.get(external_id="e1").status == "failed"
 
 
@@ -169,13 +170,13 @@ def test_of_several_outcomes_the_latest_counts_in_whatever_order_they_come(datab
 def test_voiding_takes_a_statement_and_what_it_caused_back_in_whatever_order(
     database: Any, tmp_path: Path, order: str
 ) -> None:
-    imports.import_oneroster(write_bundle(tmp_path / "roster"))
+    imports.import_oneroster(TERMINAL, write_bundle(tmp_path / "roster"))
     passed = statement(1, "passed", "class/k1", kind="course", result={"success": True, "score": {"scaled": 0.9}})
     void = statement(2, "voided", "x", timestamp="2024-02-03T00:00:00Z")
     void["object"] = {"objectType": "StatementRef", "id": passed["id"]}
     sent = {"first": [[void], [passed]], "last": [[passed], [void]], "together": [[passed, void]]}[order]
     for number, each in enumerate(sent):
-        imports.import_xapi([write_statements(tmp_path / f"{number}.ndjson", each)])
+        imports.import_xapi(TERMINAL, [write_statements(tmp_path / f"{number}.ndjson", each)])
     enrollment = Enrollment.objects.get(external_id="e1")
     assert (enrollment.status, enrollment.score, enrollment.passed) == ("in-progress", None, None)
     (event,) = LearningEvent.objects
@@ -194,7 +195,7 @@ def test_what_is_no_statement_is_refused_with_its_line_and_the_rest_is_taken(dat
     ]  # fmt: skip
     with gzip.open(path, "wt") as file:
         file.write("\n".join(lines))
-    summary = imports.import_xapi([path])
+    summary = imports.import_xapi(TERMINAL, [path])
     assert summary.of("statements").added == 2
     assert [each.line for each in summary.refusals] == [2, 3, 4, 5, 6, 7, 8]
 
@@ -202,4 +203,4 @@ def test_what_is_no_statement_is_refused_with_its_line_and_the_rest_is_taken(dat
 def test_an_array_of_statements_is_read_too(database: Any, tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_text(json.dumps([statement(1, "experienced", "p"), statement(2, "experienced", "p")], indent=1))
-    assert imports.import_xapi([path]).of("statements").added == 2
+    assert imports.import_xapi(TERMINAL, [path]).of("statements").added == 2

@@ -17,6 +17,7 @@ from webapp.documents.connection import current_database
 from webapp.services import audit, audit_trail, database_clock
 from webapp.services.audit_trail import KINDS, PAGE_SIZE, AuditQuery
 from webapp.services.jobs import events as job_events
+from webapp.services.permissions import TERMINAL
 from webapp.services.requests import changing
 
 
@@ -86,7 +87,7 @@ def test_the_page_says_who_did_what(people: People, as_person: Client) -> None:
     changing.cancel(people.owner, job.id, "No <need>")
     job_events.copy([job.id])
     audit.record(people.administrator, AdminArea.LOOKUPS, "deactivated", "output-format / pdf")
-    audit.record(None, AdminArea.PEOPLE, "changed", "Somebody", changes={"roles": (["staff"], ["staff", "boss"])})
+    audit.record(TERMINAL, AdminArea.PEOPLE, "changed", "Somebody", changes={"roles": (["staff"], ["staff", "boss"])})
     client = as_person(people.administrator)
     page = client.get("/admin/audit/").text
     assert f"/reports/{job.id}" in page

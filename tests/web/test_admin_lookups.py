@@ -16,6 +16,7 @@ from webapp.services.files import retention
 from webapp.services.lookups import rules as lookup_rules
 from webapp.services.lookups import values as lookups
 from webapp.services.orders import imports
+from webapp.services.permissions import TERMINAL
 from webapp.services.questions import report_types
 from webapp.services.requests import rules as request_rules
 from webapp.web.admin import lookup_forms
@@ -87,7 +88,7 @@ def test_the_last_format_stays(people: People, as_person: Client) -> None:
 
 
 def test_a_role_that_administers_goes_once_another_one_does(people: People, as_person: Client) -> None:
-    lookups.add("role", "chief", "Chief", metadata={"permissions": ["administer"]})
+    lookups.add("role", "chief", "Chief", metadata={"permissions": ["administer"]}, by=TERMINAL)
     client = as_person(make_user("carl chief", ["chief"], []))
     client.post("/admin/lookups/role/system-admin/active", data={"active": "no"})
     assert not LookupValue.objects.get(category="role", key="system-admin").is_active

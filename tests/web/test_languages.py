@@ -18,6 +18,7 @@ from webapp.messages import Message
 from webapp.services.jobs import held
 from webapp.services.jobs.changes import Failure
 from webapp.services.lookups import values as lookups
+from webapp.services.permissions import TERMINAL
 from webapp.web import formatting
 from webapp.web.languages import LANGUAGES, in_readers_language
 
@@ -215,7 +216,9 @@ def test_what_an_administrator_has_typed_stays_as_typed(people: People, as_perso
     client = as_person(in_spanish(people.owner))
     assert "Resumen de matrículas" in client.get("/reports/new").text
     # A text that is in the catalogue too, as the name of something else.
-    lookups.change("report-type", "enrollment-summary", display_as="Home", description="100 % typed by Ada")
+    lookups.change(
+        "report-type", "enrollment-summary", display_as="Home", description="100 % typed by Ada", by=TERMINAL
+    )
     page = client.get("/reports/new").text
     assert re.search(r"<h2>\s*Home\s*</h2>", page)
     assert "100 % typed by Ada" in page

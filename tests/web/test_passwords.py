@@ -21,6 +21,7 @@ from webapp import clock
 from webapp.app import create_app
 from webapp.documents import AdminEvent, PasswordReset, User
 from webapp.services.people import accounts, resets
+from webapp.services.permissions import TERMINAL
 from webapp.settings import get_settings
 from webapp.web.auth import password_views
 
@@ -146,15 +147,15 @@ def test_only_administrators_make_links_for_others(people: People, as_person: Cl
 def test_a_link_ends_by_time_by_another_password_by_deactivation_and_is_told_alike(app: Flask, people: People) -> None:
     begin = clock.utcnow()
     with time_machine.travel(begin, tick=False) as clocks:
-        old = resets.make(people.owner, by=None)
+        old = resets.make(people.owner, by=TERMINAL)
         clocks.move_to(begin + timedelta(minutes=59))
         assert follow(app.test_client(), old).status_code == 200
         clocks.move_to(begin + timedelta(minutes=61))
         told = {follow(app.test_client(), old).text.count("no longer works")}
-    first, second = resets.make(people.owner, by=None), resets.make(people.owner, by=None)
+    first, second = resets.make(people.owner, by=TERMINAL), resets.make(people.owner, by=TERMINAL)
     resets.use(second, GOOD)
     told.add(follow(app.test_client(), first).text.count("no longer works"))
-    colleagues = resets.make(people.colleague, by=None)
+    colleagues = resets.make(people.colleague, by=TERMINAL)
     User.objects(id=people.colleague.id).update(set__is_active=False)
     for token in (colleagues, "", "x", "%00", "x" * 5_000, "🙂"):
         answer = follow(app.test_client(), token)
@@ -165,7 +166,7 @@ def test_a_link_ends_by_time_by_another_password_by_deactivation_and_is_told_ali
 
 
 def test_of_two_who_use_one_link_at_once_one_comes_too_late(people: People) -> None:
-    token = resets.make(people.owner, by=None)
+    token = resets.make(people.owner, by=TERMINAL)
     outcomes: list[str] = []
 
     def use(password: str) -> None:
@@ -243,7 +244,7 @@ def test_mail_needs_to_know_where_the_desk_is(database: Any, letters: Letters) -
 
 def test_who_set_a_password_by_a_link_is_known_to_that_browser(app: Flask, people: People) -> None:
     client = app.test_client()
-    follow(client, resets.make(people.owner, by=None))
+    follow(client, resets.make(people.owner, by=TERMINAL))
     client.post("/new-password", data={"new": GOOD})
     for turn in range(10):
         app.test_client().post("/sign-in", data={"email": people.owner.email, "password": f"wrong {turn}"})

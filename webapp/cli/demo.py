@@ -13,7 +13,8 @@ from webapp.services import database_setup
 def command() -> None:
     """Add Northgate College: departments, staff, learners and a few hundred thousand events, all invented.
 
-    Running it again adds nothing. Never run it on a database with real people: its sign-ins are public.
+    Running it again adds nothing. It belongs only to a home without people, and its accounts, whose password is
+    published, can sign in only on this machine.
     """
     with connected():
         database_setup.prepare()

@@ -12,6 +12,7 @@ from webapp.importers.oneroster import FILES
 from webapp.importers.summary import Summary
 from webapp.services import database_setup
 from webapp.services.orders import imports
+from webapp.services.permissions import TERMINAL
 
 REFUSALS_TOLD = 20
 
@@ -34,7 +35,7 @@ def oneroster(path: Path) -> None:
     """Import a OneRoster 1.1 or 1.2 CSV bundle: PATH is a folder or a zip file."""
     with connected():
         database_setup.prepare()
-        _tell(imports.import_oneroster(path, on_progress=_show_rows))
+        _tell(imports.import_oneroster(TERMINAL, path, on_progress=_show_rows))
 
 
 @command.command("xapi")
@@ -43,14 +44,14 @@ def xapi(paths: tuple[Path, ...]) -> None:
     """Import xAPI statements: each of PATHS holds a JSON array or one statement a line; .gz too."""
     with connected():
         database_setup.prepare()
-        _tell(imports.import_xapi(list(paths), on_progress=_show_statements))
+        _tell(imports.import_xapi(TERMINAL, list(paths), on_progress=_show_statements))
 
 
 @command.command("verbs")
 def verbs() -> None:
     """Give events with a formerly unknown verb their event type, after the lookups got a rule for it."""
     with connected():
-        changed = imports.map_kept_verbs()
+        changed = imports.map_kept_verbs(TERMINAL)
         for verb, count in sorted(changed.items()):
             click.echo(f"{count:>9,}  {verb}")
         if not changed:

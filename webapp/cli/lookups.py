@@ -11,6 +11,7 @@ from webapp.cli.session import connected
 from webapp.documents import LookupCategory
 from webapp.services import database_setup
 from webapp.services.lookups import values as lookups
+from webapp.services.permissions import TERMINAL
 
 CATEGORY = click.Choice([category.value for category in LookupCategory])
 
@@ -56,7 +57,7 @@ def add(category: str, key: str, name: str, description: str, metadata: str) -> 
     """Add the value KEY to CATEGORY; running processes know it within a minute."""
     with connected():
         database_setup.prepare()
-        lookups.add(category, key, name, description=description, metadata=_object(metadata))
+        lookups.add(category, key, name, description=description, metadata=_object(metadata), by=TERMINAL)
         click.echo(f"{category} has the new value {key}.")
 
 
@@ -66,7 +67,7 @@ def add(category: str, key: str, name: str, description: str, metadata: str) -> 
 def deactivate(category: str, key: str) -> None:
     """Take KEY out of forms and refuse it in new reports; old ones still show it."""
     with connected():
-        lookups.change(category, key, is_active=False)
+        lookups.change(category, key, is_active=False, by=TERMINAL)
         click.echo(f"{category} {key} is inactive.")
 
 
@@ -76,7 +77,7 @@ def deactivate(category: str, key: str) -> None:
 def activate(category: str, key: str) -> None:
     """Allow KEY again."""
     with connected():
-        lookups.change(category, key, is_active=True)
+        lookups.change(category, key, is_active=True, by=TERMINAL)
         click.echo(f"{category} {key} is active.")
 
 

@@ -16,12 +16,15 @@ from webapp.cli.session import connected
 from webapp.documents import LookupCategory, ReportJob, User
 from webapp.services import database_setup
 from webapp.services.files import downloads
+from webapp.services.lookups import administrators
 from webapp.services.lookups import values as lookups
 from webapp.services.people import accounts
+from webapp.services.permissions import TERMINAL
 from webapp.services.questions import filter_choices, ways
 from webapp.services.questions.request import FIELDS, Kind, ReportRequest, Written
 from webapp.services.queue import workers
 from webapp.services.requests import asking, changing
+from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.rights import data_scope
 from webapp.settings import Settings, get_settings
 from webapp.storage import open_storage
@@ -68,6 +71,7 @@ _AROUND = [
         help="The file; default: standard output.",
     ),
     click.Option(["quiet", "--quiet"], is_flag=True, help="No progress."),
+    click.Option(["agreed", "--yes"], is_flag=True, help="Do not ask before it is shared with everyone."),
 ]
 
 
@@ -81,7 +85,7 @@ def _options() -> list[click.Parameter]:
 
 
 @click.command("report", params=_options())
-def command(email: str | None, output: Path | None, quiet: bool, **question: Any) -> None:
+def command(email: str | None, output: Path | None, quiet: bool, agreed: bool, **question: Any) -> None:
     """Ask for a report, wait for it, write its file.
 
     The report is a job like any other: workers make it, and it is in its owner's list. When no worker is alive, this
@@ -96,7 +100,7 @@ def command(email: str | None, output: Path | None, quiet: bool, **question: Any
     with connected() as settings:
         database_setup.prepare()
         actor = accounts.user_by_email(email) if email else _administrator()
-        job = asking.create(actor, request_of(actor, question), insist=True)
+        job = _asked(actor, request_of(actor, question), agreed=agreed)
         job = _finished(settings, job, show=not quiet and sys.stderr.isatty())
         if not job.state.has_file:
             reason = job.error.message if job.error and job.error.message else f"The report was {job.status}."
@@ -112,6 +116,15 @@ def request_of(actor: User, question: Mapping[str, Any]) -> ReportRequest:
     scope = data_scope.data_scope(actor)
     given = {**question, "format": question.get("format") or "csv"}
     return ways.from_options(given, find=lambda kind, text: filter_choices.find(kind, text, scope))
+
+
+def _asked(actor: User, request: ReportRequest, *, agreed: bool) -> ReportJob:
+    """The job; whoever would share it with everyone is asked first, as in the form."""
+    try:
+        return asking.create(actor, request, insist=True, agreed=agreed)
+    except NotAgreedError as error:
+        click.confirm(f"{error} Share it with them?", abort=True, err=True)
+        return asking.create(actor, request, insist=True, agreed=True)
 
 
 def _finished(settings: Settings, job: ReportJob, *, show: bool) -> ReportJob:
@@ -190,7 +203,6 @@ def _write(actor: User, job: ReportJob, output: Path | None, *, quiet: bool) -> 
 
 def _administrator() -> User:
     """The first administrator; on a new installation without people, an account that cannot sign in."""
-    user = User.objects(roles="system-admin", is_active=True).order_by("_id").first()
-    if user is None:
-        user = accounts.create_user(name="Terminal", email="terminal@reportdesk.local", roles=["system-admin"])
-    return user
+    return administrators.first_administrator() or accounts.create_user(
+        TERMINAL, name="Terminal", email=accounts.TERMINAL_ADDRESS, roles=["system-admin"]
+    )

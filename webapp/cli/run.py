@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import ipaddress
 import os
 import signal
 import socket
@@ -60,7 +61,7 @@ def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
     try:
         # The database is the last thing to stop: web and worker still write to it.
         with _only_one(load_settings()), connected() as settings, ExitStack() as stack:
-            _prepare(with_demo)
+            _prepare(with_demo, host)
             port = _free_port(host, port)
             database_uri = embedded.ensure_running(settings)
             environment = {**os.environ, "REPORTDESK_MONGODB_URI": database_uri}
@@ -74,7 +75,7 @@ def command(port: int, host: str, with_demo: bool, concurrency: int) -> None:
             address = f"http://{host}:{port}"
             _wait_until_served(address, children)
             _first_report(settings, children)
-            _welcome(address, with_demo)
+            _welcome(address, host)
             warn_if_open(host)
             is_up = True
             _watch(children, settings, database_uri)
@@ -106,13 +107,27 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise _StopError
 
 
-def _prepare(with_demo: bool) -> None:
+def _prepare(with_demo: bool, host: str) -> None:
     database_setup.prepare()
     if with_demo and not demo.is_built():
-        click.echo("Making the demo organisation …", err=True)
-        demo.build()
+        if not _is_loopback(host):
+            click.echo(f"No demo organisation: its published sign-ins are for this machine only, not {host}.", err=True)
+        elif not demo.may_be_built():
+            click.echo("There are people here already, so the demo organisation is not added.", err=True)
+        else:
+            click.echo("Making the demo organisation …", err=True)
+            demo.build()
     # So that previews have something to show; reports refresh what they read anyway.
     extract.refresh(TABLES)
+
+
+def _is_loopback(host: str) -> bool:
+    """Does an address to listen on reach this machine alone?"""
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(each.partition("%")[0]).is_loopback for each in found)
 
 
 def _free_port(host: str, wanted: int) -> int:
@@ -214,7 +229,7 @@ def _first_report(settings: Settings, children: Children) -> None:
         visibility="organization",
     )
     click.echo("Making a first report …", err=True)
-    job = asking.create(registrar, request, insist=True)
+    job = asking.create(registrar, request, insist=True, agreed=True)
     deadline = time.monotonic() + REPORT_WITHIN
     while not job.is_finished and time.monotonic() < deadline:
         _check(children)
@@ -227,9 +242,11 @@ def _first_report(settings: Settings, children: Children) -> None:
         click.echo(f"“{job.name}” is not ready: {reason}", err=True)
 
 
-def _welcome(address: str, with_demo: bool) -> None:
+def _welcome(address: str, host: str) -> None:
     click.echo(f"\nReportdesk is at {address}")
-    if with_demo:
+    if demo.is_built() and not _is_loopback(host):
+        click.echo(f"The demo's accounts cannot sign in while it listens on {host}: their password is published.")
+    elif demo.is_built():
         click.echo(f"Sign in with one of these, all with the password {demo.DEMO_PASSWORD}")
         for email, role in demo.SIGN_INS.items():
             click.echo(f"  {email:28} ({role})")

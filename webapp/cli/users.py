@@ -6,10 +6,11 @@ import click
 
 from webapp.cli.session import connected
 from webapp.documents import Department, LookupCategory, User
-from webapp.services import audit
+from webapp.services import audit, database_setup
 from webapp.services.audit import SessionAct
 from webapp.services.lookups import values as lookups
 from webapp.services.people import accounts, directory, resets
+from webapp.services.permissions import TERMINAL
 
 #: Learners are people too, but not ones who sign in; listing them is asked for.
 STAFF_LIMIT = 500
@@ -55,7 +56,9 @@ def add(
 ) -> None:
     """Make an account for EMAIL."""
     with connected():
+        database_setup.prepare()
         user = accounts.create_user(
+            TERMINAL,
             name=name,
             email=email,
             password=password,
@@ -73,8 +76,8 @@ def set_password(email: str, password: str) -> None:
     """Give the person with the address EMAIL a new password."""
     with connected():
         user = accounts.user_by_email(email)
-        accounts.set_password(user, password)
-        audit.record_session(None, SessionAct.PASSWORD_CHANGED, user)
+        accounts.set_password(user, password, by=TERMINAL)
+        audit.record_session(TERMINAL, SessionAct.PASSWORD_CHANGED, user)
         click.echo(f"{email} has a new password.")
 
 
@@ -85,7 +88,7 @@ def reset_link(email: str, address: str | None) -> None:
     """Print a link by which the person with the address EMAIL chooses a new password. It works once, for an hour."""
     with connected() as settings:
         base = address or settings.public_url or "http://127.0.0.1:8000"
-        token = resets.make(accounts.user_by_email(email), by=None)
+        token = resets.make(accounts.user_by_email(email), by=TERMINAL)
         click.echo(resets.link(token, base))
         click.echo(
             f"It works once, for {settings.reset_link_minutes} minutes. Whoever has it chooses the password.", err=True
@@ -98,7 +101,7 @@ def reset_link(email: str, address: str | None) -> None:
 def set_roles(email: str, roles: tuple[str, ...]) -> None:
     """Replace the roles of the person with the address EMAIL."""
     with connected():
-        directory.change(accounts.user_by_email(email), by=None, roles=list(roles))
+        directory.change(accounts.user_by_email(email), by=TERMINAL, roles=list(roles))
         click.echo(f"{email} now has the roles: {', '.join(roles)}.")
 
 
@@ -107,7 +110,7 @@ def set_roles(email: str, roles: tuple[str, ...]) -> None:
 def deactivate(email: str) -> None:
     """End the access of the person with the address EMAIL; what they asked for stays."""
     with connected():
-        directory.set_active(accounts.user_by_email(email), False, by=None)
+        directory.set_active(accounts.user_by_email(email), False, by=TERMINAL)
         click.echo(f"{email} can no longer sign in.")
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import click
 
 from webapp.cli.session import connected
-from webapp.documents import User
 from webapp.services.people import accounts
+from webapp.services.permissions import TERMINAL, Actor
 from webapp.services.queue import workers
 
 
@@ -44,21 +44,14 @@ def list_() -> None:
             )
 
 
-def _wish(name: str, wish: Callable[[User, str], None], text: str) -> None:
+def _wish(name: str, wish: Callable[[Actor, str], None], text: str) -> None:
     @command.command(name, help=f"{text} Give the worker's id, or how it begins.")
     @click.argument("worker_id")
-    @click.option("--as", "email", default=None, help="Who asks; default: the first system administrator.")
+    @click.option("--as", "email", default=None, help="Who asks; default: the terminal, as the audit trail says.")
     def ask(worker_id: str, email: str | None) -> None:
         with connected():
-            wish(accounts.user_by_email(email) if email else _administrator(), worker_id)
+            wish(accounts.user_by_email(email) if email else TERMINAL, worker_id)
             click.echo("Asked; it does so at its next beat, within seconds.")
-
-
-def _administrator() -> User:
-    user = User.objects(roles="system-admin", is_active=True).order_by("_id").first()
-    if user is None:
-        raise click.ClickException("There is no system administrator yet: see `reportdesk users add`.")
-    return user
 
 
 _wish("pause", workers.pause, "Take no more jobs until resumed.")

@@ -16,7 +16,8 @@ from pymongo.errors import BulkWriteError
 from webapp import clock
 from webapp.demo import organisation as given
 from webapp.documents.connection import current_database
-from webapp.services.people import passwords
+from webapp.services.people import demo_accounts, passwords
+from webapp.services.people.demo_accounts import NotADemoHomeError
 
 DEMO_PASSWORD = "northgate-demo"  # noqa: S105  (printed by `make run`: the demo's data is invented and its server local)
 SIGN_INS = {email: roles[0] for email, _, roles, _, _ in given.STAFF[:4]}
@@ -46,8 +47,18 @@ def is_built() -> bool:
     return current_database().certificates.find_one({"externalId": "demo-last"}, {"_id": 1}) is not None
 
 
+def may_be_built() -> bool:
+    """Whether this is a home for it: one without people, other than the demo's own of a build cut short."""
+    try:
+        demo_accounts.require_nobody_else()
+    except NotADemoHomeError:
+        return False
+    return True
+
+
 def build(*, scale: float = 1.0, on_progress: Progress | None = None) -> DemoSummary:
-    """Add the demo organisation; what is there already (a build cut short, too) is not added twice.
+    """Add the demo organisation; what is there already (a build cut short, too) is not added twice. It belongs only to
+    a home without people: raises NotADemoHomeError where anybody else is.
 
     `scale` shrinks learners and events for tests. `on_progress` is called with a collection's name, the documents
     written so far, and their expected number.
@@ -55,6 +66,7 @@ def build(*, scale: float = 1.0, on_progress: Progress | None = None) -> DemoSum
     summary = DemoSummary()
     if is_built():
         return summary
+    demo_accounts.require_nobody_else()
     maker = _Maker(scale, clock.utcnow())
     for collection, documents, expected in maker.collections():
         added = 0
@@ -175,6 +187,7 @@ class _Maker:
                     "roles": roles,
                     "departmentIds": [self.departments[department]],
                     "teamIds": [self.teams[team] for team in teams],
+                    "isDemo": True,
                 }
             )
         teaching = [department for _, _, department in given.PROGRAMS]
@@ -188,6 +201,7 @@ class _Maker:
                     "roles": ["instructor"],
                     "departmentIds": [self.departments[teaching[number % len(teaching)]]],
                     "teamIds": [],
+                    "isDemo": True,
                 },
                 f"demo-instructor-{number + 1}",
             )
@@ -255,6 +269,7 @@ class _Maker:
                 "roles": ["learner"],
                 "departmentIds": [self.departments[self.random.choice(home)[1]]],
                 "teamIds": [],
+                "isDemo": True,
             }
             yield self._stamped(learner, f"demo-learner-{number + 1}")
 

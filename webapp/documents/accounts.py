@@ -68,6 +68,7 @@ class User(Stamped):
     department_ids = me.ListField(me.ObjectIdField(), db_field="departmentIds")
     team_ids = me.ListField(me.ObjectIdField(), db_field="teamIds")
     is_active = me.BooleanField(db_field="isActive", default=True)
+    is_demo = me.BooleanField(db_field="isDemo")  # of the invented organisation; its password is published
     time_zone = me.StringField(db_field="timeZone")
     locale = me.StringField(max_length=10)
 

@@ -20,6 +20,7 @@ from mongoengine.errors import NotUniqueError
 
 from webapp import clock
 from webapp.documents import AdminArea, AdminEvent, ReportJob, User
+from webapp.services.permissions import Actor, id_of
 from webapp.services.remembered import Remembered
 from webapp.settings import get_settings
 
@@ -58,7 +59,7 @@ class SessionAct(StrEnum):
 
 
 def record(
-    by: User | None,
+    by: Actor,
     area: AdminArea,
     action: str,
     subject: str,
@@ -66,8 +67,8 @@ def record(
     subject_id: object = None,
     changes: Changes | None = None,
 ) -> None:
-    """Write down one act; `by` is None for the terminal."""
-    _event(by.id if by is not None else None, area, action, subject, subject_id, changes).save()
+    """Write down one act. What the terminal did has no person."""
+    _event(id_of(by), area, action, subject, subject_id, changes).save()
 
 
 def record_on_report(by: User, act: ReportAct, job: ReportJob, *, changes: Changes | None = None) -> None:
@@ -93,10 +94,11 @@ def _write_repeated(key: tuple[datetime, ObjectId, ReportAct, ObjectId, str]) ->
 _once_an_hour = Remembered(_write_repeated, seconds=3600)
 
 
-def record_session(by: User | None, act: SessionAct, whose: User) -> None:
-    """Write down what `by` did to the sessions or the password of `whose`; None: the terminal, or somebody not signed
-    in, as with a link that was handed over."""
-    record(by, AdminArea.SESSIONS, act.value, whose.name, subject_id=whose.id)
+def record_session(by: Actor | None, act: SessionAct, whose: User) -> None:
+    """Write down what `by` did to the sessions or the password of `whose`; None: somebody not signed in, as with a
+    link that was handed over."""
+    who = None if by is None else id_of(by)
+    _event(who, AdminArea.SESSIONS, act.value, whose.name, whose.id, None).save()
 
 
 def record_sign_in(user: User) -> None:

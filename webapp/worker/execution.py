@@ -32,7 +32,7 @@ from webapp.renderers import page_result
 from webapp.renderers.about import About
 from webapp.renderers.filenames import content_disposition, fill_template
 from webapp.services.questions import as_query, in_words, ways
-from webapp.services.rights import data_scope
+from webapp.services.rights import data_scope, standing
 from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
 from webapp.worker.assignment import Context, Outcome
@@ -75,6 +75,7 @@ def _execute(context: Context) -> Outcome:
     job = context.job
     scratch = Path(context.assignment.scratch)
     scope = DataScope.from_document(job.provenance["scope"])
+    standing.require_standing(job, scope)
     query = as_query.to_query(ways.from_job(job), scope)
     tables = as_query.tables_for(query)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from webapp import extract
-from webapp.documents import Order, OrderKind
+from webapp.documents import Order, OrderKind, User
 from webapp.engine.catalogue.tables import TABLES
 from webapp.importers.oneroster import FILES
 from webapp.importers.summary import Summary
 from webapp.services import database_clock
 from webapp.services.files import retention
-from webapp.services.orders import imports, uploads
+from webapp.services.orders import imports, orders, uploads
 
 #: (share done, what it is at, how many of it)
 Progress = Callable[[float, str, int], None]
@@ -22,26 +22,28 @@ MOST_REASONS = 50
 
 def carry_out(order: Order, folder: Path, on_progress: Progress) -> dict[str, Any]:
     """Do it; the summary is what its page shows. Raises ReportdeskError."""
+    by = orders.asker(order)
     if order.kind == OrderKind.REBUILD:
         return _rebuild(order, on_progress)
     if order.kind == OrderKind.SWEEP:
         swept = retention.sweep(database_clock.now())
         return {"orphansRemoved": swept.orphans_removed, "filesExpired": swept.files_expired}
     found = uploads.fetch(order, folder)
-    summary = _import(OrderKind(order.kind), found, on_progress)
+    summary = _import(by, OrderKind(order.kind), found, on_progress)
     uploads.delete_files(order)
     return _stored(summary, {path.name: name for path, name in found.items()})
 
 
-def _import(kind: OrderKind, found: dict[Path, str], on_progress: Progress) -> Summary:
+def _import(by: User, kind: OrderKind, found: dict[Path, str], on_progress: Progress) -> Summary:
     if kind == OrderKind.ONEROSTER:
         path, name = next(iter(found.items()))
         return imports.import_oneroster(
+            by,
             path,
             shown=name,
             on_progress=lambda file, count: on_progress(FILES.index(file) / len(FILES), file, count),
         )
-    return imports.import_xapi(found, on_progress=lambda count, share: on_progress(share, "statements", count))
+    return imports.import_xapi(by, found, on_progress=lambda count, share: on_progress(share, "statements", count))
 
 
 def _rebuild(order: Order, on_progress: Progress) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from webapp.documents.lookup_value import lookup_cache
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.services import permissions
 from webapp.services.lookups import values as lookups
+from webapp.services.permissions import TERMINAL
 
 #: Of the design (DESIGN §3): these documents carry, for ever.
 OF_THE_DESIGN = {
@@ -41,34 +42,36 @@ def test_every_category_of_the_design_is_seeded_whole(database):
 
 
 def test_seeding_again_adds_nothing_and_keeps_what_an_administrator_changed(database):
-    lookups.change(LookupCategory.REPORT_TYPE, "transcript", display_as="Record of study", is_active=False)
+    lookups.change(LookupCategory.REPORT_TYPE, "transcript", display_as="Record of study", is_active=False, by=TERMINAL)
     assert lookups.seed() == 0
     kept = LookupValue.objects.get(category="report-type", key="transcript")
     assert (kept.display_as, kept.is_active) == ("Record of study", False)
 
 
 def test_an_inactive_value_leaves_forms_and_keeps_its_name(database):
-    lookups.change(LookupCategory.OUTPUT_FORMAT, "pdf", is_active=False)
+    lookups.change(LookupCategory.OUTPUT_FORMAT, "pdf", is_active=False, by=TERMINAL)
     assert "pdf" not in [value.key for value in lookups.active(LookupCategory.OUTPUT_FORMAT)]
     assert lookups.label(LookupCategory.OUTPUT_FORMAT, "pdf") == "PDF"
     assert lookups.label(LookupCategory.OUTPUT_FORMAT, "unheard-of") == "unheard-of"
 
 
 def test_values_can_be_added_and_put_in_order(database):
-    lookups.add(LookupCategory.REPORT_TYPE, "library-use", "Library use")
+    lookups.add(LookupCategory.REPORT_TYPE, "library-use", "Library use", by=TERMINAL)
     assert lookups.active(LookupCategory.REPORT_TYPE)[-1].key == "library-use"
-    lookups.reorder(LookupCategory.REPORT_TYPE, ["library-use", *[v.key for v in lookups.every("report-type")][:-1]])
+    lookups.reorder(
+        LookupCategory.REPORT_TYPE, ["library-use", *[v.key for v in lookups.every("report-type")][:-1]], by=TERMINAL
+    )
     assert lookups.active(LookupCategory.REPORT_TYPE)[0].key == "library-use"
 
 
 def test_a_malformed_or_repeated_value_is_refused(database):
     with pytest.raises(InvalidRequestError) as caught:
-        lookups.add(LookupCategory.REPORT_TYPE, "Not Kebab", "x")
+        lookups.add(LookupCategory.REPORT_TYPE, "Not Kebab", "x", by=TERMINAL)
     assert "key" in caught.value.fields
     with pytest.raises(ConflictError, match="already has"):
-        lookups.add(LookupCategory.REPORT_TYPE, "transcript", "x")
+        lookups.add(LookupCategory.REPORT_TYPE, "transcript", "x", by=TERMINAL)
     with pytest.raises(NotFoundError):
-        lookups.change(LookupCategory.REPORT_TYPE, "unheard-of", display_as="x")
+        lookups.change(LookupCategory.REPORT_TYPE, "unheard-of", display_as="x", by=TERMINAL)
 
 
 def test_values_are_read_again_only_after_their_time(database, settings_env, monkeypatch):
@@ -89,5 +92,5 @@ def test_permissions_are_the_union_of_active_roles(people):
     assert permissions.permissions_of(people.owner) == {"request-reports"}
     people.owner.roles = ["staff", "department-admin"]
     assert permissions.permissions_of(people.owner) == {"request-reports", "manage-department", "use-high-priority"}
-    lookups.change(LookupCategory.ROLE, "department-admin", is_active=False)
+    lookups.change(LookupCategory.ROLE, "department-admin", is_active=False, by=TERMINAL)
     assert permissions.permissions_of(people.owner) == {"request-reports"}

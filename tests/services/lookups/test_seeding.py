@@ -15,6 +15,7 @@ from webapp.services.lookups import former_seeds, seeding
 from webapp.services.lookups import values as lookups
 from webapp.services.lookups.activity_events import ACTIVITY_EVENTS
 from webapp.services.lookups.seed import SEEDS
+from webapp.services.permissions import TERMINAL
 
 OLD_TEXT = "Who was active, when, and with what."
 NEW_TEXT = REPORT_TYPES["learner-activity"].description
@@ -119,7 +120,7 @@ def test_what_an_administrator_saves_meanwhile_is_not_written_over(
 
     def saved_meanwhile(category: LookupCategory, found: Any, seed: Any) -> dict[str, Any]:
         if seed[0] == "learner-activity":
-            lookups.change("report-type", "learner-activity", description="Mine.")
+            lookups.change("report-type", "learner-activity", description="Mine.", by=TERMINAL)
         return judge(category, found, seed)
 
     monkeypatch.setattr(seeding, "changes", saved_meanwhile)

@@ -8,6 +8,7 @@ from tests.factories import PASSWORD
 from webapp.documents import User
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.services.people import accounts
+from webapp.services.permissions import TERMINAL
 
 
 def test_the_right_password_signs_in_and_a_wrong_one_does_not(people):
@@ -27,7 +28,7 @@ def test_someone_who_left_or_has_no_password_cannot_sign_in(people):
 
 
 def test_a_password_is_kept_as_an_argon2id_hash_only(people):
-    accounts.set_password(people.owner, "another good one")
+    accounts.set_password(people.owner, "another good one", by=TERMINAL)
     stored = User.objects.get(id=people.owner.id).password_hash
     assert stored.startswith("$argon2id$")
     assert "another" not in stored
@@ -46,18 +47,18 @@ def test_a_password_is_kept_as_an_argon2id_hash_only(people):
 )
 def test_a_bad_account_is_refused_under_its_field(database, values, field):
     with pytest.raises(InvalidRequestError) as caught:
-        accounts.create_user(**{"name": "New", "email": "new@staff.example", "roles": ["staff"], **values})
+        accounts.create_user(TERMINAL, **{"name": "New", "email": "new@staff.example", "roles": ["staff"], **values})
     assert list(caught.value.fields) == [field]
 
 
 def test_an_address_is_used_once_whatever_its_case(people):
     with pytest.raises(ConflictError, match="already an account"):
-        accounts.create_user(name="Twin", email="OLIVIA.owner@staff.example", roles=["staff"])
+        accounts.create_user(TERMINAL, name="Twin", email="OLIVIA.owner@staff.example", roles=["staff"])
 
 
 def test_many_people_may_have_no_address(database):
     for number in range(3):
-        accounts.create_user(name=f"Learner {number}", email=None, roles=["learner"])
+        accounts.create_user(TERMINAL, name=f"Learner {number}", email=None, roles=["learner"])
     assert User.objects(roles="learner").count() == 3
 
 

@@ -12,6 +12,7 @@ from tests.factories import People, make_numbers_known
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError
 from webapp.services.lookups import values as lookups
+from webapp.services.permissions import TERMINAL
 from webapp.services.questions import as_query, in_words, report_types
 from webapp.services.questions.period import Period
 from webapp.services.questions.request import Condition, ReportRequest
@@ -61,22 +62,24 @@ def test_a_condition_of_ones_own_reaches_the_engine(database: Any) -> None:
 def test_a_measure_made_by_an_administrator_is_usable_at_once_and_no_longer_when_deactivated(database: Any) -> None:
     make_numbers_known("clicks")
     metadata = {"aggregate": "sum", "field": "data.clicks", "dataset": "activity", "format": "number"}
-    lookups.add("measure-type", "clicks", "Clicks", metadata=metadata)
+    lookups.add("measure-type", "clicks", "Clicks", metadata=metadata, by=TERMINAL)
     assert to_query("learner-activity", measures=["clicks"]).custom_measures[0].field == "data.clicks"
     dataset = report_types.dataset_of_type("learner-activity")
     assert "clicks" in report_types.measures_for(dataset)
     with pytest.raises(InvalidRequestError):
         to_query("enrollment-summary", measures=["clicks"])
-    lookups.change("measure-type", "clicks", is_active=False)
+    lookups.change("measure-type", "clicks", is_active=False, by=TERMINAL)
     assert "clicks" not in report_types.measures_for(dataset)
 
 
 def test_a_report_type_made_by_an_administrator_says_which_one_it_is_like(database: Any) -> None:
-    lookups.add("report-type", "my-own", "My own")
+    lookups.add("report-type", "my-own", "My own", by=TERMINAL)
     with pytest.raises(InvalidRequestError) as caught:
         to_query("my-own")
     assert "basedOn" in caught.value.fields["report_type"]
-    lookups.change("report-type", "my-own", metadata={"basedOn": "enrollment-summary", "groupBy": ["course"]})
+    lookups.change(
+        "report-type", "my-own", metadata={"basedOn": "enrollment-summary", "groupBy": ["course"]}, by=TERMINAL
+    )
     assert to_query("my-own").dimensions == ("course",)
 
 

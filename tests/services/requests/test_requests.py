@@ -17,6 +17,7 @@ from webapp.services.jobs import held
 from webapp.services.jobs.changes import Failure
 from webapp.services.jobs.lifecycle import IllegalTransitionError
 from webapp.services.lookups import values as lookups
+from webapp.services.permissions import TERMINAL
 from webapp.services.questions.period import Period
 from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking, bulk, changing
@@ -146,10 +147,10 @@ def test_an_administrator_may_give_every_priority(people: People) -> None:
 
 
 def test_a_lookup_added_at_run_time_is_valid_at_once_and_an_inactive_one_is_not(people: People) -> None:
-    lookups.change("report-visibility", "team", is_active=False)
+    lookups.change("report-visibility", "team", is_active=False, by=TERMINAL)
     with pytest.raises(InvalidRequestError, match="team"):
         asking.create(people.owner, a_request(visibility="team"))
-    lookups.add("report-visibility", "board", "The board")
+    lookups.add("report-visibility", "board", "The board", by=TERMINAL)
     assert asking.create(people.owner, a_request(visibility="board")).visibility == "board"
 
 
@@ -209,7 +210,7 @@ def test_a_job_for_later_is_kept_for_its_time_after_it_was_due(people: People) -
 
 
 def test_name_and_description_can_be_changed_by_the_owner_alone(people: People) -> None:
-    job = asking.create(people.owner, a_request(visibility="organization"))
+    job = asking.create(people.owner, a_request(visibility="organization"), agreed=True)
     changed = changing.update(people.owner, job.id, name=" Spring ", description="")
     assert (changed.name, changed.description) == ("Spring", None)
     with pytest.raises(InvalidRequestError, match="needs a name"):
@@ -242,7 +243,7 @@ def test_what_one_may_not_see_cannot_be_touched_and_is_not_found(people: People,
 
 @pytest.mark.parametrize("action", ["update", "share", "cancel", "retry", "reprioritise", "delete"])
 def test_what_one_may_only_see_cannot_be_changed(people: People, action: str) -> None:
-    job = asking.create(people.owner, a_request(visibility="organization"))
+    job = asking.create(people.owner, a_request(visibility="organization"), agreed=True)
     with pytest.raises(ForbiddenError):
         ACTIONS[action](people.stranger, job)
 
@@ -276,7 +277,7 @@ def test_a_failed_job_can_be_retried_with_the_rows_its_requester_may_read_now(pe
 
 
 def test_a_duplicate_is_the_actors_own_private_and_within_their_scope(people: People) -> None:
-    job = asking.create(people.owner, a_request(visibility="organization"))
+    job = asking.create(people.owner, a_request(visibility="organization"), agreed=True)
     copy = asking.duplicate(people.stranger, job.id)
     assert (copy.requested_by, copy.visibility, copy.name) == (people.stranger.id, "private", job.name)
     assert copy.provenance["scope"]["departmentIds"] == [str(people.other_department.id)]

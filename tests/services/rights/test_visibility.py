@@ -108,4 +108,7 @@ def test_the_audience_is_counted_and_named(people):
     assert visibility.audience(people.owner, "private", people.department.id) == (1, "only you")
     assert visibility.audience(people.owner, "team", people.department.id) == (2, "Exam office")
     assert visibility.audience(people.owner, "department", people.department.id) == (3, "History")
-    assert visibility.audience(people.owner, "organization", people.department.id) == (7, "everyone who can sign in")
+    assert visibility.audience(people.owner, "organization", people.department.id) == (
+        7,
+        "everyone who may ask for reports",
+    )

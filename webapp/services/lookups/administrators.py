@@ -29,6 +29,11 @@ def roles_that_administer() -> list[str]:
     return [key for key, role in roles.items() if Permission.ADMINISTER in (role.metadata.get("permissions") or ())]
 
 
+def first_administrator() -> User | None:
+    """Who has been an administrator for longest: whose report it is when the terminal asks for one."""
+    return User.objects(roles__in=roles_that_administer(), is_active=True).order_by("_id").first()
+
+
 def require_one_left(*, roles: Iterable[str] | None = None, besides: ObjectId | None = None) -> None:
     """Raises LastAdministratorError unless someone active who can sign in holds one of `roles` (default: those that
     administer now), the person `besides` not counted."""

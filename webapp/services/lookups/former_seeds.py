@@ -17,6 +17,7 @@ _DESCRIPTIONS: dict[LookupCategory, dict[str, str]] = {
         "department-overview": "The main figures of each department and those below it.",
         "certification-status": "Certificates earned, soon to expire, and expired.",
     },
+    LookupCategory.REPORT_VISIBILITY: {"organization": "Everyone who can sign in."},
     LookupCategory.MEASURE_TYPE: {
         "count": "Number of rows.",
         "count-distinct": "Number of different values of a field, empty ones left out.",

@@ -43,7 +43,7 @@ REPORT_VISIBILITIES: list[Seed] = [
     ("private", Message("Only me"), Message("The person who asked, and those who manage the department."), {}),
     ("team", Message("My teams"), Message("Everyone who shares a team with the person who asked."), {}),
     ("department", Message("The department"), Message("Everyone in the report's department."), {}),
-    ("organization", Message("Everyone"), Message("Everyone who can sign in."), {}),
+    ("organization", Message("Everyone"), Message("Everyone who may ask for reports."), {}),
 ]
 
 OUTPUT_FORMATS: list[Seed] = [

@@ -11,7 +11,6 @@ from pymongo import UpdateOne
 
 from webapp import clock
 from webapp.documents import AdminArea, LookupCategory, LookupValue
-from webapp.documents.accounts import User
 from webapp.documents.lookup_value import CachedLookup, active_lookups, lookup_cache
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -20,6 +19,7 @@ from webapp.services import audit
 from webapp.services.lookups import rules as lookup_rules
 from webapp.services.lookups import seeding
 from webapp.services.lookups.seed import SEEDS, Seed
+from webapp.services.permissions import Actor, Permission, require_permission
 
 #: (what people read, description) as seeded.
 _SEEDED = {
@@ -96,9 +96,10 @@ def add(
     description: str = "",
     sort_order: int | None = None,
     metadata: dict[str, Any] | None = None,
-    by: User | None = None,
+    by: Actor,
 ) -> LookupValue:
     """Add a value. Raises InvalidRequestError for a malformed one and ConflictError for a key already taken."""
+    require_permission(by, Permission.ADMINISTER)
     if problems := lookup_rules.problems(category, metadata or {}):
         raise InvalidRequestError(problems)
     if sort_order is None:
@@ -127,13 +128,14 @@ def add(
     return value
 
 
-def change(category: str, key: str, *, by: User | None = None, **changes: Any) -> LookupValue:
+def change(category: str, key: str, *, by: Actor, **changes: Any) -> LookupValue:
     """Change `display_as`, `description`, `sort_order`, `is_active` or `metadata` of a value; its key stays for ever,
     because documents carry it.
 
     Raises NotFoundError, InvalidRequestError for a value that is not valid, and ConflictError where the desk needs the
     value as it is.
     """
+    require_permission(by, Permission.ADMINISTER)
     allowed = {"display_as", "description", "sort_order", "is_active", "metadata"}
     if unknown := set(changes) - allowed:
         raise TypeError(f"not changeable: {sorted(unknown)}")
@@ -165,8 +167,9 @@ def change(category: str, key: str, *, by: User | None = None, **changes: Any) -
     return value
 
 
-def reorder(category: str, keys: Iterable[str], *, by: User | None = None) -> None:
+def reorder(category: str, keys: Iterable[str], *, by: Actor) -> None:
     """Put the values of `category` in the order of `keys`; values not named keep their place after them."""
+    require_permission(by, Permission.ADMINISTER)
     now, keys = clock.utcnow(), list(keys)
     writes = [
         UpdateOne({"category": category, "key": key}, {"$set": {"sortOrder": 10 * (position + 1), "updatedAt": now}})
@@ -178,8 +181,9 @@ def reorder(category: str, keys: Iterable[str], *, by: User | None = None) -> No
     lookup_cache.forget()
 
 
-def move(category: str, key: str, *, up: bool, by: User | None = None) -> None:
+def move(category: str, key: str, *, up: bool, by: Actor) -> None:
     """Put a value one place up or down; at the end already, it stays. Raises NotFoundError."""
+    require_permission(by, Permission.ADMINISTER)
     keys = list(lookup_cache.category(category))
     if key not in keys:
         raise NotFoundError(f"The list {category} has no value “{key}”.")

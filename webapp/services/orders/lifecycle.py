@@ -138,10 +138,10 @@ def reap() -> list[ObjectId]:
     return taken
 
 
-def again(order_id: ObjectId, *, same_as: str | None) -> bool:
-    """failed -> waiting, with a clean sheet. False when it has not failed; raises DuplicateKeyError when another order
-    says the same."""
-    sets = {"askedAt": "$$NOW", "attempts": 0, "crashCount": 0, "retryCount": 0, "share": 0}
+def again(order_id: ObjectId, *, by: ObjectId, same_as: str | None) -> bool:
+    """failed -> waiting, with a clean sheet, as `by`'s order. False when it has not failed; raises DuplicateKeyError
+    when another order says the same."""
+    sets = {"askedAt": "$$NOW", "askedBy": by, "attempts": 0, "crashCount": 0, "retryCount": 0, "share": 0}
     same = {"sameAs": same_as} if same_as else {}
     gone = ["error", "endedAt", "summary", "doing", "doneCount", "notBefore"]
     return ORDERS.update({"_id": order_id}, _to(WAITING, sets={**sets, **same}, unsets=gone), states=[FAILED])

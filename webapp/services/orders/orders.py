@@ -12,10 +12,11 @@ from mongoengine.errors import NotUniqueError
 from pymongo.errors import DuplicateKeyError
 
 from webapp.documents import AdminArea, Order, OrderKind, User
-from webapp.errors import ConflictError, NotFoundError
+from webapp.errors import ConflictError, ForbiddenError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit, database_clock
 from webapp.services.orders import lifecycle
+from webapp.services.permissions import Permission, permissions_of, require_permission
 from webapp.settings import get_settings
 
 SHOWN = 25
@@ -26,6 +27,7 @@ AREAS = {
     OrderKind.REBUILD: AdminArea.STORAGE,
     OrderKind.SWEEP: AdminArea.STORAGE,
 }
+PERMISSIONS = {AdminArea.IMPORTS: Permission.MANAGE_CONTENT, AdminArea.STORAGE: Permission.ADMINISTER}
 
 
 class Asked(NamedTuple):
@@ -39,6 +41,7 @@ def ask(
     by: User, kind: OrderKind, subject: str, *, files: Sequence[dict[str, Any]] = (), tables: Sequence[str] = ()
 ) -> Asked:
     """Put an order in line, and into the audit trail; or find the same one that is there and not finished."""
+    require_permission(by, PERMISSIONS[AREAS[kind]])
     now = database_clock.now()
     order = Order(
         kind=kind.value,
@@ -72,9 +75,10 @@ def _same_as(kind: OrderKind, tables: Sequence[str]) -> str | None:
 
 
 def again(by: User, order: Order) -> None:
-    """Carry out a failed order once more. Raises ConflictError for one that has not failed."""
+    """Carry out a failed order once more, now as this person's. Raises ConflictError for one that has not failed."""
+    require_permission(by, PERMISSIONS[AdminArea(order.area)])
     try:
-        is_back = lifecycle.again(order.id, same_as=_same_as(OrderKind(order.kind), order.tables))
+        is_back = lifecycle.again(order.id, by=by.id, same_as=_same_as(OrderKind(order.kind), order.tables))
     except DuplicateKeyError as error:
         raise ConflictError(Message("The same has been ordered since, and is not done yet.")) from error
     if not is_back:
@@ -101,3 +105,19 @@ def latest(area: AdminArea, *, bound: int = SHOWN) -> list[Order]:
 def names_of(order: Order) -> str:
     """What an order is about, in a few words of its own: file names, or tables."""
     return ", ".join([*(str(each.get("name", "")) for each in order.files), *order.tables]) or str(order.kind)
+
+
+def asker(order: Order) -> User:
+    """Who ordered it, if they still may. Raises ForbiddenError otherwise: what was ordered by somebody who has left, or
+    lost the right, is not begun."""
+    person = User.objects(id=order.asked_by, is_active=True).first()
+    if person is None:
+        raise ForbiddenError(
+            Message("The person who ordered this has left."), hint=Message("Order it again yourself if it is needed.")
+        )
+    if PERMISSIONS[AdminArea(order.area)] not in permissions_of(person):
+        raise ForbiddenError(
+            Message("The person who ordered this may not do so any more."),
+            hint=Message("Order it again yourself if it is needed."),
+        )
+    return person

@@ -21,6 +21,7 @@ from webapp.documents import Order, OrderKind, OrderState, User
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
 from webapp.services.orders import orders
+from webapp.services.permissions import Permission, require_permission
 from webapp.settings import get_settings
 
 FOLDER = "imports/"
@@ -41,6 +42,7 @@ class Upload:
 
 def receive(by: User, uploads: Sequence[Upload]) -> Order:
     """Keep the files, and order their import. Raises InvalidRequestError under `files`."""
+    require_permission(by, Permission.MANAGE_CONTENT)
     if not uploads:
         raise InvalidRequestError({"files": Message("Choose a file first.")})
     if len(uploads) > MOST_FILES:

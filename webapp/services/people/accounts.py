@@ -10,15 +10,21 @@ from bson.errors import InvalidId
 from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp import clock
-from webapp.documents import LookupCategory, User
+from webapp.documents import AdminArea, LookupCategory, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
+from webapp.services import audit
 from webapp.services.people import passwords, sessions
+from webapp.services.permissions import Actor, Permission, id_of, require_permission
+
+#: Owns the reports that are asked for from the terminal where there is no administrator yet; cannot sign in.
+TERMINAL_ADDRESS = "terminal@reportdesk.local"
 
 
 def create_user(
+    by: Actor,
     *,
     name: str,
     email: str | None,
@@ -27,12 +33,14 @@ def create_user(
     department_ids: Iterable[ObjectId] = (),
     team_ids: Iterable[ObjectId] = (),
     time_zone: str | None = None,
+    locale: str | None = None,
     external_id: str | None = None,
 ) -> User:
     """Make an account; without a password the person cannot sign in.
 
     Raises InvalidRequestError (unknown role, weak password, no e-mail address) and ConflictError (address taken).
     """
+    require_permission(by, Permission.ADMINISTER)
     errors: dict[str, str] = {}
     if email is not None and not looks_like_an_address(email):
         errors["email"] = Message("“%(email)s” is not an e-mail address.", email=email)
@@ -55,6 +63,7 @@ def create_user(
         department_ids=list(department_ids),
         team_ids=list(team_ids),
         time_zone=time_zone,
+        locale=locale or None,
         external_id=external_id,
     )
     try:
@@ -68,6 +77,9 @@ def create_user(
         ) from error
     except ValidationError as error:
         raise InvalidRequestError(problems_of(error)) from error
+    audit.record(
+        by, AdminArea.PEOPLE, "added", user.name, subject_id=user.id, changes={"roles": ("", list(user.roles))}
+    )
     return user
 
 
@@ -83,11 +95,14 @@ def authenticate(email: str, password: str) -> User | None:
     return user
 
 
-def set_password(user: User, password: str) -> None:
-    """Give the person a new password; every session and every link for a new password ends with the old one.
+def set_password(user: User, password: str, *, by: Actor) -> None:
+    """Give the person a new password: their own, or an administrator's to give. Every session and every link for a new
+    password ends with the old one.
 
     Raises InvalidRequestError for one that is too short or too easy to guess.
     """
+    if id_of(by) != user.id:
+        require_permission(by, Permission.ADMINISTER)
     if wrong := passwords.problem(password, user):
         raise InvalidRequestError({"password": wrong})
     # In one write: nobody may begin a session by the old password between the two.
@@ -96,6 +111,12 @@ def set_password(user: User, password: str) -> None:
     )
     user.reload("password_hash", "updated_at")
     sessions.forget_all(user)
+
+
+def set_preferences(actor: User, *, locale: str | None, time_zone: str | None) -> None:
+    """A person's own language and time zone; empty: as the browser asks, as the installation is set."""
+    actor.locale, actor.time_zone = locale or None, time_zone or None
+    actor.save()
 
 
 def active_user(user_id: str) -> User | None:

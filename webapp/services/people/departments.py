@@ -11,12 +11,14 @@ from bson import ObjectId
 from bson.errors import InvalidId
 from mongoengine.errors import ValidationError
 
-from webapp.documents import AdminArea, Department, Team, User
+from webapp.documents import AdminArea, Department, Team
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit
+from webapp.services.permissions import Actor, Permission, require_permission
 from webapp.services.plain_text import folded
+from webapp.services.rights import organisation
 from webapp.services.rights.organisation import DepartmentFacts
 
 Found = TypeVar("Found", Department, Team)
@@ -57,21 +59,6 @@ def tree(departments: Iterable[Place]) -> list[Node[Place]]:
     return nodes
 
 
-def below(department_id: ObjectId, departments: Iterable[Department]) -> set[ObjectId]:
-    """The department and all under it: where it may not be moved to."""
-    children: dict[ObjectId | None, list[ObjectId]] = defaultdict(list)
-    for each in departments:
-        children[each.parent_id].append(each.id)
-    reached: set[ObjectId] = set()
-    waiting = [department_id]
-    while waiting:
-        each_id = waiting.pop()
-        if each_id not in reached:
-            reached.add(each_id)
-            waiting += children[each_id]
-    return reached
-
-
 def find(department_id: str) -> Department:
     """Raises NotFoundError."""
     return _find(Department, department_id, Message("department"))
@@ -88,8 +75,9 @@ def teams(department_id: ObjectId | None = None) -> list[Team]:
     return sorted(found, key=lambda each: folded(each.name))
 
 
-def add(by: User, *, name: str, code: str, parent_id: ObjectId | None) -> Department:
+def add(by: Actor, *, name: str, code: str, parent_id: ObjectId | None) -> Department:
     """Raises InvalidRequestError: code taken, no such parent, name or code too long."""
+    require_permission(by, Permission.ADMINISTER)
     department = Department(name=name.strip())
     _place(department, code.strip(), parent_id)
     _save(department)
@@ -97,9 +85,10 @@ def add(by: User, *, name: str, code: str, parent_id: ObjectId | None) -> Depart
     return department
 
 
-def change(department: Department, *, by: User, name: str, code: str, parent_id: ObjectId | None) -> Department:
+def change(department: Department, *, by: Actor, name: str, code: str, parent_id: ObjectId | None) -> Department:
     """Rename or move a department; its reports and records stay its own. Raises InvalidRequestError: as `add`, and a
     move under itself."""
+    require_permission(by, Permission.ADMINISTER)
     before = {"name": department.name, "code": department.code, "parent": department.parent_id}
     _place(department, code.strip(), parent_id)
     department.name = name.strip()
@@ -113,9 +102,10 @@ def change(department: Department, *, by: User, name: str, code: str, parent_id:
     return department
 
 
-def set_active(department: Department, is_active: bool, *, by: User) -> None:
+def set_active(department: Department, is_active: bool, *, by: Actor) -> None:
     """Offer a department no more, or again. Raises ConflictError while active departments are below it, or while the
     one above it is inactive."""
+    require_permission(by, Permission.ADMINISTER)
     if is_active:
         above = Department.objects(id=department.parent_id).first() if department.parent_id else None
         if above is not None and not above.is_active:
@@ -136,16 +126,18 @@ def set_active(department: Department, is_active: bool, *, by: User) -> None:
     _set_active(department, is_active, by, f"{department.code} {department.name}")
 
 
-def add_team(by: User, *, name: str, department_id: ObjectId) -> Team:
+def add_team(by: Actor, *, name: str, department_id: ObjectId) -> Team:
     """Raises InvalidRequestError."""
+    require_permission(by, Permission.ADMINISTER)
     team = Team(name=name.strip(), department_id=department_id)
     _save(team)
     audit.record(by, AdminArea.DEPARTMENTS, "team added", team.name, subject_id=team.id)
     return team
 
 
-def change_team(team: Team, *, by: User, name: str, department_id: ObjectId) -> None:
+def change_team(team: Team, *, by: Actor, name: str, department_id: ObjectId) -> None:
     """Rename a team, or give it to another department. Raises InvalidRequestError."""
+    require_permission(by, Permission.ADMINISTER)
     before = {"name": team.name, "department": team.department_id}
     team.name, team.department_id = name.strip(), department_id
     _save(team)
@@ -155,12 +147,13 @@ def change_team(team: Team, *, by: User, name: str, department_id: ObjectId) -> 
         audit.record(by, AdminArea.DEPARTMENTS, "team changed", team.name, subject_id=team.id, changes=changes)
 
 
-def set_team_active(team: Team, is_active: bool, *, by: User) -> None:
+def set_team_active(team: Team, is_active: bool, *, by: Actor) -> None:
     """What is shared with an inactive team reaches nobody by it."""
+    require_permission(by, Permission.ADMINISTER)
     _set_active(team, is_active, by, team.name)
 
 
-def _set_active(found: Department | Team, is_active: bool, by: User, subject: str) -> None:
+def _set_active(found: Department | Team, is_active: bool, by: Actor, subject: str) -> None:
     if bool(found.is_active) == is_active:
         return
     found.is_active = is_active
@@ -175,7 +168,7 @@ def _place(department: Department, code: str, parent_id: ObjectId | None) -> Non
     errors: dict[str, str] = {}
     if parent_id is not None and parent_id not in {each.id for each in everything}:
         errors["parent"] = Message("There is no such department to put it under.")
-    elif parent_id is not None and department.id and parent_id in below(department.id, everything):
+    elif parent_id is not None and department.id and parent_id in organisation.below([department.id], everything):
         errors["parent"] = Message("A department cannot be under itself or under one that is below it.")
     if any(each.code.casefold() == code.casefold() and each.id != department.id for each in everything):
         errors["code"] = Message("Another department has the code “%(code)s” already.", code=code[:60])

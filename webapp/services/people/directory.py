@@ -20,6 +20,7 @@ from webapp.services import audit
 from webapp.services.lookups import administrators
 from webapp.services.lookups.administrators import LastAdministratorError
 from webapp.services.people import accounts, sessions
+from webapp.services.permissions import Actor, Permission, id_of, require_permission
 from webapp.services.plain_text import folded
 from webapp.services.questions import filter_choices
 from webapp.services.rights.data_scope import DataScope
@@ -128,23 +129,16 @@ def of_team(team_id: ObjectId) -> list[PersonRow]:
     return _rows({"teamIds": team_id})
 
 
-def add(by: User | None, **fields: Any) -> tuple[User, str]:
+def add(by: Actor, **fields: Any) -> tuple[User, str]:
     """A new account and its password, which is kept nowhere else. Raises InvalidRequestError and ConflictError."""
     password = new_password()
-    locale = fields.pop("locale", None)
-    user = accounts.create_user(password=password, **fields)
-    if locale:
-        user.locale = locale
-        user.save()
-    audit.record(
-        by, AdminArea.PEOPLE, "added", user.name, subject_id=user.id, changes={"roles": ("", list(user.roles))}
-    )
-    return user, password
+    return accounts.create_user(by, password=password, **fields), password
 
 
-def change(user: User, *, by: User | None, **fields: Any) -> User:
+def change(user: User, *, by: Actor, **fields: Any) -> User:
     """Change what is given of `CHANGEABLE`. Raises InvalidRequestError, ConflictError (address taken) and
     LastAdministratorError."""
+    require_permission(by, Permission.ADMINISTER)
     if unknown := set(fields) - set(CHANGEABLE):
         raise TypeError(f"not changeable: {sorted(unknown)}")
     _check(user, fields)
@@ -165,12 +159,13 @@ def change(user: User, *, by: User | None, **fields: Any) -> User:
     return user
 
 
-def set_active(user: User, is_active: bool, *, by: User | None) -> User:
+def set_active(user: User, is_active: bool, *, by: Actor) -> User:
     """End a person's access, or give it back. What they asked for stays. Raises LastAdministratorError, and
     ConflictError for one's own account."""
+    require_permission(by, Permission.ADMINISTER)
     if bool(user.is_active) == is_active:
         return user
-    if not is_active and by is not None and by.id == user.id:
+    if not is_active and id_of(by) == user.id:
         raise ConflictError(
             Message("You cannot deactivate your own account."),
             hint=Message("Ask another administrator to deactivate it."),
@@ -188,14 +183,15 @@ def set_active(user: User, is_active: bool, *, by: User | None) -> User:
     return user
 
 
-def give_new_password(user: User, *, by: User | None) -> str:
+def give_new_password(user: User, *, by: Actor) -> str:
     """A new password for the person, which is kept nowhere else; their sessions end. Raises InvalidRequestError."""
+    require_permission(by, Permission.ADMINISTER)
     if not user.email:
         raise InvalidRequestError(
             {"email": Message("An account needs an e-mail address to sign in with. Save one first.")}
         )
     password = new_password()
-    accounts.set_password(user, password)
+    accounts.set_password(user, password, by=by)
     audit.record(by, AdminArea.PEOPLE, "new password", user.name, subject_id=user.id)
     return password
 

@@ -15,7 +15,7 @@ from webapp.services import audit
 from webapp.services.audit import SessionAct
 from webapp.services.people import accounts, passwords
 from webapp.services.people.sessions import hash_of
-from webapp.services.permissions import Permission, require_permission
+from webapp.services.permissions import Actor, Permission, require_permission
 from webapp.settings import get_settings
 
 
@@ -36,14 +36,25 @@ class LinkEndedError(ReportdeskError):
         super().__init__(Message("This link for a new password no longer works."))
 
 
-def make(user: User, *, by: User | None) -> str:
+def make(user: User, *, by: Actor) -> str:
     """What a link for `user` carries; kept nowhere else. Links made before still work, until one is used.
 
-    `by` is the administrator who hands it over; None for the terminal, and for the person who asked for a letter.
-    Raises InvalidRequestError for an account that cannot sign in.
+    `by` is the administrator who hands it over, or the terminal. Raises ForbiddenError, and InvalidRequestError for an
+    account that cannot sign in.
     """
-    if by is not None:
-        require_permission(by, Permission.ADMINISTER)
+    require_permission(by, Permission.ADMINISTER)
+    return _make(user, by)
+
+
+def letter_for(user: User) -> tuple[Message, Message]:
+    """Subject and text of a letter with a new link, for the person's own address: whoever asked need not be they.
+
+    Raises as `make`.
+    """
+    return _letter(_make(user, None))
+
+
+def _make(user: User, by: Actor | None) -> str:
     if not user.email:
         raise InvalidRequestError(
             {"email": Message("An account needs an e-mail address to sign in with. Save one first.")}
@@ -77,12 +88,12 @@ def use(token: str, password: str) -> User:
         raise InvalidRequestError({"password": wrong})
     # Whoever deletes it has used it: of two at once one comes too late.
     _person_of(PasswordReset.objects(token_hash=hash_of(token), expires_at__gt=clock.utcnow()).modify(remove=True))
-    accounts.set_password(user, password)
+    accounts.set_password(user, password, by=user)
     audit.record_session(None, SessionAct.PASSWORD_RESET, user)
     return user
 
 
-def letter(token: str) -> tuple[Message, Message]:
+def _letter(token: str) -> tuple[Message, Message]:
     """Subject and text of the letter with the link. Only where `public_url` says the desk is: what a request says of
     itself may be an attacker's."""
     settings = get_settings()

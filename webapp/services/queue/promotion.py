@@ -22,12 +22,14 @@ from webapp.documents.connection import current_database
 from webapp.documents.problems import problems_of
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
-from webapp.services import database_clock
+from webapp.services import database_clock, permissions
 from webapp.services.jobs import lifecycle
 from webapp.services.jobs.changes import Failure
 from webapp.services.jobs.lifecycle import SlotTakenError
 from webapp.services.questions import as_query, ways
-from webapp.services.rights import data_scope
+from webapp.services.questions.named_learners import why_not_everyone
+from webapp.services.rights import data_scope, organisation
+from webapp.services.rights.standing import RightLostError
 from webapp.settings import get_settings
 
 log = logging.getLogger(__name__)
@@ -173,10 +175,14 @@ def _adopted(found: dict[str, Any]) -> dict[str, Any]:
     if requester is None:
         text = Message("No active account has the id %(id)s.", id=str(job.requested_by))
         raise UnusableJobError(Failure("unknown-requester", text))
+    if not permissions.may_ask(requester):
+        raise RightLostError
     scope = data_scope.data_scope(requester)
     request = ways.from_job(job)
-    as_query.to_query(request, scope)
-    department_id = job.department_id or (requester.department_ids[0] if requester.department_ids else None)
+    query = as_query.to_query(request, scope)
+    if problem := why_not_everyone(job.visibility, query):
+        raise UnusableJobError(Failure("invalid-request", problem))
+    department_id = job.department_id or next(iter(organisation.departments_of(requester)), None)
     filled = job.to_mongo()
     return {
         **{name: filled[name] for name in ("priority", "priorityRank", "visibility", "createdAt", "expiresAt")},

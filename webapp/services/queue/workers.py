@@ -7,11 +7,11 @@ from datetime import datetime
 
 from bson import ObjectId
 
-from webapp.documents import AdminArea, User, WorkerRecord
+from webapp.documents import AdminArea, WorkerRecord
 from webapp.errors import NotFoundError
 from webapp.messages import Message
 from webapp.services import audit, database_clock, permissions
-from webapp.services.permissions import Permission
+from webapp.services.permissions import Actor, Permission
 from webapp.settings import get_settings
 
 #: A worker that has missed three beats is not counted on.
@@ -50,22 +50,22 @@ def alive(now: datetime | None = None) -> list[WorkerState]:
     return [state for state in every(now) if state.is_alive]
 
 
-def pause(actor: User, worker_id: str) -> None:
+def pause(actor: Actor, worker_id: str) -> None:
     """Let it take no more jobs until it is resumed; what it works on goes on. Takes effect at its next beat."""
     _wish(actor, worker_id, "paused", is_paused=True)
 
 
-def resume(actor: User, worker_id: str) -> None:
+def resume(actor: Actor, worker_id: str) -> None:
     """Let a paused worker take jobs again."""
     _wish(actor, worker_id, "resumed", is_paused=False)
 
 
-def drain(actor: User, worker_id: str) -> None:
+def drain(actor: Actor, worker_id: str) -> None:
     """Let it finish what it works on, and end."""
     _wish(actor, worker_id, "drained", is_draining=True)
 
 
-def _wish(actor: User, worker_id: str, action: str, **wish: bool) -> None:
+def _wish(actor: Actor, worker_id: str, action: str, **wish: bool) -> None:
     permissions.require_permission(actor, Permission.ADMINISTER)
     # The terminal shows the first eight characters of an id, and takes them.
     matches = list(WorkerRecord.objects(id__startswith=worker_id, stopped_at=None)) if len(worker_id) >= 4 else []

@@ -29,8 +29,8 @@ from webapp.services.questions import ways
 from webapp.services.questions.period import today_in
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import promotion
+from webapp.services.requests import everyone, waiting
 from webapp.services.requests import rules as request_rules
-from webapp.services.requests import waiting
 from webapp.services.requests.rules import BY_ITSELF, Circumstances
 from webapp.services.rights import visibility
 
@@ -63,13 +63,14 @@ def create(
     *,
     insist: bool = False,
     of: Circumstances = BY_ITSELF,
+    agreed: bool = False,
     like: ReportJob | None = None,
 ) -> ReportJob:
     """Ask for a report; it is queued at once if it is due and its requester has a slot free. `like` is the report whose
     question is asked again: the audit trail tells of it.
 
-    Raises InvalidRequestError (all fields at fault), TooManyWaitingError, ForbiddenError, and, unless `insist`,
-    AlreadyAskedError.
+    Raises InvalidRequestError (all fields at fault), TooManyWaitingError, ForbiddenError, unless `insist`
+    AlreadyAskedError, and unless `agreed` NotAgreedError for a report that everyone would see.
     """
     permissions.require_permission(actor, Permission.REQUEST_REPORTS)
     job_id = _submission_key(actor, of.submission_id)
@@ -78,6 +79,7 @@ def create(
     waiting.require_room(actor.id)
     now = database_clock.now()
     job = request_rules.checked_job(actor, request, now, of)
+    everyone.require_agreed(job.visibility, agreed)
     if not insist and (same := find_same(actor, job, now=now)) is not None:
         raise AlreadyAskedError(same, now=now)
     if job_id is not None:

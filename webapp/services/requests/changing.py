@@ -16,16 +16,18 @@ from webapp.documents.job_status import WAITING
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, ReportdeskError
 from webapp.messages import Message
-from webapp.services import audit
+from webapp.services import audit, permissions
 from webapp.services.audit import ReportAct
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
+from webapp.services.permissions import Permission
 from webapp.services.questions import as_query, ways
 from webapp.services.questions.request import CONTROL
 from webapp.services.queue import promotion
+from webapp.services.requests import everyone, waiting
 from webapp.services.requests import rules as request_rules
-from webapp.services.requests import waiting
-from webapp.services.rights import data_scope, visibility
+from webapp.services.rights import data_scope, standing, visibility
+from webapp.services.rights.standing import RequesterGoneError, RightLostError
 from webapp.settings import get_settings
 
 log = logging.getLogger(__name__)
@@ -53,13 +55,19 @@ def update(
     return changed
 
 
-def share(actor: User, job_id: str | ObjectId, visibility_key: str) -> ReportJob:
-    """Say who may see the report. Raises InvalidRequestError for an unknown visibility."""
+def share(actor: User, job_id: str | ObjectId, visibility_key: str, *, agreed: bool = False) -> ReportJob:
+    """Say who may see the report.
+
+    Raises InvalidRequestError for an unknown visibility, and for one that the report may not have; NotAgreedError for
+    everyone, unless `agreed`, or it is so already.
+    """
     job = _editable(actor, job_id)
     errors: dict[str, str] = {}
     request_rules.check_lookup(errors, "visibility", LookupCategory.REPORT_VISIBILITY, visibility_key)
     if errors:
         raise InvalidRequestError(errors)
+    everyone.require_shareable(job, visibility_key)
+    everyone.require_agreed(visibility_key, agreed or job.visibility == visibility_key)
     changed = _changed(job, {"visibility": visibility_key})
     if changed.visibility != job.visibility:
         requester = actor if job.requested_by == actor.id else User.objects(id=job.requested_by).first()
@@ -85,11 +93,10 @@ def cancel(actor: User, job_id: str | ObjectId, reason: str | None = None) -> Re
 def retry(actor: User, job_id: str | ObjectId) -> ReportJob:
     """Make a failed, cancelled or expired report again, with the rows its requester may read today."""
     job = _editable(actor, job_id)
-    requester = User.objects(id=job.requested_by, is_active=True).first()
-    if requester is None:
-        raise ConflictError(
-            Message("The person who asked for this report has left."), hint=Message("Duplicate it to make it your own.")
-        )
+    try:
+        requester = standing.standing_requester(job)
+    except (RequesterGoneError, RightLostError) as error:
+        raise ConflictError(str(error), hint=str(error.hint)) from error
     waiting.require_room(requester.id)
     scope = data_scope.data_scope(requester)
     lifecycle.retry(
@@ -148,6 +155,7 @@ def delete(actor: User, job_id: str | ObjectId) -> None:
 def _editable(actor: User, job_id: str | ObjectId) -> ReportJob:
     job = visibility.visible_job(actor, job_id)
     if not visibility.may_edit(actor, job):
+        _require_right_to_own(actor, job)
         raise ForbiddenError(Message("Only the person who asked for “%(name)s” may change it.", name=job.name))
     return job
 
@@ -155,12 +163,19 @@ def _editable(actor: User, job_id: str | ObjectId) -> ReportJob:
 def _manageable(actor: User, job_id: str | ObjectId) -> ReportJob:
     job = visibility.visible_job(actor, job_id)
     if not visibility.may_manage(actor, job):
+        _require_right_to_own(actor, job)
         raise ForbiddenError(
             Message(
                 "Only the person who asked for “%(name)s”, or a manager of its department, may do this.", name=job.name
             )
         )
     return job
+
+
+def _require_right_to_own(actor: User, job: ReportJob) -> None:
+    """One's own report is one's own to change while one may ask for reports; otherwise says which right is missing."""
+    if job.requested_by == actor.id:
+        permissions.require_permission(actor, Permission.REQUEST_REPORTS)
 
 
 def _changed(job: ReportJob, changes: dict[str, Any]) -> ReportJob:

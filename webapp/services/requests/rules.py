@@ -24,6 +24,7 @@ from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Permission
 from webapp.services.questions import as_query, ways
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
+from webapp.services.questions.named_learners import why_not_everyone
 from webapp.services.questions.request import CONTROL, ReportRequest
 from webapp.services.rights import data_scope, organisation, visibility
 from webapp.settings import get_settings
@@ -89,7 +90,9 @@ def checked_job(actor: User, request: ReportRequest, now: datetime, of: Circumst
     if "report_type" not in errors:
         try:
             check_sizes(request)
-            as_query.to_query(request, scope)
+            query = as_query.to_query(request, scope)
+            if "visibility" not in errors and (problem := why_not_everyone(request.visibility, query)):
+                errors["visibility"] = problem
         except InvalidRequestError as error:
             errors.update(error.fields)
     job = ReportJob(
@@ -138,7 +141,7 @@ def may_file_under(actor: User, department_id: ObjectId) -> bool:
     if department_id not in organisation.departments():
         return False
     return (
-        department_id in actor.department_ids
+        department_id in organisation.departments_of(actor)
         or permissions.is_administrator(actor)
         or department_id in visibility.managed_department_ids(actor)
     )
@@ -204,7 +207,7 @@ def check_priority(actor: User, priority: str, errors: dict[str, str]) -> None:
 def _department(actor: User, department_id: ObjectId | None, errors: dict[str, str]) -> ObjectId | None:
     """The department the report is filed under: whose managers follow it, and who sees it when it is shared."""
     if department_id is None:
-        return actor.department_ids[0] if actor.department_ids else None
+        return next(iter(organisation.departments_of(actor)), None)
     if not may_file_under(actor, department_id):
         # In the same words for a department that does not exist: its name is not for everybody.
         errors["department_id"] = Message(

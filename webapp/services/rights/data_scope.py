@@ -11,8 +11,15 @@ from typing import Any
 from bson import ObjectId
 
 from webapp.documents import Class, Department, User
-from webapp.services.permissions import Permission, permissions_of
+from webapp.services import permissions
+from webapp.services.permissions import Permission
+from webapp.services.rights import organisation
 from webapp.services.rights.organisation import with_departments_below
+
+#: The one role that reads classes rather than departments.
+TEACHES = "instructor"
+#: What a role must allow, one of them, to give rows to read.
+_READS = frozenset({Permission.REQUEST_REPORTS.value, Permission.MANAGE_DEPARTMENT.value})
 
 
 @dataclass(frozen=True)
@@ -67,18 +74,20 @@ def scope_in_words(scope: DataScope) -> str:
 def data_scope(actor: User) -> DataScope:
     """The rows that reports of `actor` may count.
 
-    Administrators: all. Staff and managers: their departments and those below. Instructors: the classes they teach.
-    Someone who is both gets both. Anyone else, and every inactive person: none.
+    Administrators: all. Others who may ask for reports, by each of their active roles that allows to ask or to manage:
+    the classes they teach, for the role of instructors; their active departments and those below, for every other one.
+    Someone who has both gets both. Anyone else, and every inactive person: none.
     """
-    permissions = permissions_of(actor) if actor.is_active else frozenset()
-    if Permission.ADMINISTER in permissions:
+    allowed = permissions.permissions_of(actor)
+    if Permission.ADMINISTER in allowed:
         return DataScope()
     department_ids: frozenset[ObjectId] = frozenset()
     class_ids: list[ObjectId] = []
-    if Permission.REQUEST_REPORTS in permissions:
-        if set(actor.roles) - {"instructor", "learner"}:
-            department_ids = with_departments_below(actor.department_ids)
-        if "instructor" in actor.roles:
+    if Permission.REQUEST_REPORTS in allowed:
+        roles = {role for role in permissions.active_roles(actor) if permissions.permissions_of_roles([role]) & _READS}
+        if roles - {TEACHES}:
+            department_ids = with_departments_below(organisation.departments_of(actor))
+        if TEACHES in roles:
             class_ids = list(Class.objects(instructor_ids=actor.id).scalar("id"))
     return DataScope(
         tuple(sorted(str(department_id) for department_id in department_ids)),

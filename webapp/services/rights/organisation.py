@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from bson import ObjectId
 
 from webapp.documents import Department, Team, User
+from webapp.services import permissions
+from webapp.services.permissions import Permission
 from webapp.services.remembered import Remembered
+
+
+class HasParent(Protocol):
+    """A node of the tree: the document, or what is remembered of it."""
+
+    @property
+    def id(self) -> Any: ...
+    @property
+    def parent_id(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -17,12 +29,16 @@ class DepartmentFacts:
     id: ObjectId
     name: str
     parent_id: ObjectId | None
+    is_active: bool = True
 
 
 @dataclass(frozen=True)
 class StaffFacts:
+    """Somebody who can sign in, and has a role that allows something: whom sharing reaches. `may_ask`: for reports."""
+
     department_ids: frozenset[ObjectId]
     team_ids: frozenset[ObjectId]
+    may_ask: bool = True
 
 
 def departments() -> dict[ObjectId, DepartmentFacts]:
@@ -31,20 +47,31 @@ def departments() -> dict[ObjectId, DepartmentFacts]:
 
 
 def with_departments_below(department_ids: Iterable[ObjectId]) -> frozenset[ObjectId]:
-    """These departments and all below them in the tree; a cycle in the tree does no harm."""
+    """These departments and all below them in the tree, as `below`."""
     wanted = list(department_ids)
-    if not wanted:
-        return frozenset()
-    below: dict[ObjectId | None, list[ObjectId]] = defaultdict(list)
-    for each in departments().values():
-        below[each.parent_id].append(each.id)
+    return below(wanted, departments().values()) if wanted else frozenset()
+
+
+def below(department_ids: Iterable[ObjectId], tree: Iterable[HasParent]) -> frozenset[ObjectId]:
+    """These departments and all below them in `tree`; a cycle in it does no harm."""
+    children: dict[ObjectId | None, list[ObjectId]] = defaultdict(list)
+    for each in tree:
+        children[each.parent_id].append(each.id)
     reached: set[ObjectId] = set()
+    wanted = list(department_ids)
     while wanted:
         department_id = wanted.pop()
         if department_id not in reached:
             reached.add(department_id)
-            wanted.extend(below[department_id])
+            wanted.extend(children[department_id])
     return frozenset(reached)
+
+
+def departments_of(person: User) -> list[ObjectId]:
+    """The person's departments that are active, in their order: belonging to a closed one gives nothing. What was
+    below an active one stays readable from there, closed or not."""
+    known = departments()
+    return [each for each in person.department_ids if each in known and known[each].is_active]
 
 
 def active_teams(team_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
@@ -58,7 +85,7 @@ def teammates(team_ids: Iterable[ObjectId]) -> frozenset[ObjectId]:
 
 
 def staff() -> list[StaffFacts]:
-    """Everyone who can sign in."""
+    """Everyone who can sign in and has a role that allows something."""
     return _staff.get(None)
 
 
@@ -75,8 +102,9 @@ def forget() -> None:
 
 
 def _read_departments(_: None) -> dict[ObjectId, DepartmentFacts]:
-    rows = Department.objects.order_by("code").scalar("id", "name", "parent_id")
-    return {department_id: DepartmentFacts(department_id, name, parent) for department_id, name, parent in rows}
+    rows = Department.objects.order_by("code").scalar("id", "name", "parent_id", "is_active")
+    found = [DepartmentFacts(each, name, above, is_active is not False) for each, name, above, is_active in rows]
+    return {each.id: each for each in found}
 
 
 def _read_teams(team_ids: frozenset[ObjectId]) -> dict[ObjectId, str]:
@@ -90,8 +118,15 @@ def _read_teammates(team_ids: frozenset[ObjectId]) -> frozenset[ObjectId]:
 
 
 def _read_staff(_: None) -> list[StaffFacts]:
-    rows = User.objects(password_hash__exists=True).scalar("department_ids", "team_ids", "is_active")
-    return [StaffFacts(frozenset(places), frozenset(teams)) for places, teams, is_active in rows if is_active]
+    rows = User.objects(password_hash__exists=True).scalar("department_ids", "team_ids", "is_active", "roles")
+    found = [
+        (frozenset(places), frozenset(teams), permissions.permissions_of_roles(roles))
+        for places, teams, is_active, roles in rows
+        if is_active
+    ]
+    return [
+        StaffFacts(places, teams, Permission.REQUEST_REPORTS in allowed) for places, teams, allowed in found if allowed
+    ]
 
 
 def _read_names(people: frozenset[ObjectId]) -> dict[ObjectId, str]:

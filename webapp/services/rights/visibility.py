@@ -13,9 +13,12 @@ from mongoengine import Q, QuerySet
 from webapp.documents import ReportJob, User
 from webapp.errors import NotFoundError
 from webapp.messages import Message
-from webapp.services.permissions import Permission, is_administrator, permissions_of
+from webapp.services.permissions import Permission, is_administrator, may_ask, permissions_of
 from webapp.services.rights import organisation
 from webapp.services.rights.organisation import with_departments_below
+
+#: The visibility that reaches everyone who may ask for reports.
+EVERYONE = "organization"
 
 
 class JobNotFoundError(NotFoundError):
@@ -29,19 +32,23 @@ def managed_department_ids(actor: User) -> frozenset[ObjectId]:
     """Departments whose jobs `actor` follows and steers, the tree below included."""
     if Permission.MANAGE_DEPARTMENT not in permissions_of(actor):
         return frozenset()
-    return with_departments_below(actor.department_ids)
+    return with_departments_below(organisation.departments_of(actor))
 
 
 def visible_jobs(actor: User) -> QuerySet:
     """Jobs `actor` may know about, as a query. Lists ask `Reach`, which is the same rule."""
     if not actor.is_active:
         return ReportJob.objects.none()
-    if is_administrator(actor):
+    allowed = permissions_of(actor)
+    if Permission.ADMINISTER in allowed:
         return ReportJob.objects
-    grants = [Q(requested_by=actor.id), Q(visibility="organization")]
-    if actor.department_ids:
-        grants.append(Q(visibility="department", department_id__in=actor.department_ids))
-    if teammates := organisation.teammates(actor.team_ids):
+    grants = [Q(requested_by=actor.id)]
+    if Permission.REQUEST_REPORTS in allowed:
+        grants.append(Q(visibility=EVERYONE))
+    # Learners, and accounts whose roles allow nothing, are in departments too; nothing is shared with them.
+    if allowed and (own := organisation.departments_of(actor)):
+        grants.append(Q(visibility="department", department_id__in=own))
+    if allowed and (teammates := organisation.teammates(actor.team_ids)):
         grants.append(Q(visibility="team", requested_by__in=list(teammates)))
     if managed := managed_department_ids(actor):
         grants.append(Q(department_id__in=list(managed)))
@@ -81,13 +88,16 @@ class Reach:
         """The rule of `visible_jobs` for a job already read; a test holds the two together."""
         if not self._actor.is_active:
             return False
-        if job.requested_by == self._actor.id or job.visibility == "organization" or self._is_administrator:
+        if job.requested_by == self._actor.id or self._is_administrator:
             return True
-        if job.visibility == "department" and job.department_id in self._actor.department_ids:
-            return True
-        if job.visibility == "team" and job.requested_by in self._teammates:
-            return True
-        return self.manages(job)
+        return self._is_shared_with_actor(job) or self.manages(job)
+
+    def _is_shared_with_actor(self, job: HasVisibility) -> bool:
+        if job.visibility == EVERYONE:
+            return Permission.REQUEST_REPORTS in self._permissions
+        if job.visibility == "department":
+            return bool(self._permissions) and job.department_id in self._departments
+        return job.visibility == "team" and bool(self._permissions) and job.requested_by in self._teammates
 
     def manages(self, job: HasVisibility) -> bool:
         """Is it a job of a department that the person manages?"""
@@ -98,8 +108,16 @@ class Reach:
         return self._is_administrator or self.manages(job)
 
     @cached_property
+    def _permissions(self) -> frozenset[str]:
+        return permissions_of(self._actor)
+
+    @property
     def _is_administrator(self) -> bool:
-        return is_administrator(self._actor)
+        return Permission.ADMINISTER in self._permissions
+
+    @cached_property
+    def _departments(self) -> frozenset[ObjectId]:
+        return frozenset(organisation.departments_of(self._actor))
 
     @cached_property
     def _managed(self) -> frozenset[ObjectId]:
@@ -116,25 +134,34 @@ def may_see(actor: User, job: HasVisibility) -> bool:
 
 
 def may_manage(actor: User, job: ReportJob) -> bool:
-    """May `actor` cancel or re-prioritise `job`? Its requester, a manager of its department, an administrator."""
+    """May `actor` cancel or re-prioritise `job`? Its requester while they may ask for reports, a manager of its
+    department, an administrator."""
     return (
-        job.requested_by == actor.id
+        (job.requested_by == actor.id and may_ask(actor))
         or is_administrator(actor)
         or (job.department_id is not None and job.department_id in managed_department_ids(actor))
     )
 
 
 def may_edit(actor: User, job: ReportJob) -> bool:
-    """May `actor` rename, share, retry or delete `job`? Its requester and administrators."""
-    return job.requested_by == actor.id or is_administrator(actor)
+    """May `actor` rename, share, retry or delete `job`? Its requester while they may ask for reports, and
+    administrators."""
+    return (job.requested_by == actor.id and may_ask(actor)) or is_administrator(actor)
+
+
+def people_of_everyone() -> int:
+    """How many people may ask for reports, and so see what is shared with everyone."""
+    return sum(each.may_ask for each in organisation.staff())
 
 
 def audience(requester: User, visibility: str, department_id: ObjectId | None) -> tuple[int, str]:
     """How many people besides the managers would see such a job, and who they are in words ("Registry")."""
-    if visibility == "organization":
-        return len(organisation.staff()), Message("everyone who can sign in")
+    if visibility == EVERYONE:
+        return people_of_everyone(), Message("everyone who may ask for reports")
     if visibility == "department" and department_id is not None:
         department = organisation.departments().get(department_id)
+        if department is not None and not department.is_active:
+            return 1, Message("nobody, because the department is closed")
         people = sum(department_id in each.department_ids for each in organisation.staff())
         return people, department.name if department else Message("the department")
     if visibility == "team":

@@ -15,6 +15,7 @@ from webapp.documents import Department, Team
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.services.people import departments, directory
 from webapp.services.permissions import Permission
+from webapp.services.rights import organisation
 from webapp.web.access import current_actor, permission_required
 from webapp.web.admin.department_forms import DepartmentForm, TeamForm
 from webapp.web.fragments import redirect_after
@@ -130,7 +131,7 @@ def set_team_active(team_id: str) -> ResponseReturnValue:
 def _form(found: Department | None, *, is_posted: bool = True) -> DepartmentForm:
     everything = departments.every()
     form = DepartmentForm() if is_posted else DepartmentForm(formdata=None)
-    form.offer(departments.tree(everything), departments.below(found.id, everything) if found else set())
+    form.offer(departments.tree(everything), set(organisation.below([found.id], everything)) if found else set())
     return form
 
 

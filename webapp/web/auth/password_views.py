@@ -77,7 +77,7 @@ def _changed(form: PasswordForm) -> bool:
         form.current.errors = [_("That is not your password.")]
         return False
     attempt.was_right()
-    return _told(form, lambda new: accounts.set_password(actor, new))
+    return _told(form, lambda new: accounts.set_password(actor, new, by=actor))
 
 
 @limiter.limit("120 per minute")
@@ -124,7 +124,7 @@ def _send_link(app: Flask, mailer: Mailer, email: str) -> None:
             user = accounts.user_by_email(email)
             if not user.password_hash or not guessing.may_be_sent_a_link(email):
                 return
-            subject, text = resets.letter(resets.make(user, by=None))
+            subject, text = resets.letter_for(user)
             with force_locale(user.locale or get_settings().default_locale):
                 mailer.send(user.email, in_readers_language(subject), in_readers_language(text))
         except NotFoundError:

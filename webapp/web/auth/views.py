@@ -12,7 +12,8 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from webapp.documents import User
 from webapp.services import audit
 from webapp.services.audit import SessionAct
-from webapp.services.people import accounts, sessions
+from webapp.services.people import accounts, demo_accounts, sessions
+from webapp.services.people.demo_accounts import DemoSignInError
 from webapp.settings import get_settings
 from webapp.web import access
 from webapp.web.access import actor_or_none, current_actor, current_session, local_path, public
@@ -20,6 +21,7 @@ from webapp.web.auth import guessing, password_views, resume
 from webapp.web.auth.forms import PreferencesForm, SignInForm
 from webapp.web.formatting import duration
 from webapp.web.fragments import redirect_after
+from webapp.web.this_machine import is_of_this_machine
 
 auth = Blueprint("auth", __name__)
 password_views.register(auth)
@@ -61,6 +63,10 @@ def sign_in() -> ResponseReturnValue:
         text = _("E-mail address and password do not match an account. Check both and try again.")
         return _page(form, text), HTTPStatus.UNPROCESSABLE_ENTITY
     attempt.was_right()
+    try:
+        demo_accounts.require_at_home(user, is_local=is_of_this_machine())
+    except DemoSignInError as error:
+        return _page(form, error.with_hint), HTTPStatus.FORBIDDEN
     guessing.remember_device(email)
     access.sign_in(user)
     audit.record_sign_in(user)
@@ -129,8 +135,7 @@ def account() -> ResponseReturnValue:
     if request.method != "POST":
         form.locale.data, form.time_zone.data = actor.locale or "", actor.time_zone or ""
     elif form.validate():
-        actor.locale, actor.time_zone = form.locale.data or None, form.time_zone.data or None
-        actor.save()
+        accounts.set_preferences(actor, locale=form.locale.data, time_zone=form.time_zone.data)
         access.forget(actor)
         return redirect_after(url_for("auth.account"), _("Saved."))
     status = HTTPStatus.OK if request.method != "POST" else HTTPStatus.UNPROCESSABLE_ENTITY

@@ -142,7 +142,7 @@ def priorities(actor: User) -> Choices:
 def filing(actor: User, chosen: str) -> Choices:
     """The departments that the report can be filed under. The first is the usual one, and need not be named."""
     known = organisation.departments()
-    own = [each for each in actor.department_ids if each in known]
+    own = [each for each in organisation.departments_of(actor) if each in known]
     choices = [(str(each) if n or str(each) == chosen else "", known[each].name) for n, each in enumerate(own)]
     if not own:
         choices = [("", gettext("Nothing"))]

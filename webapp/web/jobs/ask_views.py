@@ -23,6 +23,7 @@ from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import status as queue_status
 from webapp.services.requests import asking, previews
 from webapp.services.requests.asking import AlreadyAskedError
+from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.requests.rules import Circumstances
 from webapp.services.rights import data_scope
 from webapp.web import preview_slots
@@ -91,11 +92,13 @@ def create() -> ResponseReturnValue:
     if form.validate():
         circumstances = Circumstances(submission_id=(form.submission.data or "")[:100])
         try:
-            job = asking.create(
-                actor, _with_a_name(form.to_request()), insist=bool(request.form.get("insist")), of=circumstances
-            )
+            agreed, insist = bool(request.form.get("agreed")), bool(request.form.get("insist"))
+            asked = _with_a_name(form.to_request())
+            job = asking.create(actor, asked, insist=insist, agreed=agreed, of=circumstances)
+        except NotAgreedError as error:
+            return page(form, everyone_text=str(error)), HTTPStatus.CONFLICT
         except AlreadyAskedError as error:
-            return page(form, same=error.job, same_text=str(error)), HTTPStatus.CONFLICT
+            return page(form, same=error.job, same_text=str(error), is_agreed=agreed), HTTPStatus.CONFLICT
         except InvalidRequestError as error:
             form.add_errors(error)
         else:
@@ -157,13 +160,22 @@ def _with_a_name(asked: ReportRequest) -> ReportRequest:
     return asked if asked.name else asked.model_copy(update={"name": label("report-type", asked.report_type)})
 
 
-def page(form: AskForm, *, same: ReportJob | None = None, same_text: str = "") -> str:
+def page(
+    form: AskForm,
+    *,
+    same: ReportJob | None = None,
+    same_text: str = "",
+    everyone_text: str = "",
+    is_agreed: bool = False,
+) -> str:
     """The page with the form."""
     return render_template(
         "jobs/new.html",
         form=form,
         same=same,
         same_text=same_text,
+        everyone_text=everyone_text,
+        is_agreed=is_agreed,
         types=lookups.active(LookupCategory.REPORT_TYPE),
         type_description=_described(form),
         operators=_operators(),

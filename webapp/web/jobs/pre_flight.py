@@ -16,7 +16,7 @@ from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import status as queue_status
 from webapp.services.requests import previews
 from webapp.services.requests.previews import Preview
-from webapp.services.rights import visibility
+from webapp.services.rights import organisation, visibility
 from webapp.web.formatting import number
 from webapp.web.jobs import report_view
 
@@ -42,7 +42,7 @@ def context(actor: User, asked: ReportRequest, found: Preview) -> dict[str, Any]
         "wait": report_view.waiting_words(waiting),
         "warnings": [*([limit] if limit else []), *(_gap_in_words(what, count) for what, count in found.gaps.items())],
         "audience": visibility.audience(
-            actor, asked.visibility, asked.department_id or (actor.department_ids or [None])[0]
+            actor, asked.visibility, asked.department_id or next(iter(organisation.departments_of(actor)), None)
         ),
     }
 

@@ -18,6 +18,7 @@ from webapp.services.jobs.facts import JobFacts
 from webapp.services.jobs.lists import JobList
 from webapp.services.requests import asking, changing
 from webapp.services.requests.asking import AlreadyAskedError
+from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.rights import visibility
 from webapp.web import partial
 from webapp.web.access import current_actor
@@ -164,8 +165,16 @@ def edit(job_id: str) -> ResponseReturnValue:
 
 @jobs.post("/<job_id>/share")
 def share(job_id: str) -> ResponseReturnValue:
-    """Say who may see it."""
-    job = changing.share(current_actor(), job_id, request.form.get("visibility", ""))
+    """Say who may see it; what everyone would see is asked about first."""
+    actor, wanted = current_actor(), request.form.get("visibility", "")
+    try:
+        job = changing.share(actor, job_id, wanted, agreed=bool(request.form.get("agreed")))
+    except NotAgreedError as error:
+        job = visibility.visible_job(actor, job_id)
+        page = render_template("jobs/share_everyone.html", job=job, question=str(error), visibility=wanted)
+        return page, error.status
+    except InvalidRequestError as error:
+        return _back_to(visibility.visible_job(actor, job_id), str(error), "error")
     return _back_to(job, _("Saved: who may see this report."))
 
 

@@ -1,0 +1,312 @@
+"""Every service that changes something asks for its permission itself, whatever door one came by.
+
+The functions that write are found in the source (`writing`). Each is either called here by people who may not, and then
+leaves the database and the storage as they were; or it stands in a list of those that no person calls, with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories import People, make_job, make_user
+from tests.services.rights.writing import ROOT, writes_of, writing_functions
+from webapp.documents import AdminArea, LookupValue, Order, OrderKind, ReportJob, User, WorkerRecord
+from webapp.errors import ForbiddenError, NotFoundError
+from webapp.services.files import downloads, verification
+from webapp.services.lookups import values as lookups
+from webapp.services.orders import imports, orders, uploads
+from webapp.services.orders.uploads import Upload
+from webapp.services.people import accounts, departments, directory, resets
+from webapp.services.permissions import TERMINAL
+from webapp.services.questions.request import ReportRequest
+from webapp.services.queue import workers
+from webapp.services.requests import asking, bulk, changing
+from webapp.services.requests.bulk import BulkOutcome, Selection
+
+#: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
+WITHOUT_A_PERSON = {
+    "the state machine of jobs: guarded by states and by a worker's hold; people reach it by requests and downloads": [
+        *("jobs.lifecycle.*", "jobs.held.*", "leases.lease.*"),
+    ],
+    "workers carry out orders, each under its own hold; people reach them by ask, again and receive": [
+        *("orders.lifecycle.*", "orders.uploads.delete_files"),
+    ],
+    "workers move the queue": ["queue.promotion.*", "queue.line.*"],
+    "workers sweep at the time that was set": [
+        *("files.retention.*", "files.sweep_figures.*", "orders.uploads.delete_old"),
+    ],
+    "writes down what was done, in the name of whoever did it": [
+        *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
+    ],
+    "what a program does when it starts": [
+        *("database_setup.*", "migrations.*", "lookups.values.seed", "people.demo_accounts.mark"),
+    ],
+    "nobody is signed in yet: the password, or the link, is the right; a letter goes to the person's own address": [
+        *("people.accounts.authenticate", "people.resets.use", "people.resets.letter_for"),
+    ],
+    "the sessions of the person who is given, which carry no right beyond theirs": ["people.sessions.*"],
+    "reads on what was opened for somebody who may": ["files.downloads.Download.read"],
+    "a person's own language and time zone; it can change nobody else's": ["people.accounts.set_preferences"],
+}
+#: Which of those a door may use all the same: where, and what.
+DOORS = {
+    ("webapp/web/auth/views.py", "people.accounts.authenticate"),
+    ("webapp/web/auth/views.py", "people.accounts.set_preferences"),
+    ("webapp/web/auth/password_views.py", "people.accounts.authenticate"),
+    *(("webapp/web/auth/password_views.py", f"people.resets.{name}") for name in ("use", "letter_for")),
+    *(("webapp/web/auth/views.py", f"people.sessions.{name}") for name in ("end", "end_all")),
+    *(("webapp/web/access.py", f"people.sessions.{name}") for name in ("start", "seen", "end")),
+    *((f"webapp/cli/{name}.py", "database_setup.prepare") for name in ("demo", "imports", "lookups", "report", "run", "users", "web", "worker")),
+}  # fmt: skip
+#: These pages say of themselves what happened to a session; nothing of a report.
+DOORS |= {
+    (page, f"audit.{act}")
+    for page in ("webapp/web/auth/views.py", "webapp/web/auth/password_views.py", "webapp/cli/users.py")
+    for act in ("record_session", "record_sign_in", "record_sign_out", "record_failed_sign_in", "record_slowed_sign_in")
+}
+#: Uploads go to this process's own folder before the service gets them; who asked how often is no data of anybody.
+OWN_WRITES = {
+    "webapp/web/limits.py": ["self.counters.delete_many({})"],
+    "webapp/web/admin/import_views.py": ["sent.save(path)"],
+}
+
+
+@dataclass(frozen=True)
+class World:
+    people: People
+    job: ReportJob  # the owner's, private, waiting
+    ended: ReportJob  # the owner's, private, failed
+    order: Order  # a failed import
+    upload: Path
+
+
+Call = Callable[[Any, World], object]
+CALLS: dict[str, Call] = {
+    "files.downloads.open_download": lambda by, world: downloads.open_download(by, world.job.id),
+    "lookups.values.add": lambda by, _: lookups.add("role", "chief", "Chief", metadata={"permissions": []}, by=by),
+    "lookups.values.change": lambda by, _: lookups.change("role", "staff", display_as="Everybody", by=by),
+    "lookups.values.move": lambda by, _: lookups.move("role", "staff", up=True, by=by),
+    "lookups.values.reorder": lambda by, _: lookups.reorder("role", ["system-admin", "staff"], by=by),
+    "files.verification.origins": lambda by, _: verification.origins(by, FILE),
+    "orders.imports.import_oneroster": lambda by, world: imports.import_oneroster(by, world.upload),
+    "orders.imports.import_xapi": lambda by, world: imports.import_xapi(by, [world.upload]),
+    "orders.imports.map_kept_verbs": lambda by, _: imports.map_kept_verbs(by),
+    "orders.orders.ask": lambda by, _: orders.ask(by, OrderKind.SWEEP, "storage"),
+    "orders.orders.again": lambda by, world: orders.again(by, world.order),
+    "orders.uploads.receive": lambda by, world: uploads.receive(by, [Upload("s.json", world.upload)]),
+    "people.accounts.create_user": lambda by, _: accounts.create_user(
+        by, name="Eve", email="eve@staff.example", password="a long enough one", roles=["system-admin"]
+    ),
+    "people.accounts.set_password": lambda by, world: accounts.set_password(
+        world.people.administrator, "a long enough one", by=by
+    ),
+    "people.resets.make": lambda by, world: resets.make(world.people.administrator, by=by),
+    "people.departments.add": lambda by, _: departments.add(by, name="Mine", code="mine", parent_id=None),
+    "people.departments.change": lambda by, world: departments.change(
+        world.people.department, by=by, name="Mine", code="mine", parent_id=None
+    ),
+    "people.departments.set_active": lambda by, world: departments.set_active(world.people.department, False, by=by),
+    "people.departments.add_team": lambda by, world: departments.add_team(
+        by, name="Mine", department_id=world.people.department.id
+    ),
+    "people.departments.change_team": lambda by, world: departments.change_team(
+        world.people.team, by=by, name="Mine", department_id=world.people.department.id
+    ),
+    "people.departments.set_team_active": lambda by, world: departments.set_team_active(
+        world.people.team, False, by=by
+    ),
+    "people.directory.add": lambda by, _: directory.add(by, name="Eve", email="eve@staff.example", roles=["staff"]),
+    "people.directory.change": lambda by, world: directory.change(world.people.owner, by=by, roles=["system-admin"]),
+    "people.directory.set_active": lambda by, world: directory.set_active(world.people.owner, False, by=by),
+    "people.directory.give_new_password": lambda by, world: directory.give_new_password(world.people.owner, by=by),
+    "queue.workers.pause": lambda by, _: workers.pause(by, "worker-1"),
+    "queue.workers.resume": lambda by, _: workers.resume(by, "worker-1"),
+    "queue.workers.drain": lambda by, _: workers.drain(by, "worker-1"),
+    "requests.asking.create": lambda by, _: asking.create(by, _request()),
+    "requests.asking.duplicate": lambda by, world: asking.duplicate(by, world.job.id),
+    "requests.asking.sibling": lambda by, world: asking.sibling(by, world.job.id, "json"),
+    "requests.bulk.cancel_matching": lambda by, world: bulk.cancel_matching(by, Selection(job_ids=(world.job.id,))),
+    "requests.bulk.retry_matching": lambda by, world: bulk.retry_matching(by, Selection(job_ids=(world.ended.id,))),
+    "requests.changing.cancel": lambda by, world: changing.cancel(by, world.job.id),
+    "requests.changing.delete": lambda by, world: changing.delete(by, world.job.id),
+    "requests.changing.reprioritise": lambda by, world: changing.reprioritise(by, world.job.id, "low"),
+    "requests.changing.retry": lambda by, world: changing.retry(by, world.ended.id),
+    "requests.changing.share": lambda by, world: changing.share(by, world.job.id, "department"),
+    "requests.changing.update": lambda by, world: changing.update(by, world.job.id, name="Mine"),
+}
+#: What anybody may do who may ask for reports, strangers too: ask.
+OPEN_TO_STRANGERS = {"requests.asking.create"}
+#: These do to each report what one may do to it, and tell of which: of none.
+OF_EACH: dict[str, object] = {
+    "requests.bulk.cancel_matching": BulkOutcome(0, 0, False),
+    "requests.bulk.retry_matching": BulkOutcome(0, 0, False),
+    "files.verification.origins": [],
+}
+#: The mark of the file that the ended report had.
+FILE = "a" * 64
+NOBODIES = ("stranger", "learner", "roleless", "of_closed_role", "who_left")
+
+
+def _request() -> ReportRequest:
+    return ReportRequest(report_type="enrollment-summary", group_by=("class",), measures=("count",), format="csv")
+
+
+@pytest.fixture
+def world(people: People, tmp_path: Path) -> World:
+    upload = tmp_path / "statements.json"
+    upload.write_text('{"id": "1"}')
+    place = {"department_id": people.department.id, "visibility": "private"}
+    order = Order(
+        kind="import-xapi", area=AdminArea.IMPORTS.value, state="failed", asked_by=people.administrator.id,
+        asked_at=people.owner.created_at,
+    ).save()  # fmt: skip
+    WorkerRecord(id="worker-1", host="h", pid=1).save()
+    ended = make_job(people.owner.id, status="failed", **place)
+    ended.update(set__output__storage={"sha256": FILE})
+    return World(people, make_job(people.owner.id, **place), ended.reload(), order, upload)
+
+
+def nobody(which: str, people: People) -> User:
+    """Somebody who may do none of it."""
+    if which == "stranger":
+        return people.stranger
+    if which == "of_closed_role":
+        LookupValue(
+            category="role", key="closed", display_as="Closed", is_active=False, metadata={"permissions": _all()}
+        ).save()
+        return make_user("clara closed", ["closed"], [people.department], [people.team])
+    roles = {"learner": ["learner"], "roleless": [], "who_left": ["system-admin"]}[which]
+    person = make_user(f"{which} nobody", roles, [people.department], [people.team])
+    if which == "who_left":
+        person.update(set__is_active=False)
+        person.reload()
+    return person
+
+
+def _all() -> list[str]:
+    found = LookupValue.objects.get(category="role", key="system-admin").metadata["permissions"]
+    return list(found)
+
+
+def state_of(database: Any, home: Path) -> dict[str, Any]:
+    """Everything that is stored."""
+    documents = {
+        name: sorted(database[name].find(), key=lambda each: str(each["_id"]))
+        for name in sorted(database.list_collection_names())
+        if not name.startswith("system.")
+    }
+    files = {str(path): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
+    return {"documents": documents, "files": files}
+
+
+def is_without_a_person(name: str) -> bool:
+    return any(fnmatch(name, pattern) for patterns in WITHOUT_A_PERSON.values() for pattern in patterns)
+
+
+def test_the_walk_finds_what_writes() -> None:
+    found = writing_functions()
+    # Directly, by a private function, by another module, by a method, by what is handed on, to the storage.
+    assert {"lookups.values.add", "people.departments.set_team_active", "people.directory.add"} <= set(found)
+    assert {"requests.bulk.cancel_matching", "queue.line.QueueLine.claim", "orders.uploads.delete_files"} <= set(found)
+    assert "orders.imports.import_xapi" in found
+    assert not {"people.departments.tree", "requests.bulk.matching", "people.departments.every"} & set(found)
+
+
+def test_every_function_that_writes_is_tried_here_or_belongs_to_no_person() -> None:
+    found = set(writing_functions())
+    told = {name for name in found if is_without_a_person(name)}
+    assert found - told == set(CALLS), "a function that writes needs a call in CALLS, or a reason in WITHOUT_A_PERSON"
+    for patterns in WITHOUT_A_PERSON.values():
+        for pattern in patterns:
+            assert any(fnmatch(name, pattern) for name in found), f"{pattern} does not write: take it off the list"
+
+
+def test_every_function_that_a_person_calls_takes_whoever_acts_and_has_no_stand_in_for_them() -> None:
+    for name in CALLS:
+        function = writing_functions()[name].node.args
+        wanted = {each.arg: None for each in function.args} | {
+            each.arg: default for each, default in zip(function.kwonlyargs, function.kw_defaults, strict=True)
+        }
+        actor = {"actor", "by"} & set(wanted)
+        assert actor, f"{name} takes nobody who acts"
+        assert all(wanted[each] is None for each in actor), f"{name} stands in for a forgotten actor"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_who_may_not_changes_nothing(name: str, world: World, database: Any, home: Path) -> None:
+    people = {which: nobody(which, world.people) for which in NOBODIES}
+    before = state_of(database, home)
+    for which, by in people.items():
+        if which == "stranger" and name in OPEN_TO_STRANGERS:
+            continue
+        if name in OF_EACH:
+            assert CALLS[name](by, world) == OF_EACH[name], which
+        else:
+            with pytest.raises((ForbiddenError, NotFoundError)):
+                CALLS[name](by, world)
+        assert state_of(database, home) == before, which
+    # An actor who was forgotten is a fault of the program, never a right.
+    with pytest.raises((TypeError, AttributeError)):
+        CALLS[name](None, world)
+    assert state_of(database, home) == before
+
+
+def test_the_owner_who_lost_the_right_to_ask_can_no_longer_change_their_report(world: World, database: Any) -> None:
+    world.people.owner.update(set__roles=["learner"])
+    owner = world.people.owner.reload()
+    for name in ("cancel", "delete", "reprioritise", "retry", "share", "update"):
+        with pytest.raises(ForbiddenError, match="request-reports"):
+            CALLS[f"requests.changing.{name}"](owner, world)
+    assert ReportJob.objects.count() == 2
+
+
+def test_the_terminal_may_do_what_administrators_do_and_the_trail_names_no_person(world: World, database: Any) -> None:
+    for name in (
+        "lookups.values.change",
+        "people.departments.add",
+        "people.directory.set_active",
+        "queue.workers.pause",
+    ):
+        CALLS[name](TERMINAL, world)
+    events = list(database.adminevents.find())
+    assert [event.get("userId") for event in events] == [None] * 4
+    assert {event["area"] for event in events} == {"lookups", "departments", "people", "queue"}
+
+
+def test_no_view_and_no_command_writes_by_itself() -> None:
+    for folder in ("webapp/web", "webapp/cli"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = str(path.relative_to(ROOT))
+            own = [each.partition(": ")[2] for each in writes_of(path)]
+            assert own == OWN_WRITES.get(name, []), f"{name} writes by itself: {own}"
+
+
+def test_no_view_and_no_command_does_what_belongs_to_no_person() -> None:
+    for folder in ("webapp/web", "webapp/cli"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = str(path.relative_to(ROOT))
+            used = {each for each in _services_used(path) if each in writing_functions() and is_without_a_person(each)}
+            assert not {each for each in used if (name, each) not in DOORS}, name
+
+
+def _services_used(path: Path) -> set[str]:
+    """`folder.module.function` of everything below `webapp.services` that this file refers to."""
+    tree = ast.parse(path.read_text())
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("webapp.services"):
+            for each in node.names:
+                whole = f"{node.module}.{each.name}".removeprefix("webapp.services.")
+                names[each.asname or each.name] = whole
+    used = {names[node.id] for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+            used.add(f"{names[node.value.id]}.{node.attr}")
+    return used

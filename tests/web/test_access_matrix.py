@@ -1,0 +1,292 @@
+"""Who may open which address: every rule of the application, each of the cast, each visibility.
+
+The addresses come from the application itself: one that nobody has said anything about fails the first test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.factories import People, make_user
+from tests.web.conftest import Client
+from webapp.documents import LookupValue, Order, ReportJob, User
+from webapp.documents.lookup_value import lookup_cache
+from webapp.services import remembered
+
+
+class Needs(Enum):
+    """What one needs for an address. Without it: 404, as if there were none; 403 where one knows of the thing."""
+
+    NOTHING = auto()
+    TOKEN = auto()  # no person's, but a monitoring server's
+    SIGN_IN = auto()
+    TO_ASK = auto()
+    TO_MANAGE = auto()
+    CONTENT = auto()
+    ADMINISTER = auto()
+    SEES = auto()  # the report
+    SEES_AND_ASKS = auto()
+    STEERS = auto()  # sees it; 403 unless it is one's own, or of one's departments
+    OWNS = auto()  # sees it; 403 unless it is one's own
+
+
+G, P = "GET", "POST"
+NEEDS: dict[tuple[str, str], Needs] = {
+    **dict.fromkeys(
+        [("health.live", G), ("health.ready", G), ("auth.sign_in", G), ("auth.sign_in", P), ("auth.forgotten", G),
+         ("auth.forgotten", P), ("auth.new_password", G), ("auth.new_password", P), ("auth.strength", P)],
+        Needs.NOTHING,
+    ),
+    ("health.metrics", G): Needs.TOKEN,
+    **dict.fromkeys(
+        [("home.index", G), ("auth.account", G), ("auth.account", P), ("auth.password", P), ("auth.sign_out", P),
+         ("auth.end_session", P), ("auth.end_all_sessions", P),
+         ("verify.index", G), ("verify.check", P), ("jobs.index", G), ("jobs.shared", G), ("jobs.rows", G),
+         ("jobs.bulk", P)],
+        Needs.SIGN_IN,
+    ),
+    **dict.fromkeys(
+        [("jobs.new", G), ("jobs.create", P), ("jobs.form_part", P), ("jobs.preview", P), ("jobs.choices", G)],
+        Needs.TO_ASK,
+    ),
+    **dict.fromkeys([("department.index", G), ("department.bulk", P)], Needs.TO_MANAGE),
+    **dict.fromkeys(
+        [("admin.imports", G), ("admin.imports", P), ("admin.import_", G), ("admin.import_again", P)], Needs.CONTENT
+    ),
+    **dict.fromkeys(
+        [("admin.index", G), ("admin.bulk", P), ("admin.ask_worker", P), ("admin.audit", G), ("admin.storage", G),
+         ("admin.storage_orders", G), ("admin.rebuild", P), ("admin.sweep", P), ("admin.lookups", G),
+         ("admin.lookup", G), ("admin.lookup", P), ("admin.add_lookup", G), ("admin.add_lookup", P),
+         ("admin.move_lookup", P), ("admin.activate_lookup", P), ("admin.people", G), ("admin.person", G),
+         ("admin.person", P), ("admin.add_person", G), ("admin.add_person", P), ("admin.activate_person", P),
+         ("admin.person_password", P), ("admin.person_link", P), ("admin.departments", G), ("admin.department", G), ("admin.department", P),
+         ("admin.add_department", G), ("admin.add_department", P), ("admin.activate_department", P),
+         ("admin.add_team", P), ("admin.team", G), ("admin.team", P), ("admin.activate_team", P)],
+        Needs.ADMINISTER,
+    ),
+    **dict.fromkeys(
+        [("jobs.show", G), ("jobs.live", G), ("jobs.row", G), ("jobs.download", G), ("jobs.chart", G),
+         ("jobs.change", G)],
+        Needs.SEES,
+    ),
+    **dict.fromkeys([("jobs.duplicate", P), ("jobs.sibling", P)], Needs.SEES_AND_ASKS),
+    **dict.fromkeys([("jobs.cancel", P), ("jobs.priority", P)], Needs.STEERS),
+    **dict.fromkeys([("jobs.edit", P), ("jobs.share", P), ("jobs.retry", P), ("jobs.delete", P)], Needs.OWNS),
+}  # fmt: skip
+
+CAST = ("owner", "colleague", "manager", "stranger", "administrator", "learner", "roleless", "of_closed_role",
+        "who_left", "nobody")  # fmt: skip
+ENDS_SESSIONS = {"auth.sign_out", "auth.sign_in", "auth.end_session", "auth.end_all_sessions"}
+#: Whoever cannot sign in, or no more.
+OUTSIDE = {"who_left", "nobody"}
+HAVE = {
+    Needs.TO_ASK: {"owner", "colleague", "manager", "stranger", "administrator"},
+    Needs.TO_MANAGE: {"manager", "administrator"},
+    Needs.CONTENT: {"administrator"},
+    Needs.ADMINISTER: {"administrator"},
+}
+SEES = {
+    "private": {"owner", "manager", "administrator"},
+    "team": {"owner", "colleague", "manager", "administrator"},
+    "department": {"owner", "colleague", "manager", "administrator"},
+    "organization": {"owner", "colleague", "manager", "stranger", "administrator"},
+}
+STEERS, OWNS = {"owner", "manager", "administrator"}, {"owner", "administrator"}
+OF_A_JOB = {Needs.SEES, Needs.SEES_AND_ASKS, Needs.STEERS, Needs.OWNS}
+
+FORMS: dict[str, dict[str, str]] = {
+    "jobs.share": {"visibility": "team"},
+    "jobs.edit": {"name": "New name"},
+    "jobs.priority": {"priority": "low"},
+    "jobs.sibling": {"format": "json"},
+    "jobs.create": {"type": "enrollment-summary"},
+    "jobs.form_part": {"type": "enrollment-summary"},
+    "jobs.preview": {"type": "enrollment-summary", "group": "class", "measure": "count", "format": "csv"},
+    "admin.bulk": {"action": "cancel", "status": "failed"},
+}
+QUERIES = {"jobs.choices": {"q": "x"}, "jobs.new": {"type": "enrollment-summary"}}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One address with one method."""
+
+    endpoint: str
+    method: str
+    rule: str
+    names: frozenset[str]
+
+    @property
+    def needs(self) -> Needs:
+        return NEEDS[self.endpoint, self.method]
+
+
+def entries(app: Flask) -> list[Entry]:
+    return [
+        Entry(rule.endpoint, method, rule.rule, frozenset(rule.arguments))
+        for rule in sorted(app.url_map.iter_rules(), key=lambda each: each.rule)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+@pytest.fixture
+def clients(app: Flask, people: People, as_person: Client) -> dict[str, FlaskClient]:
+    """Everybody signed in, as far as they can; who has left was signed in before that."""
+    LookupValue(
+        category="role", key="closed", display_as="Closed", metadata={"permissions": ["administer", "request-reports"]}
+    ).save()
+    place = ([people.department], [people.team])
+    found: dict[str, User] = {name: getattr(people, name) for name in CAST[:5]}
+    found["learner"] = make_user("lee learner", ["learner"], *place)
+    found["roleless"] = make_user("rob roleless", [], *place)
+    found["of_closed_role"] = make_user("clara closed", ["closed"], *place)
+    found["who_left"] = make_user("liz left", ["system-admin"], *place)
+    signed_in = {name: as_person(person) for name, person in found.items()}
+    LookupValue.objects(category="role", key="closed").update(set__is_active=False)
+    found["who_left"].update(set__is_active=False)
+    lookup_cache.forget()
+    remembered.forget_everything()
+    return {**signed_in, "nobody": app.test_client()}
+
+
+def address_of(entry: Entry, **ids: Any) -> str:
+    address = entry.rule
+    for name, value in ids.items():
+        address = address.replace(f"<{name}>", str(value))
+    assert "<" not in address, f"nobody has said what stands in {entry.rule}"
+    return address
+
+
+def ask(client: FlaskClient, entry: Entry, address: str) -> Any:
+    if entry.method == "GET":
+        return client.get(address, query_string=QUERIES.get(entry.endpoint, {}))
+    return client.post(address, data=FORMS.get(entry.endpoint, {}))
+
+
+def outcome(answer: Any) -> str:
+    """in, hidden (404), refused (403) or sign in."""
+    assert answer.status_code < 500, answer.text[:500]
+    if answer.status_code == 401 or (answer.status_code == 302 and "/sign-in" in (answer.location or "")):
+        return "sign in"
+    if answer.status_code == 404 and "This report has no chart" not in answer.text:
+        return "hidden"
+    return "refused" if answer.status_code == 403 else "in"
+
+
+def expected(needs: Needs, who: str, visibility: str = "") -> str:
+    if needs is Needs.NOTHING:
+        return "in"
+    if who in OUTSIDE:
+        return "sign in"
+    if needs is Needs.SIGN_IN:
+        return "in"
+    if needs in OF_A_JOB:
+        if who not in SEES[visibility]:
+            return "hidden"
+        may = {Needs.STEERS: STEERS, Needs.OWNS: OWNS}.get(needs)
+        return "in" if may is None or who in may else "refused"
+    return "in" if who in HAVE[needs] else "hidden"
+
+
+def test_every_address_of_the_application_has_an_expectation(app: Flask) -> None:
+    found = {(entry.endpoint, entry.method) for entry in entries(app)}
+    assert found - set(NEEDS) == set(), "say in NEEDS who may open these"
+    assert set(NEEDS) - found == set(), "these are no more"
+
+
+def test_what_is_of_a_report_is_expected_of_each_that_names_one(app: Flask) -> None:
+    for entry in entries(app):
+        assert ("job_id" in entry.names) == (entry.needs in OF_A_JOB), entry
+
+
+@pytest.mark.parametrize("visibility", SEES)
+def test_every_address_of_a_report_opens_to_those_it_is_for_and_to_nobody_else(
+    app: Flask, people: People, clients: dict[str, FlaskClient], ready_job: Callable[..., ReportJob], visibility: str
+) -> None:
+    def fresh() -> ReportJob:
+        return ready_job(visibility=visibility, name=f"Quarterly figures {ObjectId()}")
+
+    unexpected: list[str] = []
+    job = fresh()
+    for entry in entries(app):
+        if entry.needs not in OF_A_JOB:
+            continue
+        for who in CAST:
+            before = job.reload().to_mongo()
+            got = outcome(ask(clients[who], entry, address_of(entry, job_id=job.id)))
+            wanted = expected(entry.needs, who, visibility)
+            if got != wanted:
+                unexpected.append(f"{entry.method} {entry.rule} by {who}: {got}, not {wanted}")
+            if wanted != "in" and ReportJob.objects.get(id=job.id).to_mongo() != before:
+                unexpected.append(f"{entry.method} {entry.rule} by {who} changed it")
+            if wanted == "in" and entry.method == "POST":
+                job = fresh()
+    assert unexpected == []
+
+
+def test_every_other_address_opens_to_those_it_is_for_and_to_nobody_else(
+    app: Flask, people: People, clients: dict[str, FlaskClient]
+) -> None:
+    unexpected: list[str] = []
+    for entry in entries(app):
+        if entry.needs in OF_A_JOB:
+            continue
+        for who in sorted(CAST, key=lambda each: each == "administrator"):  # last: it may, and changes things
+            if entry.endpoint in ENDS_SESSIONS and who not in OUTSIDE:
+                continue  # the test's own session; those have tests of their own
+            got = outcome(ask(clients[who], entry, address_of(entry, **_ids(entry, people))))
+            if entry.needs is Needs.TOKEN:
+                wanted = got if got in ("hidden", "refused", "sign in") else "hidden"
+            else:
+                wanted = expected(entry.needs, who)
+            if got != wanted:
+                unexpected.append(f"{entry.method} {entry.rule} by {who}: {got}, not {wanted}")
+    assert unexpected == []
+
+
+def _ids(entry: Entry, people: People) -> dict[str, Any]:
+    """Something that is there, for each place in the address."""
+    order = Order(kind="import-xapi", area="imports", state="failed", asked_at=people.owner.created_at)
+    known: dict[str, Callable[[], Any]] = {
+        "category": lambda: "report-priority",
+        "key": lambda: "low",
+        "kind": lambda: "class",
+        "user_id": lambda: people.neighbour.id,
+        "department_id": lambda: people.other_department.id,
+        "team_id": lambda: people.team.id,
+        "order_id": lambda: order.save().id,
+        "worker_id": lambda: _worker(),
+        "wish": lambda: "pause",
+        "session_id": ObjectId,
+    }
+    return {name: known[name]() for name in entry.names}
+
+
+def _worker() -> str:
+    from webapp.documents import WorkerRecord
+
+    WorkerRecord(id="worker-1", host="h", pid=1).save()
+    return "worker-1"
+
+
+def test_a_hidden_report_one_that_is_not_there_and_an_id_that_is_none_are_told_alike(
+    app: Flask, people: People, clients: dict[str, FlaskClient], ready_job: Callable[..., ReportJob]
+) -> None:
+    hidden = str(ready_job(visibility="private", name="Quarterly figures").id)
+    ids = [str(ObjectId()), "0" * 24, "x", "%00", "..", "0" * 300]
+    for entry in entries(app):
+        if entry.needs not in OF_A_JOB:
+            continue
+        for who in ("colleague", "learner", "roleless", "administrator"):
+            for job_id in ids if who == "administrator" else [*ids, hidden]:
+                answer = ask(clients[who], entry, address_of(entry, job_id=job_id))
+                told = answer.status_code, "Quarterly figures" in answer.text
+                assert told == (404, False), (entry, who, job_id)
