@@ -94,10 +94,10 @@ class Settings(BaseSettings):
     audit_retention_days: float = Field(default=365, gt=0)
 
     # Files
-    xapi_class_iris: tuple[str, ...] = Field(
-        default=(),
-        description='Which xAPI activities are classes, as a JSON list: ["https://lms.example/class/{key}"]; {key} is '
-        "a class's sourcedId, {code} its code, * anything. Default: */class/{key} and the like.",
+    xapi_class_iris: str = Field(
+        default="",
+        description="Which xAPI activities are classes: patterns with blanks between them, such as "
+        "https://lms.example/class/{key}; {key} is a class's sourcedId, {code} its code, * anything.",
     )
     upload_limit_mb: int = Field(default=1024, ge=1, description="Of LMS files sent by the browser in one go.")
     filename_template: str = Field(default="{name}-{date}", description="What a file is called that nobody named.")

@@ -112,7 +112,7 @@ class _Import:
         for key, found in self.classes.items():
             codes.setdefault(found.get("code") or "", []).append(key)
         only = {code: keys[0] for code, keys in codes.items() if code and len(keys) == 1}
-        self.mapping = ClassMapping(self.classes, only, get_settings().xapi_class_iris)
+        self.mapping = ClassMapping(self.classes, only, get_settings().xapi_class_iris.split())
         self.contents = ids_by_external_id("contents", ["contentType"])
         self.people: dict[str, ObjectId] = {}
         self.by_email: dict[str, ObjectId] = {}

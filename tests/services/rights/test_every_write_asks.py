@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from webapp.services.requests.bulk import BulkOutcome, Selection
 
 from tests.factories import People, make_job, make_user
 from tests.services.rights.writing import ROOT, writes_of, writing_functions
@@ -28,7 +29,6 @@ from webapp.services.permissions import TERMINAL
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import workers
 from webapp.services.requests import asking, bulk, changing
-from webapp.services.requests.bulk import BulkOutcome, Selection
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
 WITHOUT_A_PERSON = {
