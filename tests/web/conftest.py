@@ -27,6 +27,7 @@ CONTENT = b"Class,Count\r\nAAA,3\r\n"
 def app(database: Any, settings_env: pytest.MonkeyPatch) -> Flask:
     # A page asks for many names: without any cache each would be a read.
     settings_env.setenv("REPORTDESK_LOOKUP_CACHE_SECONDS", "0.3")
+    settings_env.setenv("REPORTDESK_SECURITY_CONTACT", "mailto:desk@staff.example")
     get_settings.cache_clear()
     app = create_app(connect=False)
     filter_choices.forget()
