@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bson import ObjectId
-from bson.errors import InvalidId
 
 from webapp import storage
 from webapp.documents import ReportJob
+from webapp.documents.ids import id_or_none
 from webapp.documents.job_status import RUNNING, WITH_FILE
 from webapp.services.files import sweep_figures
 from webapp.services.files.sweep_figures import Swept
@@ -111,10 +111,7 @@ def _kept_prefixes(job_id: ObjectId | None) -> tuple[str, ...]:
 
 
 def _job_of(key: str) -> ObjectId | None:
-    try:
-        return ObjectId(key.split("/")[1])
-    except (InvalidId, IndexError):
-        return None
+    return id_or_none("".join(key.split("/")[1:2]))
 
 
 def _delete_folder(files: Storage, prefix: str) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from bson import ObjectId
-from bson.errors import InvalidId
 from mongoengine.errors import NotUniqueError
 from pymongo.errors import DuplicateKeyError
 
 from webapp.documents import AdminArea, Order, OrderKind, User
+from webapp.documents.ids import id_or_nobody
 from webapp.errors import ConflictError, ForbiddenError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit, database_clock
@@ -88,10 +87,7 @@ def again(by: User, order: Order) -> None:
 
 def find(order_id: str, area: AdminArea) -> Order:
     """Raises NotFoundError."""
-    try:
-        found = Order.objects(id=ObjectId(order_id), area=area.value).first()
-    except (InvalidId, TypeError):
-        found = None
+    found = Order.objects(id=id_or_nobody(order_id), area=area.value).first()
     if found is None:
         raise NotFoundError(Message("There is no order %(id)s.", id=order_id[:24]))
     return found

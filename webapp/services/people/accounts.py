@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from zoneinfo import available_timezones
 
 from bson import ObjectId
-from bson.errors import InvalidId
 from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp import clock
 from webapp.documents import AdminArea, LookupCategory, User
+from webapp.documents.ids import id_or_nobody
 from webapp.documents.lookup_value import active_lookups
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -121,10 +121,7 @@ def set_preferences(actor: User, *, locale: str | None, time_zone: str | None) -
 
 def active_user(user_id: str) -> User | None:
     """The active account with this id: whom a session may act for."""
-    try:
-        user = User.objects(id=ObjectId(user_id)).first()
-    except (InvalidId, TypeError):
-        return None
+    user = User.objects(id=id_or_nobody(user_id)).first()
     return user if user is not None and user.is_active else None
 
 

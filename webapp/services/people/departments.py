@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bson import ObjectId
-from bson.errors import InvalidId
 from mongoengine.errors import ValidationError
 
 from webapp.documents import AdminArea, Department, Team
+from webapp.documents.ids import id_or_nobody
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
@@ -185,10 +185,7 @@ def _save(found: Department | Team) -> None:
 
 
 def _find(document: type[Found], wanted: str, what: str) -> Found:
-    try:
-        found = document.objects(id=ObjectId(wanted)).first()
-    except (InvalidId, TypeError):
-        found = None
+    found = document.objects(id=id_or_nobody(wanted)).first()
     if found is None:
         raise NotFoundError(Message("There is no %(what)s %(id)s.", what=what, id=wanted[:24]))
     return found

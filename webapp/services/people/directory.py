@@ -8,10 +8,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from bson import ObjectId
-from bson.errors import InvalidId
 from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp.documents import AdminArea, LookupCategory, User
+from webapp.documents.ids import id_or_nobody
 from webapp.documents.lookup_value import lookup_cache
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -108,10 +108,7 @@ def staff_roles() -> list[str]:
 
 def find(user_id: str) -> User:
     """Raises NotFoundError."""
-    try:
-        user = User.objects(id=ObjectId(user_id)).first()
-    except (InvalidId, TypeError):
-        user = None
+    user = User.objects(id=id_or_nobody(user_id)).first()
     if user is None:
         raise NotFoundError(Message("There is no person %(id)s.", id=user_id[:24]))
     return user

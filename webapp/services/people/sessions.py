@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bson import ObjectId
-from bson.errors import InvalidId
 
 from webapp import clock
 from webapp.documents import Session, User
+from webapp.documents.ids import id_or_nobody
 from webapp.settings import get_settings
 
 #: How often at most it is written that a session was used.
@@ -65,10 +65,7 @@ def start(user: User, *, browser: str, address: str) -> tuple[OpenSession, str]:
 
 def find(session_id: str) -> OpenSession | None:
     """The session with this id, open or just ended; None where there is none."""
-    try:
-        found = Session.objects(id=ObjectId(session_id)).first()
-    except (InvalidId, TypeError):
-        return None
+    found = Session.objects(id=id_or_nobody(session_id)).first()
     return _open(found) if found is not None else None
 
 
@@ -89,10 +86,7 @@ def of_person(user: User) -> list[OpenSession]:
 
 def end(user: User, session_id: str) -> bool:
     """End one session of `user`; False where the person has no such session."""
-    try:
-        return bool(Session.objects(id=ObjectId(session_id), user_id=user.id).delete())
-    except (InvalidId, TypeError):
-        return False
+    return bool(Session.objects(id=id_or_nobody(session_id), user_id=user.id).delete())
 
 
 def end_all(user: User) -> None:

@@ -15,6 +15,7 @@ from bson import ObjectId
 
 from webapp.documents import Class, Enrollment
 from webapp.documents.connection import current_database
+from webapp.documents.ids import ids_of
 from webapp.errors import NotFoundError
 from webapp.messages import Message
 from webapp.services.collection_facts import CollectionFacts
@@ -77,7 +78,7 @@ def find(kind: str, text: str, scope: DataScope) -> ObjectId:
 
     Raises NotFoundError, in the same words for what does not exist and for what this scope does not reach.
     """
-    if ObjectId.is_valid(text) and (found := named(kind, [ObjectId(text)], scope)):
+    if found := named(kind, ids_of([text]), scope):
         return found[0].id
     collection = current_database()[_KINDS[kind].collection]
     for field in ("code", "externalId", "email"):

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from webapp import clock
 from webapp.clock import aware
 from webapp.documents import JobStatus, Output, Parameters, ReportJob
+from webapp.documents.ids import id_or_none
 from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services.questions import conditions, report_types
@@ -261,9 +262,10 @@ def _is_yes(text: str) -> bool:
 
 
 def _id(text: str) -> ObjectId:
-    if not ObjectId.is_valid(text):
+    found = id_or_none(text)
+    if found is None:
         raise _NotReadableError(Message("“%(value)s” is not the id of a record.", value=text[:60]))
-    return ObjectId(text)
+    return found
 
 
 def _number(text: str) -> int:

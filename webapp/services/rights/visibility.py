@@ -7,10 +7,10 @@ from operator import or_
 from typing import Protocol
 
 from bson import ObjectId
-from bson.errors import InvalidId
 from mongoengine import Q, QuerySet
 
 from webapp.documents import ReportJob, User
+from webapp.documents.ids import id_or_nobody
 from webapp.errors import NotFoundError
 from webapp.messages import Message
 from webapp.services.permissions import Permission, is_administrator, may_ask, permissions_of
@@ -57,11 +57,7 @@ def visible_jobs(actor: User) -> QuerySet:
 
 def visible_job(actor: User, job_id: str | ObjectId) -> ReportJob:
     """The job, if `actor` may know about it. Raises JobNotFoundError otherwise, and for an id that is none."""
-    try:
-        wanted = ObjectId(job_id)
-    except (InvalidId, TypeError) as error:
-        raise JobNotFoundError(str(job_id)) from error
-    job = ReportJob.objects(id=wanted).first()
+    job = ReportJob.objects(id=id_or_nobody(job_id)).first()
     if job is None or not may_see(actor, job):
         raise JobNotFoundError(str(job_id))
     return job

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from zoneinfo import available_timezones
 
-from bson import ObjectId
 from flask_babel import gettext, ngettext
 
 from webapp.documents import LookupCategory, User
+from webapp.documents.ids import id_or_none, ids_of
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.declarations import Dataset, ReportType
@@ -50,7 +50,7 @@ def of_category(category: LookupCategory) -> Choices:
 
 def records(kind: str, chosen: Sequence[str], scope: DataScope) -> Records:
     """Few ones are all offered; of many, those already chosen, and the page searches for more."""
-    ids = list(dict.fromkeys(ObjectId(each) for each in chosen if ObjectId.is_valid(each)))
+    ids = list(dict.fromkeys(ids_of(chosen)))
     offered = filter_choices.every(kind, scope) if kind in ("department", "course", "class") else []
     is_searched = kind in ("learner", "content") or len(offered) > MOST_LISTED
     named = filter_choices.named(kind, ids, scope)
@@ -146,8 +146,7 @@ def filing(actor: User, chosen: str) -> Choices:
     choices = [(str(each) if n or str(each) == chosen else "", known[each].name) for n, each in enumerate(own)]
     if not own:
         choices = [("", gettext("Nothing"))]
-    if ObjectId.is_valid(chosen):
-        department_id = ObjectId(chosen)
-        if department_id not in own and request_rules.may_file_under(actor, department_id):
-            choices.append((chosen, known[department_id].name))
+    filed_under = id_or_none(chosen)
+    if filed_under is not None and filed_under not in own and request_rules.may_file_under(actor, filed_under):
+        choices.append((chosen, known[filed_under].name))
     return choices
