@@ -63,7 +63,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
         [("admin.imports", G), ("admin.imports", P), ("admin.import_", G), ("admin.import_again", P)], Needs.CONTENT
     ),
     **dict.fromkeys(
-        [("admin.index", G), ("admin.bulk", P), ("admin.ask_worker", P), ("admin.audit", G), ("admin.export_audit", G), ("admin.storage", G),
+        [("admin.index", G), ("admin.ask_worker", P), ("admin.audit", G), ("admin.export_audit", G), ("admin.storage", G),
          ("admin.storage_orders", G), ("admin.rebuild", P), ("admin.sweep", P), ("admin.lookups", G),
          ("admin.lookup", G), ("admin.lookup", P), ("admin.add_lookup", G), ("admin.add_lookup", P),
          ("admin.move_lookup", P), ("admin.activate_lookup", P), ("admin.people", G), ("admin.person", G),
