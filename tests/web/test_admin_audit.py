@@ -125,7 +125,7 @@ def test_a_lost_cursor_begins_at_the_newest(people: People) -> None:
 
 def test_every_kind_is_offered_answers_and_shows_what_people_did_first(people: People, as_person: Client) -> None:
     job = make_job(people.owner.id, name="Spring figures")
-    changing.share(people.owner, job.id, "organization")
+    changing.share(people.owner, job.id, "organization", agreed=True)
     changing.cancel(people.owner, job.id, "No <need>")
     client = as_person(people.administrator)
     page = client.get("/admin/audit/").text

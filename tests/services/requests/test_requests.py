@@ -20,7 +20,7 @@ from webapp.services.lookups import values as lookups
 from webapp.services.permissions import TERMINAL
 from webapp.services.questions.period import Period
 from webapp.services.questions.request import ReportRequest
-from webapp.services.requests import asking, bulk, changing
+from webapp.services.requests import asking, changing
 from webapp.services.requests import rules as request_rules
 from webapp.services.requests.asking import AlreadyAskedError
 from webapp.services.requests.rules import Circumstances
@@ -308,17 +308,3 @@ def test_a_running_job_is_cancelled_before_it_is_deleted(people: People) -> None
     held.take(job.id, "w")
     with pytest.raises(ConflictError, match="is being made"):
         changing.delete(people.owner, job.id)
-
-
-def test_bulk_orders_reach_everything_that_matches_and_nothing_else(people: People) -> None:
-    own = [asking.create(people.owner, a_request(), insist=True) for _ in range(7)]
-    others = asking.create(people.stranger, a_request())
-    selection = bulk.Selection(report_types=("enrollment-summary",))
-    outcome = bulk.cancel_matching(people.manager, selection)
-    assert (outcome.changed, outcome.skipped, outcome.is_partial) == (7, 0, False)
-    assert {job.reload().status for job in own} == {"cancelled"}
-    assert others.reload().status == "queued"
-    assert bulk.retry_matching(people.administrator, selection).changed == 0
-    again = bulk.Selection(statuses=("cancelled",))
-    assert bulk.retry_matching(people.administrator, again).changed == 7
-    assert visibility.visible_jobs(people.administrator).filter(status="queued").count() == 6

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from webapp.services.requests.bulk import BulkOutcome, Selection
 
 from tests.factories import People, make_job, make_user
 from tests.services.rights.writing import ROOT, writes_of, writing_functions
@@ -28,7 +27,7 @@ from webapp.services.people import accounts, departments, directory, resets
 from webapp.services.permissions import TERMINAL
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import workers
-from webapp.services.requests import asking, bulk, changing
+from webapp.services.requests import asking, changing
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
 WITHOUT_A_PERSON = {
@@ -132,8 +131,6 @@ CALLS: dict[str, Call] = {
     "requests.asking.create": lambda by, _: asking.create(by, _request()),
     "requests.asking.duplicate": lambda by, world: asking.duplicate(by, world.job.id),
     "requests.asking.sibling": lambda by, world: asking.sibling(by, world.job.id, "json"),
-    "requests.bulk.cancel_matching": lambda by, world: bulk.cancel_matching(by, Selection(job_ids=(world.job.id,))),
-    "requests.bulk.retry_matching": lambda by, world: bulk.retry_matching(by, Selection(job_ids=(world.ended.id,))),
     "requests.changing.cancel": lambda by, world: changing.cancel(by, world.job.id),
     "requests.changing.delete": lambda by, world: changing.delete(by, world.job.id),
     "requests.changing.reprioritise": lambda by, world: changing.reprioritise(by, world.job.id, "low"),
@@ -145,8 +142,6 @@ CALLS: dict[str, Call] = {
 OPEN_TO_STRANGERS = {"requests.asking.create"}
 #: These do to each report what one may do to it, and tell of which: of none.
 OF_EACH: dict[str, object] = {
-    "requests.bulk.cancel_matching": BulkOutcome(0, 0, False),
-    "requests.bulk.retry_matching": BulkOutcome(0, 0, False),
     "files.verification.origins": [],
 }
 #: The mark of the file that the ended report had.
@@ -214,9 +209,9 @@ def test_the_walk_finds_what_writes() -> None:
     found = writing_functions()
     # Directly, by a private function, by another module, by a method, by what is handed on, to the storage.
     assert {"lookups.values.add", "people.departments.set_team_active", "people.directory.add"} <= set(found)
-    assert {"requests.bulk.cancel_matching", "queue.line.QueueLine.claim", "orders.uploads.delete_files"} <= set(found)
+    assert {"requests.changing.cancel", "queue.line.QueueLine.claim", "orders.uploads.delete_files"} <= set(found)
     assert "orders.imports.import_xapi" in found
-    assert not {"people.departments.tree", "requests.bulk.matching", "people.departments.every"} & set(found)
+    assert not {"people.departments.tree", "people.departments.every"} & set(found)
 
 
 def test_every_function_that_writes_is_tried_here_or_belongs_to_no_person() -> None:
