@@ -111,7 +111,6 @@ FORMS: dict[str, dict[str, str]] = {
     "jobs.create": {"type": "enrollment-summary"},
     "jobs.form_part": {"type": "enrollment-summary"},
     "jobs.preview": {"type": "enrollment-summary", "group": "class", "measure": "count", "format": "csv"},
-    "admin.bulk": {"action": "cancel", "status": "failed"},
 }
 QUERIES = {"jobs.choices": {"q": "x"}, "jobs.new": {"type": "enrollment-summary"}}
 

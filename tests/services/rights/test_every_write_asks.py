@@ -19,6 +19,8 @@ from tests.factories import People, make_job, make_user
 from tests.services.rights.writing import ROOT, writes_of, writing_functions
 from webapp.documents import AdminArea, LookupValue, Order, OrderKind, ReportJob, User, WorkerRecord
 from webapp.errors import ForbiddenError, NotFoundError
+from webapp.services import audit_trail
+from webapp.services.audit_trail import AuditQuery
 from webapp.services.files import downloads, verification
 from webapp.services.lookups import values as lookups
 from webapp.services.orders import imports, orders, uploads
@@ -93,6 +95,7 @@ CALLS: dict[str, Call] = {
     "lookups.values.change": lambda by, _: lookups.change("role", "staff", display_as="Everybody", by=by),
     "lookups.values.move": lambda by, _: lookups.move("role", "staff", up=True, by=by),
     "lookups.values.reorder": lambda by, _: lookups.reorder("role", ["system-admin", "staff"], by=by),
+    "audit_trail.export": lambda by, _: audit_trail.export(by, AuditQuery()),
     "files.verification.origins": lambda by, _: verification.origins(by, FILE),
     "orders.imports.import_oneroster": lambda by, world: imports.import_oneroster(by, world.upload),
     "orders.imports.import_xapi": lambda by, world: imports.import_xapi(by, [world.upload]),
@@ -140,7 +143,7 @@ CALLS: dict[str, Call] = {
 }
 #: What anybody may do who may ask for reports, strangers too: ask.
 OPEN_TO_STRANGERS = {"requests.asking.create"}
-#: These do to each report what one may do to it, and tell of which: of none.
+#: These tell of what one may see: of nothing.
 OF_EACH: dict[str, object] = {
     "files.verification.origins": [],
 }
