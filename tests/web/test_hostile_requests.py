@@ -16,7 +16,9 @@ from tests.factories import PASSWORD, People, make_job, make_user
 from tests.web.hostile import OF_DAYS, Hostile, field_names
 from tests.web.test_pages import ask
 from webapp.documents import ReportJob, User
+from webapp.services import remembered
 from webapp.services.questions.in_words import OPERATOR_WORDS
+from webapp.web.limits import limiter
 
 COUNT = 10_000 if os.environ.get("REPORTDESK_TEST_FAULTS") == "full" else 1_000
 #: `REPORTDESK_TEST_SEED=… pytest …` sends the same again.
@@ -30,7 +32,7 @@ ROLES = {
     "administrator": "America/St_Johns",
 }
 #: After so many, what the requests themselves have ended, deleted or deactivated is there again.
-ANEW = 50
+ANEW = 25
 
 
 def test_the_fields_are_those_of_the_forms_and_pages() -> None:
@@ -87,14 +89,16 @@ class Desk:
         if self.person is None:
             return
         User._get_collection().replace_one({"_id": self.person.id}, self.as_it_was, upsert=True)
-        self.app.extensions["reportdesk-people"].forget(str(self.person.id))
+        remembered.forget_everything()
+        limiter.reset()
         asked = self.person.id
         done = self.ready_job(requested_by=self.person, name=f"ready {len(self.ids)}", visibility="organization")
         self.ids = [str(done.id), str(make_job(asked).id), str(make_job(asked, status="failed").id), str(asked)]
         client = self.app.test_client()
         client.post("/sign-in", data={"email": self.person.email, "password": PASSWORD})
         session = client.get_cookie("reportdesk")
-        self.cookie = f"reportdesk={session.value}" if session is not None else ""
+        assert session is not None
+        self.cookie = f"reportdesk={session.value}"
 
 
 # Files of a form that is cut in the middle are closed when they are thrown away, not before.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask, url_for
@@ -76,15 +76,22 @@ def instant(moment: datetime | None, form: str = "short") -> Markup:
     """`<time>` with the moment in the person's zone; the exact one, with its zone, on hover."""
     if moment is None:
         return Markup("–")
-    moment = clock.aware(moment)
+    moment = _in_every_zone(moment)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         moment.isoformat(), format_datetime(moment, "full"), instant_text(moment, form)
     )
 
 
+def _in_every_zone(moment: datetime) -> datetime:
+    """A moment that has a date in all zones: the first and the last day of the calendar lack one in some."""
+    day = timedelta(days=1)
+    ends = (datetime.min.replace(tzinfo=UTC) + day, datetime.max.replace(tzinfo=UTC) - day)
+    return min(max(clock.aware(moment), ends[0]), ends[1])
+
+
 def instant_text(moment: datetime, form: str = "short") -> str:
     """The moment in the person's zone, as short as it can be told: the hour alone where it is today."""
-    moment = clock.aware(moment)
+    moment = _in_every_zone(moment)
     local, now = to_user_timezone(moment), to_user_timezone(clock.utcnow())
     if form == "long":
         return format_datetime(moment, "long")
@@ -97,7 +104,7 @@ def since(moment: datetime | None) -> Markup:
     """How long ago, in words; the exact moment on hover."""
     if moment is None:
         return Markup("–")
-    moment = clock.aware(moment)
+    moment = _in_every_zone(moment)
     delta = moment - clock.utcnow()
     # Babel rounds up early; a person counts whole units.
     words = format_timedelta(delta, threshold=1.2, add_direction=True)
