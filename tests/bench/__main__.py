@@ -16,6 +16,7 @@ from tests.bench import (
     queue_cost,
     web,
     web_choices,
+    web_edge,
     web_pages,
     web_polls,
 )
@@ -29,7 +30,12 @@ PARTS = {
     "web": web.main,
 }
 #: A part of a part, by name; never among all parts.
-PIECES = {"web-polls": web_polls.main, "web-pages": web_pages.main, "web-choices": web_choices.main}
+PIECES = {
+    "web-polls": web_polls.main,
+    "web-pages": web_pages.main,
+    "web-choices": web_choices.main,
+    "web-edge": web_edge.main,
+}
 
 
 def main() -> None:
