@@ -20,7 +20,6 @@ ROOT = Path(__file__).parent.parent
 ANOTHER_THING = {
     "Assessment results": "the rows are called so, and a report type that shows them",
     "SCORM attempts": "the rows are called so, and a report type that shows them",
-    "Everyone who can sign in.": "who reads one report that is shared so, among answers for the other visibilities",
     ".csv": "a file of a OneRoster import",
     ".json": "a file of an import, and of the assets",
     ".parquet": "a file of the extract",

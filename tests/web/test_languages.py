@@ -167,7 +167,7 @@ def test_what_is_wrong_with_a_question_is_told_in_spanish(people: People, as_per
     }  # fmt: skip
     client = as_person(in_spanish(people.owner))
     bad_number = client.post("/reports/new", data=asked)
-    assert "Debe ser un número entre 1 y 1000." in bad_number.text
+    assert "Debe ser un número entre 1 y 1.000." in bad_number.text
     page = client.post("/reports/new", data={**asked, "top": ""})
     assert page.status_code == 422
     assert "La fecha final, 1 de enero de 2026, es anterior a la inicial, 1 de febrero de 2026." in page.text
@@ -187,10 +187,11 @@ def test_why_a_report_failed_is_told_in_the_language_of_whoever_reads_it(people:
     hold = held.take(job.id, "worker")
     assert hold is not None
     text = Message(
-        "A PDF shows the first %(shown)s of %(rows)s rows. %(advice)s",
+        "A %(format)s shows the first %(shown)s of %(rows)s rows. %(advice)s",
+        format=Message("PDF"),
         shown=5_000,
         rows=70_000,
-        advice=Message("Excel, CSV, JSON and Parquet have all."),
+        advice=Message("%(first)s and %(last)s have all.", first=["Excel", "CSV", "JSON"], last="Parquet"),
     )
     assert held.fail(hold, Failure("too-large", text))
     assert job.reload().error.message == (

@@ -67,7 +67,8 @@ class _ReadersLanguage:
         return format_decimal(value)
 
     def day(self, value: date) -> str:
-        return format_date(value, "long")
+        # In English as in files and in the terminal, and as the pages write a day: its number first.
+        return format_date(value, "d MMMM y" if language() == "en" else "long")
 
 
 _READERS: Language = _ReadersLanguage()

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Self
 from bson import ObjectId
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from webapp.renderers import FORMATS
 from webapp.services.questions.period import Period
 from webapp.settings import get_settings
 
@@ -261,7 +262,7 @@ class ReportRequest(BaseModel):
     ] = None  # fmt: skip
     format: Annotated[
         Text,
-        Written("output.format", "format", "--format", "csv, json, excel, pdf or parquet; usually csv."),
+        Written("output.format", "format", "--format", f"{', '.join(FORMATS)}; usually csv."),
     ] = "excel"
     options: Annotated[
         frozenset[Text],

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from webapp.documents import AdminArea, JobStatus
 from webapp.documents.ids import id_or_none
 from webapp.errors import InvalidRequestError, NotFoundError
+from webapp.renderers import csv_file
 from webapp.renderers.csv_file import NEW_LINE, harmless_cell
 from webapp.services import audit_trail
 from webapp.services.audit import ReportAct, SessionAct
@@ -46,7 +47,7 @@ def export() -> ResponseReturnValue:
     if problems:
         raise InvalidRequestError(problems)
     entries = audit_trail.export(current_actor(), query)
-    response = Response(_lines(entries), mimetype="text/csv")
+    response = Response(_lines(entries), mimetype=csv_file.FORMAT.mime_type)
     response.headers["Content-Disposition"] = 'attachment; filename="audit.csv"'
     response.headers["Cache-Control"] = "no-store"
     return response
