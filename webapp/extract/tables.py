@@ -1,8 +1,8 @@
 """Documents to Arrow: exactly, a batch at a time.
 
 Not by PyMongoArrow: its inferred schema silently narrows 2.5 to 2 when the first value was whole, its given schema
-raises for one text among the numbers, and here it was slower than this (STYLE, facts found by trying). The driver
-decodes in C; what is left is one list per column.
+raises for one text among the numbers, and here it was slower than this (docs/decisions.md). The driver decodes
+in C; what is left is one list per column.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def promote(job_id: ObjectId, *, slot: str, fills: Mapping[str, Any] | None = No
     # From now on it stands in line. Were the line ordered by when jobs were asked for, everything that one person's
     # limit has held back would go before whoever asks for one thing later.
     change = transition(QUEUED, why="due", sets={**filled, "slot": slot, "scheduledFor": "$$NOW"})
-    # No `$lte`, and no `$or`, for which the embedded server would read all jobs (DESIGN §10). Without an instant a job
+    # No `$lte`, and no `$or`, for which the embedded server would read all jobs (DESIGN §13). Without an instant a job
     # is due; instants have whole milliseconds.
     due = {"$not": {"$gte": before + timedelta(milliseconds=1)}}
     try:

@@ -30,7 +30,7 @@ def claimable(*, limit: int = SEEN) -> Cursor[Document]:
 class QueueLine:
     """The next jobs for `worker_id`.
 
-    A look costs as much as there are jobs in the line (DESIGN §10), so what one look saw serves the claims of one
+    A look costs as much as there are jobs in the line (DESIGN §13), so what one look saw serves the claims of one
     poll's time. A job that came in the meantime waits no longer than if it had come just after the next poll; one that
     was taken or stopped meanwhile cannot be claimed, whatever was seen of it.
     """
