@@ -20,6 +20,10 @@ Seconds = Annotated[float, Field(gt=0)]
 SHORTEST_SECRET = {"secret_key": 32, "metrics_token": 16}
 
 
+#: An address under which people find the desk: nothing follows the host and its port.
+PUBLIC_URL = r"^https?://[^/?#\s]+$"
+
+
 class Settings(BaseSettings):
     """What an installation can set. Every name is an environment variable: `home` is `REPORTDESK_HOME`. A blank one is
     as good as none."""
@@ -50,7 +54,7 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         default=None,
-        pattern=r"^https?://[^/?#\s]+$",
+        pattern=PUBLIC_URL,
         description="Where people find the desk, such as https://reports.example.org: for links outside pages.",
     )
     metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics; unset: no metrics.")

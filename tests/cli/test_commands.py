@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.factories import People
 from webapp.documents import Class, Course, Enrollment, ReportJob
 from webapp.services.people import resets
@@ -38,6 +40,7 @@ def test_help_teaches_every_command() -> None:
         assert reportdesk(name, "--help").returncode == 0
 
 
+@pytest.mark.does("info")
 def test_info_tells_where_everything_is_without_passwords(database: Any, mongo: str, database_name: str) -> None:
     told = json.loads(reportdesk("info").stdout)
     assert told["mongodb_uri"] == mongo
@@ -53,6 +56,7 @@ def test_a_bad_setting_stops_the_start_and_names_itself(database: Any) -> None:
     assert "REPORTDESK_MAX_ATTEMPTS" in done.stderr
 
 
+@pytest.mark.does("report")
 def test_a_report_is_asked_for_made_and_written_without_any_worker(people: People, tmp_path: Path) -> None:
     enroll(people)
     target = tmp_path / "rates.json"
@@ -85,6 +89,7 @@ def test_the_data_of_an_earlier_report_give_the_same_bytes_again(people: People,
     assert fresh.stdout != first.stdout
 
 
+@pytest.mark.refuses("report")
 def test_what_cannot_be_asked_ends_with_the_reason_and_a_code(people: People) -> None:
     for arguments, words in (
         (["--department", "nowhere"], "no department with the code “nowhere”"),

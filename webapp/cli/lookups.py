@@ -51,7 +51,7 @@ def seed() -> None:
 @click.argument("category", type=CATEGORY)
 @click.argument("key")
 @click.option("--name", required=True, help="What people read.")
-@click.option("--description", default="")
+@click.option("--description", default="", help="What it means, for those who choose it.")
 @click.option("--metadata", default="{}", help="A JSON object.")
 def add(category: str, key: str, name: str, description: str, metadata: str) -> None:
     """Add the value KEY to CATEGORY; running processes know it within a minute."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from webapp.cli.session import connected
@@ -11,6 +13,7 @@ from webapp.services.audit import SessionAct
 from webapp.services.lookups import values as lookups
 from webapp.services.people import accounts, directory, resets
 from webapp.services.permissions import TERMINAL
+from webapp.settings import PUBLIC_URL
 
 #: Learners are people too, but not ones who sign in; listing them is asked for.
 STAFF_LIMIT = 500
@@ -33,6 +36,9 @@ def command() -> None:
 def list_users(role: str | None) -> None:
     """Show who may sign in (or who has a role), at most 500."""
     with connected():
+        known = {each.key for each in lookups.every(LookupCategory.ROLE)}
+        if role is not None and role not in known:
+            raise click.BadParameter(f"There is no role “{role}”. Known: {', '.join(sorted(known))}.")
         found = User.objects(roles=role) if role else User.objects(password_hash__exists=True)
         codes = dict(Department.objects.scalar("id", "code"))
         shown = list(found.order_by("name").limit(STAFF_LIMIT + 1))
@@ -86,6 +92,9 @@ def set_password(email: str, password: str) -> None:
 @click.option("--at", "address", help="Where people find the desk; default: REPORTDESK_PUBLIC_URL.")
 def reset_link(email: str, address: str | None) -> None:
     """Print a link by which the person with the address EMAIL chooses a new password. It works once, for an hour."""
+    # Whoever gets the link follows it: a slip here would send them elsewhere, or nowhere.
+    if address is not None and not re.match(PUBLIC_URL, address := address.rstrip("/")):
+        raise click.BadParameter(f"“{address}” is not an address such as https://reports.example.org.")
     with connected() as settings:
         base = address or settings.public_url or "http://127.0.0.1:8000"
         token = resets.make(accounts.user_by_email(email), by=TERMINAL)

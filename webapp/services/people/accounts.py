@@ -23,6 +23,25 @@ from webapp.services.permissions import Actor, Permission, id_of, require_permis
 TERMINAL_ADDRESS = "terminal@reportdesk.local"
 
 
+NAMELESS = Message("A person needs a name.")
+
+
+class TakenError(ConflictError):
+    """Somebody else has the address, or the id of the source."""
+
+    code = "account-taken"
+    hint = Message("Use another address, or change that account.")
+
+    def __init__(self, email: str | None, external_id: str | None) -> None:
+        super().__init__(
+            Message("There is already an account with the address %(email)s.", email=email)
+            if external_id is None
+            else Message(
+                "There is already an account with the address %(email)s or the id %(id)s.", email=email, id=external_id
+            )
+        )
+
+
 def create_user(
     by: Actor,
     *,
@@ -38,10 +57,13 @@ def create_user(
 ) -> User:
     """Make an account; without a password the person cannot sign in.
 
-    Raises InvalidRequestError (unknown role, weak password, no e-mail address) and ConflictError (address taken).
+    Raises InvalidRequestError (no name, unknown role, weak password, no e-mail address) and ConflictError (address
+    taken).
     """
     require_permission(by, Permission.ADMINISTER)
     errors: dict[str, str] = {}
+    if not name.strip():
+        errors["name"] = NAMELESS
     if email is not None and not looks_like_an_address(email):
         errors["email"] = Message("“%(email)s” is not an e-mail address.", email=email)
     if password is not None and email is None:
@@ -69,12 +91,7 @@ def create_user(
     try:
         user.save(force_insert=True)
     except NotUniqueError as error:
-        raise ConflictError(
-            Message(
-                "There is already an account with the address %(email)s or the id %(id)s.", email=email, id=external_id
-            ),
-            hint=Message("Use another address, or change that account."),
-        ) from error
+        raise TakenError(email, external_id) from error
     except ValidationError as error:
         raise InvalidRequestError(problems_of(error)) from error
     audit.record(

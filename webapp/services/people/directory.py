@@ -215,6 +215,8 @@ def _take_back_if_nobody_is_left(user: User, **before: Any) -> None:
 
 def _check(user: User, fields: dict[str, Any]) -> None:
     errors: dict[str, str] = {}
+    if not (fields.get("name", user.name) or "").strip():
+        errors["name"] = accounts.NAMELESS
     email = fields.get("email", user.email)
     if email and not accounts.looks_like_an_address(email):
         errors["email"] = Message("“%(email)s” is not an e-mail address.", email=email[:100])
@@ -235,10 +237,7 @@ def _save(user: User) -> None:
     try:
         user.save()
     except NotUniqueError as error:
-        raise ConflictError(
-            Message("There is already an account with the address %(email)s.", email=user.email),
-            hint=Message("Use another address, or change that account."),
-        ) from error
+        raise accounts.TakenError(user.email, None) from error
     except ValidationError as error:
         raise InvalidRequestError(problems_of(error)) from error
 

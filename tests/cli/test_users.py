@@ -1,0 +1,117 @@
+"""`reportdesk users`: accounts from the terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Terminal
+from tests.factories import PASSWORD, People
+from webapp.documents import User
+from webapp.services.people import accounts
+
+GOOD = "orchard lantern 47 quiet"
+ANA = ("users", "add", "ana@staff.example", "--name", "Ana Ruiz", "--role", "staff")
+
+
+@pytest.mark.does("users add", "users list")
+def test_who_is_added_signs_in_and_is_listed_with_roles_and_departments(terminal: Terminal, people: People) -> None:
+    done = terminal(*ANA, "--role", "instructor", "--department", "history", "--password", GOOD)
+    assert (done.exit_code, done.stdout) == (0, "ana@staff.example may now sign in as staff, instructor.\n")
+    assert accounts.authenticate("ana@staff.example", GOOD) is not None
+    listed = terminal("users", "list").stdout.splitlines()
+    assert "ana@staff.example  Ana Ruiz  [staff, instructor]  history" in listed
+    assert len(listed) == User.objects(password_hash__exists=True).count()
+    assert terminal("users", "list", "--role", "instructor").stdout.count("\n") == 1
+
+
+@pytest.mark.does("users add")
+def test_a_password_that_is_not_given_is_asked_for_twice_and_never_shown(terminal: Terminal, people: People) -> None:
+    done = terminal(*ANA, typed=f"{GOOD}\n{GOOD}\n")
+    assert done.exit_code == 0, done.stderr
+    assert GOOD not in done.output
+    assert terminal("users", "add", "bo@staff.example", "--name", "Bo", "--role", "staff").exit_code == 1  # no answer
+
+
+@pytest.mark.refuses("users add")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("ana", "--name", "Ana", "--role", "staff"), "“ana” is not an e-mail address."),
+        (("ana@x.example", "--name", " ", "--role", "staff"), "A person needs a name."),
+        (("ana@x.example", "--name", "x" * 2_000, "--role", "staff"), "too long"),
+        (("ana@x.example", "--name", "Ana", "--role", "chief"), "Not an active role: chief."),
+        (("ana@x.example", "--name", "Ana", "--role", "staff", "--department", "nowhere"), "history, physics"),
+        (("ana@x.example", "--name", "Ana", "--role", "staff", "--time-zone", "Mars/X"), "“Mars/X” is not a time zone"),
+        (("Olivia.Owner@staff.example", "--name", "Ana", "--role", "staff"), "There is already an account"),
+    ],
+)
+def test_an_account_that_cannot_be_made_is_refused_in_words(
+    terminal: Terminal, people: People, arguments: tuple[str, ...], words: str
+) -> None:
+    before = User.objects.count()
+    done = terminal("users", "add", *arguments, "--password", GOOD)
+    assert done.exit_code in (1, 2)
+    assert words in done.stderr
+    assert "None" not in done.stderr
+    assert done.stdout == ""
+    assert User.objects.count() == before
+
+
+@pytest.mark.does("users set-password")
+def test_a_new_password_is_the_only_one(terminal: Terminal, people: People) -> None:
+    done = terminal("users", "set-password", people.owner.email, "--password", GOOD)
+    assert (done.exit_code, done.stdout) == (0, f"{people.owner.email} has a new password.\n")
+    assert accounts.authenticate(people.owner.email, GOOD) is not None
+    assert accounts.authenticate(people.owner.email, PASSWORD) is None
+
+
+@pytest.mark.does("users set-roles", "users roles")
+def test_roles_are_replaced_and_told_with_what_they_allow(terminal: Terminal, people: People) -> None:
+    done = terminal("users", "set-roles", people.owner.email, "instructor", "staff")
+    assert done.exit_code == 0, done.stderr
+    assert people.owner.reload().roles == ["instructor", "staff"]
+    assert any(line.startswith("staff: Staff.") for line in terminal("users", "roles").stdout.splitlines())
+    assert "(allows: nothing)" in terminal("users", "roles").stdout
+
+
+@pytest.mark.does("users deactivate")
+def test_who_is_deactivated_cannot_sign_in_and_is_listed_as_such(terminal: Terminal, people: People) -> None:
+    assert terminal("users", "deactivate", people.owner.email).exit_code == 0
+    assert accounts.authenticate(people.owner.email, PASSWORD) is None
+    assert "history  (inactive)" in terminal("users", "list").stdout
+
+
+@pytest.mark.does("users reset-link")
+def test_a_link_for_a_new_password_stands_alone_on_standard_output(terminal: Terminal, people: People) -> None:
+    done = terminal("users", "reset-link", people.owner.email, "--at", "https://desk.example/")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith("https://desk.example/new-password?t=")
+    assert done.stdout.count("\n") == 1
+    assert "works once" in done.stderr
+
+
+@pytest.mark.refuses("users set-password", "users set-roles", "users deactivate", "users reset-link", "users list")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("set-password", "nobody@x.example", "--password", GOOD), "no active account with the address nobody@x.exam"),
+        (("set-password", "olivia.owner@staff.example", "--password", "short"), "at least 12 characters"),
+        (("set-roles", "nobody@x.example", "staff"), "no active account"),
+        (("set-roles", "olivia.owner@staff.example", "chief"), "Not an active role: chief."),
+        (("set-roles", "olivia.owner@staff.example"), "Missing argument"),
+        (("deactivate", "nobody@x.example"), "no active account"),
+        (("reset-link", "nobody@x.example"), "no active account"),
+        (("reset-link", "olivia.owner@staff.example", "--at", "nonsense"), "“nonsense” is not an address"),
+        (("reset-link", "olivia.owner@staff.example", "--at", "ftp://desk.example"), "is not an address"),
+        (("list", "--role", "chief"), "There is no role “chief”."),
+    ],
+)
+def test_what_cannot_be_done_to_an_account_is_told_and_nothing_is_changed(
+    terminal: Terminal, people: People, arguments: tuple[str, ...], words: str
+) -> None:
+    before = people.owner.reload().to_mongo().to_dict()
+    done = terminal("users", *arguments)
+    assert done.exit_code in (1, 2)
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert people.owner.reload().to_mongo().to_dict() == before
