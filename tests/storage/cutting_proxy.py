@@ -17,6 +17,7 @@ class CuttingProxy:
         self._after = after
         self.cuts_left = 0
         self.cuts_made = 0
+        self._deciding = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -38,6 +39,15 @@ class CuttingProxy:
             threading.Thread(target=self._pass_on, args=(server, client, False), daemon=True).start()
             threading.Thread(target=self._pass_on, args=(client, server, True), daemon=True).start()
 
+    def _takes_a_cut(self) -> bool:
+        """Parts are sent side by side: two of them must not both take the last cut."""
+        with self._deciding:
+            if not self.cuts_left:
+                return False
+            self.cuts_left -= 1
+            self.cuts_made += 1
+            return True
+
     def _pass_on(self, source: socket.socket, target: socket.socket, is_upload: bool) -> None:
         sent, is_put = 0, False
         with contextlib.suppress(OSError):
@@ -45,10 +55,8 @@ class CuttingProxy:
                 if is_upload and data.startswith(b"PUT "):
                     sent, is_put = 0, True
                 sent += len(data)
-                if is_upload and is_put and sent > self._after and self.cuts_left:
+                if is_upload and is_put and sent > self._after and self._takes_a_cut():
                     target.sendall(data[: max(len(data) - (sent - self._after), 0)])
-                    self.cuts_left -= 1
-                    self.cuts_made += 1
                     break
                 target.sendall(data)
         for each in (source, target):

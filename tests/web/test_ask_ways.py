@@ -241,7 +241,7 @@ def test_a_named_period_is_kept_with_its_days_and_told_with_both(people: People,
     job = ReportJob.objects.get()
     assert job.parameters.period == "previous-month"
     assert days_of(job)[0].day == 1
-    assert re.search(r"Previous month: \w+ 1, 20", client.get(made.location).text)
+    assert re.search(r"Previous month: 1 \w+ 20", client.get(made.location).text)
     assert "Slicers" in client.get("/reports/new?type=enrollment-summary").text
 
 
