@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -137,6 +138,26 @@ def replace_months(table: str, delta: DeltaTable, rows: pa.RecordBatchReader, mo
             schema_mode="merge",
             commit_properties=COMMIT,
         )
+
+
+def compact(table: str, delta: DeltaTable) -> None:
+    """A new version with the same rows in fewer files."""
+    with _busy(table):
+        delta.optimize.compact(commit_properties=COMMIT)
+
+
+def vacuum(table: str, delta: DeltaTable, keep: Sequence[int], keep_files_for: timedelta) -> int:
+    """Delete the files that none of the versions `keep` refers to, nor the newest. Returns how many went."""
+    with _busy(table):
+        removed = delta.vacuum(
+            retention_hours=int(keep_files_for.total_seconds() // 3600),
+            enforce_retention_duration=False,
+            dry_run=False,
+            full=True,  # also what a killed import left behind, which no version ever knew
+            keep_versions=list(keep),
+            commit_properties=COMMIT,
+        )
+    return len(removed)
 
 
 @contextmanager
