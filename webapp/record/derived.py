@@ -34,16 +34,16 @@ WHERE t.is_active AND (t.ends_at IS NULL OR t.ends_at > $now) GROUP BY t.class_i
 #: learner in one class the active one takes what statements say.
 ENROLLMENTS = """
 WITH heard AS (
-    SELECT coalesce(a.person_id, o.learner_id) AS learner_id, o.class_id, o.id, o.effect, o.at, o.score,
+    SELECT coalesce(a.person_id, o.learner_id) AS learner_id, o.class_id, o.id, o.effect, o."at", o.score,
            o.is_active AND v.id IS NULL AS stands, o.effect <> 'started' AS decides
     FROM b_outcomes o LEFT JOIN aliases a ON a.id = o.learner_id LEFT JOIN voided v ON v.id = o.id
 ), said AS (
     SELECT class_id, learner_id, bool_or(decides) AS is_told,
-           last(effect ORDER BY at NULLS FIRST, id) FILTER (WHERE stands AND decides) AS effect,
-           last(at ORDER BY at NULLS FIRST, id) FILTER (WHERE stands AND decides) AS at,
-           last(score ORDER BY at NULLS FIRST, id) FILTER (WHERE stands AND decides AND score IS NOT NULL) AS score,
-           min(at) FILTER (WHERE stands AND effect = 'registered') AS registered_at,
-           min(at) FILTER (WHERE stands AND effect = 'started') AS started_at
+           last(effect ORDER BY "at" NULLS FIRST, id) FILTER (WHERE stands AND decides) AS effect,
+           last("at" ORDER BY "at" NULLS FIRST, id) FILTER (WHERE stands AND decides) AS "at",
+           last(score ORDER BY "at" NULLS FIRST, id) FILTER (WHERE stands AND decides AND score IS NOT NULL) AS score,
+           min("at") FILTER (WHERE stands AND effect = 'registered') AS registered_at,
+           min("at") FILTER (WHERE stands AND effect = 'started') AS started_at
     FROM heard GROUP BY class_id, learner_id
 ), listed AS (
     SELECT r.* REPLACE (coalesce(a.person_id, r.learner_id) AS learner_id),
@@ -55,13 +55,13 @@ WITH heard AS (
     SELECT l.id, l.source, l.key, l.is_active, l.learner_id, l.class_id,
            coalesce(l.status, CASE WHEN s.class_id IS NULL THEN 'not-started' ELSE 'in-progress' END) AS given,
            l.enrolled_at, l.started_at, l.completed_at, l.withdrawn_at, l.score, l.passed,
-           s.effect, s.at, s.score AS said_score, s.registered_at, s.started_at AS said_started_at
+           s.effect, s."at", s.score AS said_score, s.registered_at, s.started_at AS said_started_at
     FROM listed l LEFT JOIN said s ON l.place = 1 AND s.class_id = l.class_id AND s.learner_id = l.learner_id
     UNION ALL
     SELECT substr(sha256('xapi/enrollments/' || s.class_id || ' ' || s.learner_id), 1, 24), 'xapi',
            s.class_id || ' ' || s.learner_id, s.effect IS NOT NULL, s.learner_id, s.class_id, 'in-progress',
            NULL, NULL, NULL, NULL, NULL, NULL,
-           s.effect, s.at, s.score, s.registered_at, s.started_at
+           s.effect, s."at", s.score, s.registered_at, s.started_at
     FROM said s ANTI JOIN listed l ON l.class_id = s.class_id AND l.learner_id = s.learner_id
     WHERE s.is_told
 ), judged AS (
@@ -75,9 +75,9 @@ SELECT j.id, j.source, j.key, j.is_active, j.learner_id, j.class_id,
        coalesce(said_score, score) AS score,
        coalesce(enrolled_at, registered_at) AS enrolled_at,
        coalesce(said_started_at, started_at) AS started_at,
-       CASE WHEN NOT is_decided THEN completed_at WHEN effect = 'completed' THEN at END AS completed_at,
-       CASE WHEN effect = 'withdrawn' THEN at ELSE withdrawn_at END AS withdrawn_at,
-       CASE WHEN is_decided THEN at END AS outcome_at,
+       CASE WHEN NOT is_decided THEN completed_at WHEN effect = 'completed' THEN "at" END AS completed_at,
+       CASE WHEN effect = 'withdrawn' THEN "at" ELSE withdrawn_at END AS withdrawn_at,
+       CASE WHEN is_decided THEN "at" END AS outcome_at,
        CASE WHEN NOT is_decided THEN passed WHEN effect = 'completed' THEN true WHEN effect = 'failed' THEN false END
            AS passed
 FROM judged j LEFT JOIN w_classes c ON c.id = j.class_id
@@ -110,8 +110,8 @@ def final(
         columns["instructor_ids"] = "coalesce(i.ids, [])"
         joins = "LEFT JOIN b_courses k ON k.id = b.course_id LEFT JOIN instructors i ON i.class_id = b.id"
     elif table.name in OF_A_CLASS:
-        more, joins = _of_a_class()
-        columns |= more
+        of_a_class, joins = _of_a_class()
+        columns |= of_a_class
     if table.name == "events":
         columns["is_active"] = "b.is_active AND v.id IS NULL"
         columns["event_type"] = "coalesce(b.event_type, t.event_type)"

@@ -20,12 +20,12 @@ from webapp.record.duck import Duck, quoted
 from webapp.record.matching import NEW_ALIASES
 from webapp.record.rows import FILE, LINE, REF_PREFIX
 from webapp.record.summary import REFUSALS_KEPT, Refusal, Summary
-from webapp.record.tables import EVERY_ROW, GIVEN, OF_A_CLASS, TABLES, RecordTable, Reference
+from webapp.record.tables import EVERY_ROW, GIVEN, OF_A_CLASS, OF_ITS_CLASS, TABLES, RecordTable, Reference
 from webapp.record.versions import RecordVersion
 
 FIRST_STAYS = Message("same id, other content: the first stays")
 #: Worked out by the record beside each row; of an event these say nothing about what a source gave.
-_NOT_GIVEN = frozenset({"is_active", "event_type", "verb", "source", "key"})
+_NOT_GIVEN = frozenset({"is_active", "event_type", "verb", "source", "key", *OF_ITS_CLASS})
 _WHAT = {
     "learner_id": Message("its learner is neither in these files nor in the record"),
     "person_id": Message("its person is neither in these files nor in the record"),
@@ -268,8 +268,9 @@ class Merge:
             return True
         if table.name == "aliases":
             return bool(self.duck.one("SELECT count(*) FROM matched"))
-        is_worked_out = table.name in ("persons", "classes") or table.name in OF_A_CLASS
-        return is_worked_out and table.name in self.base.tables
+        if table.name == "classes":
+            return True  # what all that belongs to a class reads
+        return table.name in self.base.tables and (table.name == "persons" or table.name in OF_A_CLASS)
 
     def _work_out(self, table: RecordTable) -> None:
         name = table.name
