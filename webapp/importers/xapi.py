@@ -133,7 +133,7 @@ class _Import:
         if not isinstance(statement, dict):
             raise _StatementError(statement.reason if isinstance(statement, Unread) else "it is no JSON object")
         statement_id = _statement_id(statement.get("id"))
-        moment = quick_instant(statement.get("timestamp") or statement.get("stored"))
+        moment, _ = quick_instant(statement.get("timestamp") or statement.get("stored"))
         verb_iri = _iri(statement.get("verb"), "verb")
         actor = actor_of(statement.get("actor"))
         about = statement.get("object")
