@@ -37,8 +37,8 @@ _TAG = re.compile(
 )
 #: Tags from before RFC 4646 that its grammar does not know.
 _OLD_TAGS = frozenset(
-    "en-gb-oed i-ami i-bnn i-default i-enochian i-hak i-klingon i-lux i-mingo i-navajo i-pwn i-tao i-tay i-tsu "
-    "sgn-be-fr sgn-be-nl sgn-ch-de".split()
+    ("en-gb-oed", "i-ami", "i-bnn", "i-default", "i-enochian", "i-hak", "i-klingon", "i-lux", "i-mingo", "i-navajo")
+    + ("i-pwn", "i-tao", "i-tay", "i-tsu", "sgn-be-fr", "sgn-be-nl", "sgn-ch-de")
 )
 
 _NUMBER = r"\d+(?:[.,]\d+)?"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeGuard
 
 from webapp.messages import Message
@@ -37,6 +37,9 @@ ABOVE_MAXIMUM = Message("scores above the maximum, kept")
 BELOW_ZERO = Message("scores below zero, kept")
 NO_SCORE = Message("scores that are no number, left out")
 NO_DURATION = Message("durations that are none, left out")
+NUMBERS_LEFT_OUT = Message(
+    "statements with numbers in their extensions that were left out: too many, too large, or named like another"
+)
 OF_MONTHS = Message("durations in years or months, left out: nobody can say how long those are")
 
 
@@ -95,7 +98,7 @@ def _unusual(text: str) -> datetime:
     """Basic forms, weeks, days of the year, broken hours and minutes."""
     if (found := _DAY_OF_YEAR.match(text)) is not None:
         number = int(found["day"])
-        day = datetime(int(found["year"]), 1, 1) + timedelta(days=number - 1)
+        day = date(int(found["year"]), 1, 1) + timedelta(days=number - 1)
         if number < 1 or day.year != int(found["year"]):
             raise ValueError("no such day")
         text = f"{day:%Y-%m-%d}{text[found.end() :]}"
