@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from webapp.messages import Message
-
 from webapp.sources import looks
 from webapp.sources.files import SourceFile, SourceFileError
 from webapp.sources.xapi.source import XapiSource

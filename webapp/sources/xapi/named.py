@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from webapp.messages import Message
-
 from webapp.sources.xapi.identity import sha1_of
 from webapp.sources.xapi.parts import LONGEST_NAME, About, Who
 from webapp.sources.xapi.values import last_part

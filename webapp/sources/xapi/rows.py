@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from webapp.messages import Message
-
 from webapp.sources.csv_tables import Unread
 from webapp.sources.xapi import forms, parts, rules
 from webapp.sources.xapi.batches import EventBatch

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from webapp.messages import Message
-
 from webapp.settings import get_settings
 from webapp.sources import looks
 from webapp.sources.files import SourceFile, SourceFileError
