@@ -165,7 +165,8 @@ class _Import:
         result = statement["result"] if isinstance(statement.get("result"), dict) else {}
         own_key = self.mapping.key_of(about)
         class_key = own_key if own_key is not None else self._context_class(statement.get("context"))
-        effect = effect_of(last_part(verb_iri), is_failed=result.get("success") is False) if own_key is not None else None
+        is_failed = result.get("success") is False
+        effect = effect_of(last_part(verb_iri), is_failed=is_failed) if own_key is not None else None
         found = self.classes.get(class_key) if class_key is not None else None
         learner_id = self._person(actor)
         event: Document = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 
@@ -18,53 +18,24 @@ _TYPES: dict[str, pa.DataType] = {
 }
 
 
-class EventBatch:
-    """Columns of the events since the last `taken`."""
+#: One event: the columns' values in their order, then the numbers of `data`.
+Event = tuple[
+    str, str, str, str | None, str | None, str | None, str | None, float | None, float | None, datetime, bool | None,
+    dict[str, float],
+]  # fmt: skip
 
-    def __init__(self) -> None:
-        self._columns: dict[str, list[Any]] = {name: [] for name in _TYPES}
-        self._appends = tuple(column.append for column in self._columns.values())
-        self._numbers: dict[str, list[float | None]] = {}
-        self.count = 0
 
-    def add(
-        self,
-        event_id: str,
-        key: str,
-        learner_id: str,
-        class_id: str | None,
-        content_id: str | None,
-        event_type: str | None,
-        verb: str | None,
-        duration: float | None,
-        score: float | None,
-        moment: datetime,
-        passed: bool | None,
-        numbers: dict[str, float],
-    ) -> None:
-        for append, value in zip(
-            self._appends,
-            (event_id, key, learner_id, class_id, content_id, event_type, verb, duration, score, moment, passed),
-            strict=True,
-        ):
-            append(value)
-        for name, number in numbers.items():
-            column = self._numbers.get(name)
+def as_table(events: Sequence[Event]) -> pa.Table:
+    """These events, of which there is at least one, as the record takes them."""
+    *columns, data = zip(*events, strict=True)
+    arrays = {name: pa.array(column, kind) for (name, kind), column in zip(_TYPES.items(), columns, strict=True)}
+    numbers: dict[str, list[float | None]] = {}
+    for place, found in enumerate(data):
+        for name, number in found.items():
+            column = numbers.get(name)
             if column is None:
-                column = self._numbers[name] = []
-            if (missing := self.count - len(column)) > 0:
-                column.extend([None] * missing)
-            column.append(number)
-        self.count += 1
-
-    def taken(self) -> pa.Table:
-        """What has been added, which is forgotten here."""
-        arrays = {name: pa.array(column, _TYPES[name]) for name, column in self._columns.items()}
-        for name, numbers in self._numbers.items():
-            numbers.extend([None] * (self.count - len(numbers)))
-            arrays[data_column(name)] = pa.array(numbers, pa.float64())
-        for column in self._columns.values():
-            column.clear()
-        self._numbers.clear()
-        self.count = 0
-        return pa.table(arrays)
+                column = numbers[name] = [None] * len(events)
+            column[place] = number
+    for name, column in numbers.items():
+        arrays[data_column(name)] = pa.array(column, pa.float64())
+    return pa.table(arrays)

@@ -36,10 +36,10 @@ _TAG = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 #: Tags from before RFC 4646 that its grammar does not know.
-_OLD_TAGS = frozenset(
-    ("en-gb-oed", "i-ami", "i-bnn", "i-default", "i-enochian", "i-hak", "i-klingon", "i-lux", "i-mingo", "i-navajo")
-    + ("i-pwn", "i-tao", "i-tay", "i-tsu", "sgn-be-fr", "sgn-be-nl", "sgn-ch-de")
-)
+_OLD_OF_IANA = (
+    "ami", "bnn", "default", "enochian", "hak", "klingon", "lux", "mingo", "navajo", "pwn", "tao", "tay", "tsu",
+)  # fmt: skip
+_OLD_TAGS = {"en-gb-oed", "sgn-be-fr", "sgn-be-nl", "sgn-ch-de"} | {f"i-{name}" for name in _OLD_OF_IANA}
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _DURATION = re.compile(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from webapp.messages import Message
-from webapp.sources.xapi.identity import sha1_of
+from webapp.sources.xapi.identity import Actor, sha1_of
 from webapp.sources.xapi.parts import LONGEST_NAME, About, Who
 from webapp.sources.xapi.values import last_part
 
@@ -38,13 +38,13 @@ class Persons:
                 "key": actor.identity,
                 "name": known.get("name") if known is not None else None,
                 "email": actor.email or None,
-                "email_sha1": _sha1(who),
+                "email_sha1": _sha1(actor),
                 "account_home": actor.home_page or None,
                 "account_name": actor.account_name or None,
                 "roles": ["learner"],
                 "department_ids": [],
             }
-        if row["name"] is None or (row["name"] == _stand_in(who) and actor.name != row["name"]):
+        if row["name"] is None or (row["name"] == _stand_in(actor) and actor.name != row["name"]):
             row["name"] = actor.name.replace("\0", "")
 
     def hand_over(self, staging: Staging) -> None:
@@ -53,10 +53,8 @@ class Persons:
             staging.note(NEW_LEARNERS, new)
 
 
-def _stand_in(who: Who) -> str:
+def _stand_in(actor: Actor) -> str:
     """What a person is called whom no statement gives a name."""
-    actor = who.actor
-    assert actor is not None
     if actor.account_name:
         return actor.account_name[:255]
     if actor.email:
@@ -65,9 +63,7 @@ def _stand_in(who: Who) -> str:
     return f"sha1 {rest[:8]}" if kind == "sha1" else rest
 
 
-def _sha1(who: Who) -> str | None:
-    actor = who.actor
-    assert actor is not None
+def _sha1(actor: Actor) -> str | None:
     if actor.email:
         return sha1_of(actor.email)
     kind, _, rest = actor.identity.partition(":")

@@ -200,7 +200,10 @@ NO_RESULT = Result()
 
 
 def result_of(key: bytes) -> Result:
-    given = orjson.loads(key)
+    return new_result(orjson.loads(key))
+
+
+def new_result(given: Any) -> Result:
     rule = broken(rules.check_result, given, "result")
     if not isinstance(given, dict):
         return Result(rule=rule)

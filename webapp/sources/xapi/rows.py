@@ -18,7 +18,7 @@ import orjson
 from webapp.messages import Message
 from webapp.sources.csv_tables import Unread
 from webapp.sources.xapi import forms, parts, rules
-from webapp.sources.xapi.batches import EventBatch
+from webapp.sources.xapi.batches import Event, as_table
 from webapp.sources.xapi.meaning import EVENT_OF_EFFECT, VOIDED, ClassMapping, EventTypes, effect_of
 from webapp.sources.xapi.named import Contents, Persons
 from webapp.sources.xapi.parts import About, Context, Memo, RefusedError, SetAsideError, Verb, Who, broken
@@ -68,7 +68,7 @@ class Rows:
         self._contents = Contents(
             staging.known("contents", ["name", "content_type", "class_id", "course_id", "department_id"])
         )
-        self._events = EventBatch()
+        self._events: list[Event] = []
         self._outcomes: list[dict[str, Any]] = []
         self._voids: list[dict[str, Any]] = []
         self._notes: Counter[str] = Counter()
@@ -101,8 +101,10 @@ class Rows:
             self._staging.note(text, count)
 
     def _flush(self) -> None:
-        if self._events.count:
-            self._staging.add("events", self._events.taken())
+        if self._events:
+            self._read["events"] += len(self._events)
+            self._staging.add("events", as_table(self._events))
+            self._events.clear()
         for table, rows in (("outcomes", self._outcomes), ("voids", self._voids)):
             if rows:
                 self._staging.add(table, rows[:])
@@ -127,7 +129,10 @@ class Rows:
             return rule or self._rule_of_rest(statement, about)
         result = parts.NO_RESULT
         if "result" in statement:
-            result = self._results[dumps(statement["result"])]
+            given = statement["result"]
+            # A duration is another each time: nothing to remember.
+            is_new = type(given) is dict and "duration" in given
+            result = parts.new_result(given) if is_new else self._results[dumps(given)]
             rule = rule or result.rule
         context = parts.NO_CONTEXT
         if "context" in statement:
@@ -180,22 +185,23 @@ class Rows:
         if event_type is None:
             kept_verb = verb.iri
             self._notes[_unknown(verb.name)] += 1
-        self._read["events"] += 1
-        self._events.add(
-            made,
-            key,
-            who.person_id,
-            class_id,
-            about.content_id,
-            event_type,
-            kept_verb,
-            result.duration,
-            result.score,
-            moment,
-            result.passed,
-            result.numbers,
+        self._events.append(
+            (
+                made,
+                key,
+                who.person_id,
+                class_id,
+                about.content_id,
+                event_type,
+                kept_verb,
+                result.duration,
+                result.score,
+                moment,
+                result.passed,
+                result.numbers,
+            )
         )
-        if self._events.count >= BATCH:
+        if len(self._events) >= BATCH:
             self._flush()
 
     def _void(self, about: About, moment: datetime) -> None:

@@ -57,12 +57,12 @@ class XapiSource:
             here = position
 
         for file in files:
-            here, is_first = 0, True
+            here, is_first, name = 0, True, file.base
             for place, statement in statements(file, read_so_far):
                 if is_first:
                     is_first = False
                     _require_statement(file.name, statement)
-                rows.take(file.base, place, statement)
+                rows.take(name, place, statement)
                 count += 1
                 if count % TELL_EVERY == 0:
                     on_progress(count, min((before + min(here, file.packed_size)) / size, 1.0))

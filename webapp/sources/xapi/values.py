@@ -70,8 +70,13 @@ def quick_instant(text: Any) -> tuple[datetime, bool]:
     """(as `instant`, whether it has the form that most programs write, which every rule allows)."""
     try:
         moment = datetime.fromisoformat(text)
-        if text[4:17:3] != "--T::" or text[-1] != "Z" or not 1900 <= moment.year < 2200:
+        if text[4:17:3] != "--T::" or not 1901 <= moment.year < 2199:
             return instant(text), False
+        if text[-1] != "Z":
+            # An offset with its colon; -00:00 is for the rules to judge.
+            if text[-3] != ":" or text[-6] not in "+-" or text.endswith("-00:00"):
+                return instant(text), False
+            moment = moment.astimezone(UTC)
     except (TypeError, ValueError):
         return instant(text), False
     micro = moment.microsecond
