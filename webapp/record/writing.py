@@ -96,3 +96,5 @@ def _newest(table: str) -> DeltaTable:
     found = delta.open_table(table)
     assert found is not None
     return found
+
+
