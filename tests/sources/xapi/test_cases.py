@@ -180,7 +180,14 @@ def test_cmi5_starts_once_and_abandoning_a_unit_ends_a_session(tmp_path: Path) -
             "grouping": [{"id": CLASS}],
         },
     }
-    verbs = ("launched", "initialized", "completed", "passed", "terminated", "https://w3id.org/xapi/adl/verbs/abandoned")
+    verbs = (
+        "launched",
+        "initialized",
+        "completed",
+        "passed",
+        "terminated",
+        "https://w3id.org/xapi/adl/verbs/abandoned",
+    )
     found = read(tmp_path, *(statement(n, verb, "au/one", context=context) for n, verb in enumerate(verbs)))
     types = [each["event_type"] for each in found.events]
     assert types == [
@@ -197,7 +204,9 @@ def test_a_class_is_known_by_its_short_id_in_the_context(tmp_path: Path) -> None
 
 
 def test_unknown_verbs_are_kept_and_counted(tmp_path: Path) -> None:
-    found = read(tmp_path, statement(1, "https://x.example/verbs/juggled"), statement(2, "https://x.example/verbs/juggled"))
+    found = read(
+        tmp_path, statement(1, "https://x.example/verbs/juggled"), statement(2, "https://x.example/verbs/juggled")
+    )
     assert {(each["event_type"], each["verb"]) for each in found.events} == {(None, "https://x.example/verbs/juggled")}
     assert next(count for note, count in found.notes.items() if "juggled" in note) == 2
 
@@ -215,7 +224,9 @@ def test_unknown_verbs_are_kept_and_counted(tmp_path: Path) -> None:
         ({"scaled": 0}, 0, False),
     ],
 )
-def test_scores_are_percentages_or_said_to_be_none(tmp_path: Path, score: Any, value: float | None, is_told: bool) -> None:
+def test_scores_are_percentages_or_said_to_be_none(
+    tmp_path: Path, score: Any, value: float | None, is_told: bool
+) -> None:
     found = read(tmp_path, statement(1, "scored", context=in_class(), result={"score": score}))
     assert found.events[0]["score"] == (pytest.approx(value) if value is not None else None)
     assert any("score" in note for note in found.notes) == is_told
