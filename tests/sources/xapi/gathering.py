@@ -78,7 +78,7 @@ class Gathered:
         return self.of("events")
 
 
-CLASSES = {
+CLASSES: dict[str, Row] = {
     "g7": {"id": "c" * 24, "code": "GEO-7", "course_id": "d" * 24, "department_id": "e" * 24},
     "h2": {"id": "f" * 24, "code": "HIS-2", "course_id": None, "department_id": None},
 }

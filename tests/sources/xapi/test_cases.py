@@ -44,7 +44,8 @@ def test_a_statement_becomes_an_event_of_a_person_with_a_content_in_a_class(tmp_
     assert (event["event_type"], event["verb"], f"{event['timestamp']:%F %T}") == (
         "content-viewed", None, "2026-02-03 08:07:00",
     )  # fmt: skip
-    assert not found.refused and not found.broken
+    assert not found.refused
+    assert not found.broken
 
 
 def test_objects_whose_names_end_alike_are_different_contents(tmp_path: Path) -> None:
@@ -84,7 +85,9 @@ def test_people_are_known_by_any_identifier(tmp_path: Path, actor: dict[str, Any
 def test_a_group_of_several_is_set_aside_and_adds_nobody(tmp_path: Path) -> None:
     members = [{"mbox": "mailto:a@hill.example"}, {"mbox": "mailto:b@hill.example"}]
     found = read(tmp_path, statement(actor={"objectType": "Group", "member": members}))
-    assert not found.events and not found.of("persons") and not found.refused
+    assert not found.events
+    assert not found.of("persons")
+    assert not found.refused
     assert [str(reason) for reason in found.aside] == ["its actor is a group: whose event it is, nobody can say"]
     assert found.counts["events"] == 1
 
@@ -112,7 +115,9 @@ def test_people_and_other_statements_as_objects_are_events_without_a_content(tmp
     found = read(tmp_path, *(statement(n, "mentored", object=each) for n, each in enumerate(objects)))
     assert [each["content_id"] for each in found.events] == [None] * 4
     assert {each["verb"] for each in found.events} == {f"{ADL}mentored"}
-    assert not found.refused and not found.broken and len(found.of("persons")) == 1
+    assert not found.refused
+    assert not found.broken
+    assert len(found.of("persons")) == 1
     assert any("about a person or another statement" in note for note in found.notes)
 
 
@@ -121,7 +126,8 @@ def test_a_statement_without_an_id_is_known_again_by_its_content(tmp_path: Path)
     turned = dict(reversed(bare.items()))
     found = read(tmp_path, bare, turned, statement(id=..., about="page/other"))
     ids = [each["id"] for each in found.events]
-    assert ids[0] == ids[1] != ids[2] and not found.refused
+    assert ids[0] == ids[1] != ids[2]
+    assert not found.refused
 
 
 def test_the_time_it_was_stored_stands_in_and_without_any_it_is_refused(tmp_path: Path) -> None:
@@ -142,12 +148,14 @@ def test_a_voided_statement_is_no_event_of_its_own(tmp_path: Path) -> None:
     found = read(tmp_path, voiding, passed)
     assert [each["id"] for each in found.of("voids")] == [found.events[0]["id"]] == [event_id(passed["id"])]
     assert [each["effect"] for each in found.of("outcomes")] == ["completed"]
-    assert found.counts == {"events": 1, "voids": 1} and not found.of("contents")
+    assert found.counts == {"events": 1, "voids": 1}
+    assert not found.of("contents")
 
 
 def test_voiding_an_activity_is_refused(tmp_path: Path) -> None:
     found = read(tmp_path, statement(1, "voided"))
-    assert "no StatementRef" in found.refused[0][2] and not found.of("persons")
+    assert "no StatementRef" in found.refused[0][2]
+    assert not found.of("persons")
 
 
 @pytest.mark.parametrize(
@@ -165,8 +173,7 @@ def test_voiding_an_activity_is_refused(tmp_path: Path) -> None:
 def test_statements_about_a_class_say_something_of_an_enrollment(
     tmp_path: Path, verb: str, result: dict[str, Any] | None, effect: str, event_type: str
 ) -> None:
-    more = {"result": result} if result else {}
-    found = read(tmp_path, statement(1, verb, object={"id": CLASS}, **more))
+    found = read(tmp_path, statement(1, verb, object={"id": CLASS}, result=result if result is not None else ...))
     (outcome,) = found.of("outcomes")
     assert (outcome["effect"], outcome["class_id"], outcome["id"]) == (effect, "c" * 24, found.events[0]["id"])
     assert (found.events[0]["event_type"], found.events[0]["content_id"]) == (event_type, None)
@@ -194,7 +201,8 @@ def test_cmi5_starts_once_and_abandoning_a_unit_ends_a_session(tmp_path: Path) -
         "session-started", "content-started", "content-completed", "assessment-completed", "session-ended",
         "session-ended",
     ]  # fmt: skip
-    assert {each["class_id"] for each in found.events} == {"c" * 24} and not found.of("outcomes")
+    assert {each["class_id"] for each in found.events} == {"c" * 24}
+    assert not found.of("outcomes")
 
 
 def test_a_class_is_known_by_its_short_id_in_the_context(tmp_path: Path) -> None:
@@ -251,7 +259,8 @@ def test_one_bad_statement_leaves_the_others_alone_and_adds_nobody(tmp_path: Pat
     ]
     found = read(tmp_path, *bad, statement(9))
     assert [each["key"] for each in found.of("persons")] == [f"account:{HOME_PAGE} noor"]
-    assert len(found.events) == 1 and found.counts["events"] == 1 + len(found.refused) + sum(found.aside.values())
+    assert len(found.events) == 1
+    assert found.counts["events"] == 1 + len(found.refused) + sum(found.aside.values())
 
 
 def test_what_is_known_already_keeps_its_name_and_class(tmp_path: Path) -> None:

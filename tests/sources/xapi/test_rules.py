@@ -127,7 +127,8 @@ quick = settings(max_examples=150, deadline=None, suppress_health_check=list(Hea
 @given(statements)
 def test_a_statement_that_keeps_every_rule_is_taken_without_a_word(found: dict[str, Any]) -> None:
     staging = taken(found)
-    assert not staging.refused and not staging.broken
+    assert not staging.refused
+    assert not staging.broken
     assert len(staging.events) == 1
     rules.check_statement(found)
 
@@ -244,7 +245,9 @@ def test_a_duration_is_its_parts_added_up(parts: list[int], hundredths: int, mar
     days, hours, minutes, whole = parts
     text = f"P{days}DT{hours}H{minutes}M{whole}{mark}{hundredths:02}S"
     expected = Fraction(days * 86_400 + hours * 3_600 + minutes * 60 + whole) + Fraction(hundredths, 100)
-    assert seconds(text) == (pytest.approx(float(expected)), "")
+    value, note = seconds(text)
+    assert value == pytest.approx(float(expected))
+    assert not note
 
 
 @given(st.integers(-100, 100), st.integers(1, 100), st.integers(-300, 300))
@@ -260,4 +263,5 @@ def test_what_is_nested_without_end_is_refused(tmp_path: Path) -> None:
     for _ in range(400):
         deep = [deep]
     staging = taken(statement(result={"extensions": {"https://x.example/deep": deep}}), statement(2))
-    assert [line for _, line, _ in staging.refused] == [1] and len(staging.events) == 1
+    assert [line for _, line, _ in staging.refused] == [1]
+    assert len(staging.events) == 1

@@ -146,13 +146,15 @@ def _activity(given: dict[str, Any], rule: str, classes: ClassMapping) -> About:
 
 @dataclass(slots=True)
 class Context:
-    """`class_key`: the class that it happened in. Some of a context only goes with an activity or with a version."""
+    """`class_key`: the class that it happened in. Some of a context only goes with an activity or with a version;
+    `is_usual`: nothing of this one does, and it breaks no rule."""
 
     class_key: str | None = None
     is_cmi5: bool = False
     rule: str = ""
     needs_activity: str = ""
     needs_version_2: str = ""
+    is_usual: bool = False
 
 
 NO_CONTEXT = Context()
@@ -166,13 +168,15 @@ def context_of(key: bytes, classes: ClassMapping) -> Context:
         return Context(rule=rule)
     places = given.get("contextActivities")
     places = places if isinstance(places, dict) else {}
-    return Context(
+    found = Context(
         next((found for name in ("parent", "grouping") for found in _classes(places.get(name), classes)), None),
         any(isinstance(each, dict) and each.get("id") == CMI5 for each in _several(places.get("category"))),
         rule,
         next((name for name in ("revision", "platform") if name in given), ""),
         next((name for name in ("contextAgents", "contextGroups") if name in given), ""),
     )
+    found.is_usual = not (found.rule or found.needs_activity or found.needs_version_2)
+    return found
 
 
 def _classes(given: Any, classes: ClassMapping) -> list[str]:

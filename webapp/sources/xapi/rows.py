@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ BATCH = 50_000
 #: Of parts that repeat, so many are remembered at a time.
 MOST_PEOPLE, MOST_OTHERS = 200_000, 50_000
 LONGEST_ID = 1_000
+_NO_INSTANT = (datetime.min.replace(tzinfo=UTC), False)
 _PLAIN = frozenset(("id", "actor", "verb", "object", "result", "context", "timestamp"))
 
 OF_NO_CLASS = Message("events of no known class")
@@ -119,8 +120,13 @@ class Rows:
         verb = self._verbs[dumps(statement.get("verb"))]
         who = self._actors[dumps(statement.get("actor"))]
         about = self._objects[dumps(statement.get("object"))]
-        key, rule_of_id = self._key_of(statement)
-        moment, rule_of_time = self._moment_of(statement)
+        given: Any = statement.get("id")
+        key, rule_of_id = (str.lower(given), "") if forms.is_uuid(given) else self._key_of(statement)
+        given = statement.get("timestamp")
+        moment, is_usual = _NO_INSTANT if given is None else quick_instant(given)
+        rule_of_time = ""
+        if not is_usual:
+            moment, rule_of_time = self._moment_of(statement)
         if who.failure:
             who.fail()
         rule = rule or rule_of_id or who.rule or verb.rule or about.rule or rule_of_time
@@ -136,8 +142,12 @@ class Rows:
             rule = rule or result.rule
         context = parts.NO_CONTEXT
         if "context" in statement:
-            context, rule_of_context = self._context_of(statement, about)
-            rule = rule or rule_of_context
+            given = statement["context"]
+            if type(given) is dict and "registration" not in given:
+                context = self._contexts[dumps(given)]
+            if not context.is_usual:
+                context, rule_of_context = self._context_of(statement, about)
+                rule = rule or rule_of_context
         if not is_plain and not rule:
             rule = self._rule_of_rest(statement, about)
         self._add(key, moment, who, verb, about, result, context)
@@ -212,7 +222,7 @@ class Rows:
         self._voids.append({"id": event_id(about.voided), "key": about.voided, "at": moment})
 
     def _key_of(self, statement: dict[str, Any]) -> tuple[str, str]:
-        """(the statement's id in small letters, the rule that it breaks)."""
+        """(the id in small letters of a statement that has no UUID, the rule that it breaks)."""
         given = statement.get("id")
         if given is None:
             if "id" in statement:
@@ -220,8 +230,6 @@ class Rows:
             # The standard leaves the id to the record store that a statement is sent to.
             self._notes[WITHOUT_ID] += 1
             return hashlib.sha256(orjson.dumps(statement, option=orjson.OPT_SORT_KEYS)).hexdigest(), ""
-        if forms.is_uuid(given):
-            return given.lower(), ""
         if not isinstance(given, str) or not given.strip() or "\0" in given or len(given) > LONGEST_ID:
             raise RefusedError(Message("it has no id"))
         return given.lower(), Message("its %(where)s is no UUID", where="id")
