@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from webapp.messages import Message
 from webapp.sources import looks
 from webapp.sources.files import SourceFile, SourceFileError
+from webapp.sources.texts import refuse_wide_letters
 from webapp.sources.xapi.source import XapiSource
 
 if TYPE_CHECKING:
@@ -55,5 +56,8 @@ def recognise(files: Sequence[SourceFile], shown: str = "") -> tuple[Source, str
     for source in SOURCES:
         if (told := source.look(files)) is not None:
             return source, told
+    for file in files:
+        # What cannot be read at all is told as that, not as a strange form.
+        refuse_wide_letters(file.begin(), file.name)
     wanted = Message.joined([each.label for each in SOURCES], by=", ")
     raise looks.not_ours(name, wanted, looks.of_files(files))

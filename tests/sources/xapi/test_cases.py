@@ -279,6 +279,10 @@ def test_files_are_recognised_or_named_for_what_they_look_like(tmp_path: Path) -
     path.write_text('{"id": 4, "type": "StudentEnrollment", "workflow_state": "active"}', encoding="utf-8")
     with pytest.raises(SourceFileError, match="Canvas Data"):
         recognise(files_of(path))
+    wide = tmp_path / "wide.json"
+    wide.write_bytes(b'[{"actor": {}}]'.decode().encode("utf-16"))
+    with pytest.raises(SourceFileError, match="UTF-16"):
+        recognise(files_of(wide))
     with pytest.raises(SourceFileError, match="Canvas Data"):
         read_file(path)
 
