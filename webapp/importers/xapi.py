@@ -133,7 +133,7 @@ class _Import:
         if not isinstance(statement, dict):
             raise _StatementError(statement.reason if isinstance(statement, Unread) else "it is no JSON object")
         statement_id = _statement_id(statement.get("id"))
-        moment = quick_instant(statement.get("timestamp") or statement.get("stored"))
+        moment, _ = quick_instant(statement.get("timestamp") or statement.get("stored"))
         verb_iri = _iri(statement.get("verb"), "verb")
         actor = actor_of(statement.get("actor"))
         about = statement.get("object")
@@ -165,7 +165,8 @@ class _Import:
         result = statement["result"] if isinstance(statement.get("result"), dict) else {}
         own_key = self.mapping.key_of(about)
         class_key = own_key if own_key is not None else self._context_class(statement.get("context"))
-        effect = effect_of(last_part(verb_iri), result) if own_key is not None else None
+        is_failed = result.get("success") is False
+        effect = effect_of(last_part(verb_iri), is_failed=is_failed) if own_key is not None else None
         found = self.classes.get(class_key) if class_key is not None else None
         learner_id = self._person(actor)
         event: Document = {

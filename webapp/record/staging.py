@@ -58,8 +58,9 @@ class Staging:
         now: datetime | None = None,
     ) -> None:
         self.base, self.source, self.import_id = base, source, import_id
+        self.verbs: Verbs = dict(verbs or {})
         self.summary = Summary()
-        self._what, self._by, self._verbs = what, by, dict(verbs or {})
+        self._what, self._by = what, by
         self._now = now or clock.utcnow()
         self._folder = folder
         self._given: dict[str, Given] = {}
@@ -124,6 +125,10 @@ class Staging:
     def note(self, text: str, n: int = 1) -> None:
         self.summary.note(text, n)
 
+    def note_at(self, file: str, line: int, rule: str) -> None:
+        """A row that was taken though it breaks a rule of its form; a strict import is refused for it."""
+        self.summary.depart(file, line, rule)
+
     def set_aside(self, what: str, reason: str, n: int = 1) -> None:
         """Understood, and of no use here."""
         self.summary.set_aside(what, reason, n)
@@ -150,7 +155,7 @@ class Staging:
                 mentioned = pa.table({"table": pa.array(names, pa.string()), "id": pa.array(ids, pa.string())})
                 duck.connection.register("mentioned_rows", mentioned)
                 duck.run("INSERT INTO mentioned SELECT * FROM mentioned_rows")
-            facts = Facts(self.source, self.import_id, self._now, self._verbs, frozenset(self._required))
+            facts = Facts(self.source, self.import_id, self._now, self.verbs, frozenset(self._required))
             self._merge = Merge(duck, self.base, self._given, facts, self.summary)
             self._merge.run()
             self._comparison = Comparison(self._merge, self.summary)
@@ -204,7 +209,9 @@ class Staging:
         if left_out:
             lost = sum(len(arrow) - arrow[name].null_count for name in left_out)
             self.summary.note(
-                Message("numbers left out, because events have more than %(most)s names of them", most=MAX_DATA_COLUMNS),
+                Message(
+                    "numbers left out, because events have more than %(most)s names of them", most=MAX_DATA_COLUMNS
+                ),
                 lost,
             )
         return arrow.drop_columns(left_out) if left_out else arrow

@@ -54,6 +54,9 @@ class Summary:
     refused: Counter[str] = field(default_factory=Counter)
     notes: dict[str, int] = field(default_factory=dict)
     aside: dict[str, Counter[str]] = field(default_factory=dict)  # kind -> reason -> how many
+    #: Taken though a rule of the form is broken: the first ones, and all by rule.
+    departures: list[Refusal] = field(default_factory=list)
+    broken: Counter[str] = field(default_factory=Counter)
     _told: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
 
     def of(self, what: str) -> Counts:
@@ -66,6 +69,11 @@ class Summary:
         self._told[what] += 1
         if self._told[what] <= REFUSALS_KEPT:
             self.refusals.append(Refusal(source, line, reason, value, what))
+
+    def depart(self, source: str, line: int, rule: str) -> None:
+        self.broken[rule] += 1
+        if len(self.departures) < REFUSALS_KEPT:
+            self.departures.append(Refusal(source, line, rule))
 
     def note(self, text: str, count: int = 1) -> None:
         self.notes[text] = self.notes.get(text, 0) + count
@@ -100,6 +108,8 @@ class Summary:
             "counts": {what: asdict(counts) for what, counts in self.counts.items()},
             "refusals": [asdict(each) | {"reason": to_document(each.reason)} for each in self.refusals],
             "refused": [[to_document(reason), count] for reason, count in self.refused.items()],
+            "departures": [asdict(each) | {"reason": to_document(each.reason)} for each in self.departures],
+            "broken": [[to_document(rule), count] for rule, count in self.broken.items()],
             "notes": [[to_document(text), count] for text, count in self.notes.items()],
             "aside": {
                 what: [[to_document(reason), count] for reason, count in reasons.items()]
@@ -131,4 +141,9 @@ class Summary:
                 what: Counter({from_document(reason): count for reason, count in reasons})
                 for what, reasons in (stored.get("aside") or {}).items()
             },
+            [
+                Refusal(each["source"], each["line"], from_document(each["reason"]))
+                for each in stored.get("departures") or ()
+            ],
+            Counter({from_document(rule): count for rule, count in stored.get("broken") or ()}),
         )

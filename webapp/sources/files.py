@@ -130,7 +130,20 @@ def _unpacked(file: IO[bytes], name: str) -> IO[bytes]:
     return io.BufferedReader(_Bounded(gzip.GzipFile(fileobj=file, mode="rb"), file, name), BUFFER)
 
 
-class _Bounded(io.RawIOBase):
+class _Packed(io.RawIOBase):
+    """A stream that unpacks, and knows how far in the packed bytes it is."""
+
+    def packed_position(self) -> int:
+        raise NotImplementedError
+
+
+def packed_position(file: IO[bytes]) -> int:
+    """How many of a file's `packed_size` bytes have been read."""
+    raw = getattr(file, "raw", None)
+    return raw.packed_position() if isinstance(raw, _Packed) else file.tell()
+
+
+class _Bounded(_Packed):
     """An unpacking stream that stops what expands without end."""
 
     def __init__(self, unpacking: gzip.GzipFile, packed: IO[bytes], name: str) -> None:
@@ -147,6 +160,9 @@ class _Bounded(io.RawIOBase):
             raise _bomb(self._name)
         buffer[: len(chunk)] = chunk
         return len(chunk)
+
+    def packed_position(self) -> int:
+        return self._packed.tell()
 
     def close(self) -> None:
         self._packed.close()
@@ -181,7 +197,8 @@ def _member(path: Path, member: zipfile.ZipInfo) -> SourceFile:
         archive = zipfile.ZipFile(path)
         try:
             # Read in place, by the member itself: names may stand in a zip twice.
-            return io.BufferedReader(_Member(archive, archive.open(member)))
+            shrunk_to = member.compress_size / max(member.file_size, 1)
+            return io.BufferedReader(_Member(archive, archive.open(member), shrunk_to), BUFFER)
         except BaseException:
             archive.close()
             raise
@@ -191,19 +208,24 @@ def _member(path: Path, member: zipfile.ZipInfo) -> SourceFile:
     return SourceFile(name, open_bytes, member.compress_size)
 
 
-class _Member(io.RawIOBase):
+class _Member(_Packed):
     """A member of a zip, whose archive is closed with it."""
 
-    def __init__(self, archive: zipfile.ZipFile, member: IO[bytes]) -> None:
-        self._archive, self._member = archive, member
+    def __init__(self, archive: zipfile.ZipFile, member: IO[bytes], shrunk_to: float) -> None:
+        self._archive, self._member, self._shrunk_to = archive, member, shrunk_to
+        self._count = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         chunk = self._member.read(len(buffer))
+        self._count += len(chunk)
         buffer[: len(chunk)] = chunk
         return len(chunk)
+
+    def packed_position(self) -> int:
+        return int(self._count * self._shrunk_to)
 
     def close(self) -> None:
         self._member.close()

@@ -18,6 +18,8 @@ from webapp.sources.xapi.values import last_part
 Verbs = Mapping[tuple[str, str], str]
 
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
+#: Different verbs and types of real systems are some hundreds.
+MOST_PAIRS = 100_000
 SHORT_ID = "https://w3id.org/learning-analytics/learning-management-system/short-id"
 
 
@@ -47,12 +49,24 @@ EVENT_OF_EFFECT = {
 }
 
 
-def effect_of(verb: str, result: Any) -> Effect | None:
-    """What a statement with this verb (its last part), about a class, says about the enrollment."""
+def effect_of(verb: str, *, is_failed: bool) -> Effect | None:
+    """What a statement with this verb (its last part), about a class, says about the enrollment; `is_failed`: it says
+    that there was no success."""
     effect = _EFFECTS.get(verb)
-    if effect is Effect.COMPLETED and isinstance(result, dict) and result.get("success") is False:
+    if effect is Effect.COMPLETED and is_failed:
         return Effect.FAILED
     return effect
+
+
+#: A statement is of cmi5 when its context says so, whatever type its activity has.
+CMI5 = "https://w3id.org/xapi/cmi5/context/categories/cmi5"
+#: There the system launches a unit, and the unit says that it was begun: one start, not two.
+_OF_CMI5 = {
+    "launched": "session-started",
+    "initialized": "content-started",
+    "terminated": "session-ended",
+    "abandoned": "session-ended",
+}
 
 
 @dataclass
@@ -60,16 +74,24 @@ class EventTypes:
     """Finds the event type of a verb and an activity type; remembers, since there are few pairs."""
 
     verbs: Verbs
-    _known: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _known: dict[tuple[str, str, bool], str | None] = field(default_factory=dict)
 
-    def of(self, verb_iri: str, activity_type_iri: str) -> str | None:
-        """None for a verb that no rule knows."""
-        asked = (verb_iri, activity_type_iri)
+    def of(self, verb_iri: str, activity_type_iri: str, *, is_cmi5: bool = False) -> str | None:
+        """None for a verb that no rule knows. A rule that names a type or a whole IRI goes before the profile."""
+        asked = (verb_iri, activity_type_iri, is_cmi5)
         if asked not in self._known:
-            verb, kind = last_part(verb_iri), last_part(activity_type_iri)
-            pairs = ((verb_iri, kind), (verb, kind), (verb_iri, ""), (verb, ""))
-            self._known[asked] = next((self.verbs[pair] for pair in pairs if pair in self.verbs), None)
+            if len(self._known) >= MOST_PAIRS:
+                self._known.clear()
+            self._known[asked] = self._find(verb_iri, activity_type_iri, is_cmi5=is_cmi5)
         return self._known[asked]
+
+    def _find(self, verb_iri: str, activity_type_iri: str, *, is_cmi5: bool) -> str | None:
+        verb, kind = last_part(verb_iri), last_part(activity_type_iri)
+        pairs = ((verb_iri, kind), (verb, kind), (verb_iri, "")) if kind else ((verb_iri, ""),)
+        found = next((self.verbs[pair] for pair in pairs if pair in self.verbs), None)
+        if found is None and is_cmi5:
+            found = _OF_CMI5.get(verb)
+        return found or self.verbs.get((verb, ""))
 
 
 #: Where an installation says nothing, these IRIs are classes: their own name says so.

@@ -17,7 +17,7 @@ import orjson
 from webapp.messages import Message
 from webapp.sources import looks
 from webapp.sources.csv_tables import Unread
-from webapp.sources.files import SourceFile, SourceFileError, files_of, told_in_words
+from webapp.sources.files import SourceFile, SourceFileError, files_of, packed_position, told_in_words
 from webapp.sources.texts import refuse_wide_letters
 
 LONGEST_STATEMENT = 4 << 20
@@ -46,7 +46,7 @@ def statement_files(path: Path, shown: str | None = None) -> list[SourceFile]:
 
 
 def statements(file: SourceFile, on_read: Callable[[int], None] = lambda count: None) -> Iterator[Found]:
-    """Every statement of `file`. `on_read(bytes read, unpacked)` is called now and then.
+    """Every statement of `file`. `on_read(bytes read, as they are packed)` is called now and then.
 
     Raises SourceFileError for a file that is none of statements, and for one that is damaged, when reading gets there.
     """
@@ -64,7 +64,6 @@ def statements(file: SourceFile, on_read: Callable[[int], None] = lambda count: 
 class _Reader:
     def __init__(self, name: str, file: IO[bytes], on_read: Callable[[int], None]) -> None:
         self._name, self._file, self._on_read = name, file, on_read
-        self._count = 0
 
     def read(self, *, is_array: bool) -> Iterator[Found]:
         if is_array:
@@ -78,9 +77,8 @@ class _Reader:
         is_first = True
         while text := self._file.readline(LONGEST_STATEMENT):
             line += 1
-            self._count += len(text)
             if line % TELL_EVERY == 0:
-                self._on_read(self._count)
+                self._on_read(packed_position(self._file))
             if line == 1:
                 text = text.removeprefix(_BOM)
             if len(text) >= LONGEST_STATEMENT and not text.endswith(b"\n"):
@@ -98,8 +96,11 @@ class _Reader:
                     return
                 yield line, Unread(Message("it is not JSON: %(reason)s", reason=str(error)[:100]))
                 continue
-            yield from self._one(line, value)
             is_first = False
+            if type(value) is dict and "statements" not in value:
+                yield line, value
+            else:
+                yield from self._one(line, value)
 
     def _long_line(self, line: int, text: bytes, *, is_first: bool) -> Iterator[Found]:
         """A line longer than any statement: a record store's answer in one line, when it is the first."""
@@ -108,7 +109,6 @@ class _Reader:
             return
         while text and not text.endswith(b"\n"):
             text = self._file.readline(LONGEST_STATEMENT)
-            self._count += len(text)
         yield line, Unread(Message("it is longer than %(most)s MB", most=LONGEST_STATEMENT >> 20))
 
     def _whole(self, begun: bytes) -> Any:
@@ -121,7 +121,6 @@ class _Reader:
                     most=LONGEST_ANSWER >> 20,
                 )
             )
-        self._count += len(rest)
         try:
             return orjson.loads(begun + rest)
         except orjson.JSONDecodeError as error:
@@ -144,7 +143,7 @@ class _Reader:
         for at, text in self._pieces(begun, line, inside=1 if is_array else 0):
             number += 1
             if number % TELL_EVERY == 0:
-                self._on_read(self._count)
+                self._on_read(packed_position(self._file))
             if isinstance(text, Unread):
                 yield (number if is_array else at), text
                 continue
@@ -177,7 +176,6 @@ class _Reader:
                 more = self._file.read(CHUNK)
                 if not more:
                     break
-                self._count += len(more)
                 if start < 0:
                     stray_text = data[stray:]
                     line += data.count(b"\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeGuard
 
 from webapp.messages import Message
@@ -17,6 +17,11 @@ LONGEST_NUMBER_NAME = 100
 LARGEST = 2**53
 _INSTANT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*([Zz]|[+-]\d\d(?::?\d\d)?)?"
+)
+_DAY_OF_YEAR = re.compile(r"(?P<year>\d{4})-?(?P<day>\d{3})(?=[Tt]|$)")
+#: A fraction of an hour or of a minute, where no second follows.
+_BROKEN = re.compile(
+    r"[Tt]\d\d(?P<minute>:?\d\d)?(?P<mark>[.,])(?P<fraction>\d+)(?P<zone>(?:[Zz]|[+-]\d\d(?::?\d\d)?)?)$"
 )
 _PART = r"(?P<{}>\d+(?:[.,]\d+)?)"
 _DURATION = re.compile(
@@ -32,43 +37,82 @@ ABOVE_MAXIMUM = Message("scores above the maximum, kept")
 BELOW_ZERO = Message("scores below zero, kept")
 NO_SCORE = Message("scores that are no number, left out")
 NO_DURATION = Message("durations that are none, left out")
+NUMBERS_LEFT_OUT = Message(
+    "statements with numbers in their extensions that were left out: too many, too large, or named like another"
+)
 OF_MONTHS = Message("durations in years or months, left out: nobody can say how long those are")
 
 
 def instant(text: Any) -> datetime:
     """A statement's instant in UTC, to the millisecond; without a zone it is read as UTC.
 
-    Raises ValueError with the reason, in words.
+    All of ISO 8601 that names a second: also basic forms, weeks, days of the year, 24:00 and leap seconds. A day alone
+    is its midnight. Raises ValueError with the reason, in words.
     """
-    found = _INSTANT.fullmatch(text.strip()) if isinstance(text, str) else None
-    if found is None:
+    if not isinstance(text, str):
         raise ValueError(Message("its timestamp “%(value)s” is no instant of ISO 8601", value=str(text)[:40]))
+    given = text.strip()
+    found = _INSTANT.fullmatch(given)
     try:
-        moment = datetime.fromisoformat(_plain(found))
-        moment = moment.astimezone(UTC)
+        moment = _usual(found) if found is not None else _unusual(given)
+        # What names no zone is read in UTC, whatever the machine's zone is.
+        moment = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
+        if found is None:
+            raise ValueError(Message("its timestamp “%(value)s” is no instant of ISO 8601", value=text[:40])) from error
         raise ValueError(Message("its timestamp “%(value)s” is no instant that there is", value=text[:40])) from error
     if not EARLIEST <= moment < LATEST:
         raise ValueError(Message("its timestamp “%(value)s” is outside the years 1900 to 2199", value=text[:40]))
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def quick_instant(text: Any) -> datetime:
-    """As `instant`, sooner for the form that most programs write."""
+def quick_instant(text: Any) -> tuple[datetime, bool]:
+    """(as `instant`, whether it has the form that most programs write, which every rule allows)."""
     try:
         moment = datetime.fromisoformat(text)
+        if text[4:17:3] != "--T::" or not 1901 <= moment.year < 2199:
+            return instant(text), False
+        if text[-1] != "Z":
+            # An offset with its colon; -00:00 is for the rules to judge.
+            if text[-3] != ":" or text[-6] not in "+-" or text.endswith("-00:00"):
+                return instant(text), False
+            moment = moment.astimezone(UTC)
     except (TypeError, ValueError):
-        return instant(text)
-    if moment.tzinfo is not UTC or text[4:11:3] != "--T" or len(text) < 19 or not 1900 <= moment.year < 2200:
-        return instant(text)
+        return instant(text), False
     micro = moment.microsecond
-    return moment.replace(microsecond=micro // 1000 * 1000) if micro % 1000 else moment
+    return (moment.replace(microsecond=micro // 1000 * 1000) if micro % 1000 else moment), True
 
 
-def _plain(found: re.Match[str]) -> str:
+def _usual(found: re.Match[str]) -> datetime:
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     zone = "+00:00" if zone in (None, "Z", "z") else zone
-    return f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}.{(fraction or '0')[:6]:0<6}{zone}"
+    later = timedelta()
+    if hour == "24" and (minute, int(second or 0), int(fraction or 0)) == ("00", 0, 0):
+        hour, later = "00", timedelta(days=1)
+    elif second == "60":
+        # A leap second: the calendar of computers has none, it is the first of the next minute.
+        second, later = "59", timedelta(seconds=1)
+    micro = f"{(fraction or '0')[:6]:0<6}"
+    moment = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}.{micro}{zone}") + later
+    if second == "59" and later and moment.astimezone(UTC).strftime("%H%M") != "0000":
+        raise ValueError("leap seconds end a day")
+    return moment
+
+
+def _unusual(text: str) -> datetime:
+    """Basic forms, weeks, days of the year, broken hours and minutes."""
+    if (found := _DAY_OF_YEAR.match(text)) is not None:
+        number = int(found["day"])
+        day = date(int(found["year"]), 1, 1) + timedelta(days=number - 1)
+        if number < 1 or day.year != int(found["year"]):
+            raise ValueError("no such day")
+        text = f"{day:%Y-%m-%d}{text[found.end() :]}"
+    if (found := _BROKEN.search(text)) is not None:
+        part, unit = f"0.{found['fraction']}", 3_600 if found["minute"] is None else 60
+        return datetime.fromisoformat(text[: found.start("mark")] + found["zone"].upper()) + timedelta(
+            seconds=float(part) * unit
+        )
+    return datetime.fromisoformat(text)
 
 
 def seconds(text: Any) -> tuple[float | None, str]:

@@ -1,0 +1,93 @@
+"""xAPI as a source: which files are statements, and their rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from webapp.messages import Message
+from webapp.settings import get_settings
+from webapp.sources import looks
+from webapp.sources.files import SourceFile, SourceFileError
+from webapp.sources.xapi.parts import SOURCE
+from webapp.sources.xapi.rows import Rows
+from webapp.sources.xapi.statements import statements
+
+if TYPE_CHECKING:
+    from webapp.record.staging import Staging
+
+LOOKED_AT = 1 << 16
+#: How often to tell how far it is, in statements.
+TELL_EVERY = 20_000
+_VERSION = re.compile(rb'"version"\s*:\s*"([0-9.]{1,12})"')
+_KEY = re.compile(rb'"([^"\\]{1,60})"\s*:')
+_BEFORE = b"\xef\xbb\xbf \t\r\n"
+
+Progress = Callable[[int, float], None]
+
+
+class XapiSource:
+    """Statements of xAPI 1.0 and 2.0, in whatever files they come."""
+
+    name = SOURCE
+    label = Message("xAPI statements")
+
+    def look(self, files: Sequence[SourceFile]) -> str | None:
+        """“xAPI” and the version that the statements name, if they do; None where no file has statements."""
+        return next((told for told in map(_look, files) if told is not None), None)
+
+    def read(
+        self,
+        files: Sequence[SourceFile],
+        staging: Staging,
+        *,
+        on_progress: Progress = lambda count, share: None,
+    ) -> None:
+        """Every statement of these files. `on_progress(statements read, share of the files read)`.
+
+        Raises SourceFileError for a file that is none of statements, or is damaged.
+        """
+        rows = Rows(staging, get_settings().xapi_class_iris.split())
+        size = sum(file.packed_size for file in files) or 1
+        count = before = here = 0
+
+        def read_so_far(position: int) -> None:
+            nonlocal here
+            here = position
+
+        for file in files:
+            here, is_first, name = 0, True, file.base
+            for place, statement in statements(file, read_so_far):
+                if is_first:
+                    is_first = False
+                    _require_statement(file.name, statement)
+                rows.take(name, place, statement)
+                count += 1
+                if count % TELL_EVERY == 0:
+                    on_progress(count, min((before + min(here, file.packed_size)) / size, 1.0))
+            before += file.packed_size
+        rows.finish()
+        on_progress(count, 1.0)
+
+
+def _look(file: SourceFile) -> str | None:
+    try:
+        begin = file.begin(LOOKED_AT)
+    except SourceFileError:
+        return None
+    if begin.lstrip(_BEFORE)[:1] not in (b"{", b"["):
+        return None
+    keys = {key.decode("utf-8", "replace") for key in _KEY.findall(begin)}
+    if looks.of_object(keys) != looks.XAPI:
+        return None
+    version = _VERSION.search(begin)
+    return f"xAPI {version[1].decode()}" if version is not None else "xAPI"
+
+
+def _require_statement(name: str, first: Any) -> None:
+    """Raises SourceFileError when the first object of a file shows that it holds something else."""
+    if isinstance(first, dict) and not {"actor", "verb", "object"} & set(first):
+        found = looks.of_object(first)
+        if found and found != looks.XAPI:
+            raise looks.not_ours(name, looks.XAPI, found)
