@@ -55,6 +55,11 @@ def number(row: Row, name: str) -> Decimal | None:
     return found
 
 
+def folded(text: str) -> str:
+    """A word in small letters, its blanks and underscores alike."""
+    return " ".join(text.casefold().replace("_", " ").split())
+
+
 def is_true(row: Row, name: str, *, default: bool) -> bool:
     """A yes or no. Raises ValueError for any other word."""
     text = cell(row, name).casefold()
