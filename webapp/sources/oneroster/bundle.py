@@ -107,9 +107,7 @@ def may_be_ours(file: SourceFile) -> bool:
     return {"propertyname", "value"} <= keys if file.stem == MANIFEST else bool({"sourcedid", "usersourcedid"} & keys)
 
 
-def _by_name(
-    files: Sequence[SourceFile], notes: dict[str, int], broken: list[Broken]
-) -> dict[str, SourceFile]:
+def _by_name(files: Sequence[SourceFile], notes: dict[str, int], broken: list[Broken]) -> dict[str, SourceFile]:
     """The files of the standard by their name in small letters; others are told.
 
     Raises SourceFileError where one stands in the bundle twice: which of the two is meant, nobody can say.

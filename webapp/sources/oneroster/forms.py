@@ -27,8 +27,9 @@ class Holds(StrEnum):
     STATUS = "status"
 
     @property
-    def is_guid(self) -> bool:
-        return self in (Holds.GUID, Holds.GUIDS)
+    def repeats(self) -> bool:
+        """Do the same few values come again and again?"""
+        return self not in (Holds.TEXT, Holds.GUID, Holds.GUIDS)
 
 
 @dataclass(frozen=True)

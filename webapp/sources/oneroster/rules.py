@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from webapp.messages import Message
 from webapp.sources.csv_tables import CsvTable, Row, key_of
 from webapp.sources.oneroster.bundle import Bundle
-from webapp.sources.oneroster.checks import CHECKS, case_identifier, is_guid
 from webapp.sources.oneroster.forms import FORM_OF, Column, FileForm, Holds
+from webapp.sources.oneroster.values import CHECKS, case_identifier, is_guid
 
 #: Each rule is told by so many lines of a file; the rest are counted.
 LINES_TOLD = 5
@@ -82,7 +82,9 @@ class Rules:
             self._tell(
                 kind[0],
                 line,
-                Message.counted("%(num)s more row like this: %(text)s", "%(num)s more rows like this: %(text)s", more, text=text),
+                Message.counted(
+                    "%(num)s more row like this: %(text)s", "%(num)s more rows like this: %(text)s", more, text=text
+                ),
             )
 
 
@@ -100,7 +102,7 @@ class FileRules:
         self._checks: list[_Check] = [
             (column.key, column, CHECKS[column.holds], set())
             for column in self._form.columns_of(bundle.version)
-            if column.key in there and column.holds is not Holds.STATUS and self._is_checked(column)
+            if column.key in there and self._is_checked(column)
         ]
         self._references = [
             column
@@ -121,10 +123,16 @@ class FileRules:
                     self._broken(line, column.name, Message("%(column)s is empty", column=column.name))
                 continue
             if (wrong := wrong_with(column, value)) is None:
-                if len(right) < MOST_REMEMBERED and not column.holds.is_guid:
+                if column.holds.repeats and len(right) < MOST_REMEMBERED:
                     right.add(value)
             else:
-                self._broken(line, column.name, wrong if self._may_be_shown else Message("%(column)s is not as the standard wants it", column=column.name))
+                self._broken(
+                    line,
+                    column.name,
+                    wrong
+                    if self._may_be_shown
+                    else Message("%(column)s is not as the standard wants it", column=column.name),
+                )
         for column in self._references:
             for key in _keys(column, row.get(column.key, "")):
                 self._rules.refer(self._shown, line, column, key)
@@ -135,11 +143,15 @@ class FileRules:
     def finish(self) -> None:
         """Every row has been read."""
         for line in self._table.loose:
-            self._broken(line, '"', Message("a quotation mark stands in a cell that is not enclosed in them; it was kept"))
+            self._broken(
+                line, '"', Message("a quotation mark stands in a cell that is not enclosed in them; it was kept")
+            )
 
     def _is_checked(self, column: Column) -> bool:
-        """Life columns are checked by the mode."""
-        return column.name != "dateLastModified" or self._mode != "bulk"
+        """Texts are wrong only where they are missing; what a row's life says is checked by the mode."""
+        if column.holds is Holds.STATUS or (column.holds is Holds.MOMENT and self._mode == "bulk"):
+            return False
+        return column.is_required or column.holds is not Holds.TEXT
 
     @property
     def _may_be_shown(self) -> bool:
@@ -167,7 +179,9 @@ class FileRules:
             given = row.get(name.casefold(), "")
             if self._mode == "bulk" and given:
                 self._broken(
-                    line, name, Message("%(column)s is given in a bulk file, where the standard wants none", column=name)
+                    line,
+                    name,
+                    Message("%(column)s is given in a bulk file, where the standard wants none", column=name),
                 )
             if self._mode == "delta" and not given:
                 self._broken(line, name, Message("%(column)s is empty; every row of a delta needs it", column=name))

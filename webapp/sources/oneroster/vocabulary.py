@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from webapp.sources.oneroster.values import folded
-
 VERSIONS = ("1.1", "1.2")
 MODES = ("bulk", "delta", "absent")
 
@@ -46,8 +44,3 @@ SCORE_STATUSES = {
 def is_of_another_kind(role: str) -> bool:
     """A role (in small letters) that is known, or declared by whoever wrote it, and of people who do neither."""
     return role in OTHER_ROLES or role.startswith("ext:")
-
-
-def score_status(text: str) -> str | None:
-    """The result's status; None for a word that is none."""
-    return SCORE_STATUSES.get(folded(text))
