@@ -11,7 +11,7 @@ from webapp.sources.csv_tables import Row
 from webapp.sources.oneroster.organisation import Organisation
 from webapp.sources.oneroster.people import People
 from webapp.sources.oneroster.reading import Made, Reading, RowError, reference
-from webapp.sources.oneroster.values import cell, folded, is_active, number, scaled
+from webapp.sources.oneroster.values import cell, folded, number, scaled
 from webapp.sources.oneroster.vocabulary import ROLES, SCORE_STATUSES, is_of_another_kind
 
 
@@ -58,8 +58,7 @@ class Learning:
                     Message("%(column)s is empty", column="userSourcedId" if class_key else "classSourcedId")
                 )
             does = ROLES[role]
-            if is_active(row):
-                self.people.found[does].add(person)
+            self.people.found[does].add(person)
             values: Made = {"class_id": reference("classes", class_key), "_ref_class_id": class_key}
             if not row.get("sourcedid"):
                 values["key"] = self._key_of(class_key, person, "student" if does == "learner" else "teacher")
@@ -72,7 +71,7 @@ class Learning:
             return "rosters", values | {
                 "learner_id": reference("persons", person),
                 "_ref_learner_id": person,
-                **self._state(class_key, begins, ends),
+                **self._state(row, class_key, begins, ends),
             }
 
         reading.each("enrollments", make)
@@ -85,7 +84,7 @@ class Learning:
         self._keyless.add(key)
         return key
 
-    def _state(self, class_key: str, begins: datetime | None, ends: datetime | None) -> Made:
+    def _state(self, row: Row, class_key: str, begins: datetime | None, ends: datetime | None) -> Made:
         """Whoever leaves before the class is over has withdrawn."""
         is_withdrawn = False
         if ends is not None:
@@ -95,7 +94,7 @@ class Learning:
         return {
             "status": "withdrawn" if is_withdrawn else "in-progress" if has_begun else "not-started",
             "enrolled_at": begins,
-            "withdrawn_at": self.reading.begins_before(ends) if is_withdrawn and ends else None,
+            "withdrawn_at": self.reading.begins(row, "endDate") if is_withdrawn else None,
         }
 
     # --- gradebook ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a bundle says of itself: the version, and for each file whether it holds everything, changes, or is not there."""
+"""What a bundle says of itself: its version, and whether each file holds everything, holds changes, or is not there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Broken(NamedTuple):
 
 @dataclass
 class Manifest:
-    """`stated` is every property in small letters, with its line and value; `modes` by the standard's name of a file."""
+    """`stated` is every property in small letters, with line and value; `modes` by the standard's name of a file."""
 
     file: str
     headings: tuple[str, ...]

@@ -180,7 +180,7 @@ class Organisation:
         return {} if self.reading.bundle.is_bulk("courses") else self.reading.known("courses", "department_id")
 
     def _course_of(self, line: int, row: Row, department_id: str | None) -> str:
-        """The key of its course. Many rosters have no courses.csv: a class without its course is one of its own title."""
+        """The key of its course. A class without its course (many rosters have no courses.csv) is one of its own."""
         given = cell(row, "courseSourcedId")
         key = given or f"{COURSE_OF_CLASS}{row['sourcedid']}"
         if key in self.courses or (given and given in self._known_courses):

@@ -176,10 +176,6 @@ class Reading:
         on = day(row, name)
         return self._instants(on, 1) if on is not None else None
 
-    def begins_before(self, end: datetime) -> datetime:
-        """The first instant of the day that ends here."""
-        return self._instant_of(end.astimezone(self.zone).date(), -1)
-
     def _instant_of(self, on: date, days: int) -> datetime:
         try:
             return datetime.combine(on + timedelta(days=days), time(), tzinfo=self.zone).astimezone(UTC)

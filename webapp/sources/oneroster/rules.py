@@ -197,14 +197,20 @@ class FileRules:
         standard = [key for key in read if key in by_key]
         if standard != [key for key in by_key if key in standard]:
             yield Message("the headings are not in the order of the standard")
-        for place, (name, key) in enumerate(zip(given, read, strict=True)):
-            if key in by_key:
-                if name != by_key[key]:
-                    yield Message("the heading %(name)s: the standard writes %(wanted)s", name=name, wanted=by_key[key])
-                if any(each.casefold().startswith(METADATA) for each in given[:place]):
-                    yield Message("the heading %(name)s stands after one of metadata", name=name)
-            elif not key.startswith(METADATA):
-                yield Message("the heading %(name)s is none of OneRoster's", name=name[:60] or "–")
+        for name, key in zip(given, read, strict=True):
+            if key in by_key and name != by_key[key]:
+                yield Message("the heading %(name)s: the standard writes %(wanted)s", name=name, wanted=by_key[key])
+        if others := [name for name, key in zip(given, read, strict=True) if not self._is_allowed(key, by_key)]:
+            yield Message(
+                "headings that are none of OneRoster's: %(names)s", names=[each[:60] or "–" for each in others]
+            )
+        extra = next((place for place, key in enumerate(read) if key.startswith(METADATA)), len(read))
+        if late := [name for name, key in zip(given[extra:], read[extra:], strict=True) if key in by_key]:
+            yield Message("headings that stand after one of metadata: %(names)s", names=late)
+
+    @staticmethod
+    def _is_allowed(key: str, by_key: dict[str, str]) -> bool:
+        return key in by_key or key.startswith(METADATA)
 
     def _broken(self, line: int, column: str, text: str) -> None:
         self._rules.broken(self._shown, line, column, text)
