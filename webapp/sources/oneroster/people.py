@@ -12,6 +12,9 @@ from webapp.sources.oneroster.reading import Made, Reading, RowError
 from webapp.sources.oneroster.values import cell, cells, day, is_active, is_true
 from webapp.sources.oneroster.vocabulary import ROLES, is_of_another_kind
 
+NEITHER = Message("people who neither learn nor teach")
+ROLES_OVER = Message("people whose roles are over, and who are in no class")
+
 
 @dataclass(frozen=True)
 class Holding:
@@ -68,7 +71,8 @@ class People:
             if not roles:
                 if (given := cell(row, "role").casefold()) and not is_of_another_kind(given):
                     raise _no_role(row)
-                reading.set_aside("persons", Message("people who neither learn nor teach"))
+                is_over = bool(self._holdings.get(key, Holding()).over)
+                reading.set_aside("persons", ROLES_OVER if is_over else NEITHER)
                 return None
             email = cell(row, "email").casefold()
             return "persons", {

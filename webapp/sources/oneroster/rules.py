@@ -15,7 +15,7 @@ from webapp.sources.oneroster.forms import FORM_OF, Column, FileForm, Holds
 from webapp.sources.oneroster.values import CHECKS, case_identifier, is_guid
 
 #: Each rule is told by so many lines of a file; the rest are counted.
-LINES_TOLD = 5
+LINES_TOLD = 3
 #: So many values that are right are remembered for each column, and so many ids that are yet to be met for each file.
 MOST_REMEMBERED = 200_000
 METADATA = "metadata."
