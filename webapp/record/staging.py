@@ -204,7 +204,9 @@ class Staging:
         if left_out:
             lost = sum(len(arrow) - arrow[name].null_count for name in left_out)
             self.summary.note(
-                Message("numbers left out, because events have more than %(most)s names of them", most=MAX_DATA_COLUMNS),
+                Message(
+                    "numbers left out, because events have more than %(most)s names of them", most=MAX_DATA_COLUMNS
+                ),
                 lost,
             )
         return arrow.drop_columns(left_out) if left_out else arrow

@@ -36,6 +36,7 @@ class PlainStaging:
         self.notes: Counter[str] = Counter()
         self.aside: Counter[tuple[str, str]] = Counter()
         self.whole_tables: set[str] = set()
+        self.mentioned: set[tuple[str, str]] = set()
 
     def read(self, what: str, n: int = 1) -> None:
         self.counts[what] += n
@@ -58,6 +59,9 @@ class PlainStaging:
     def set_aside(self, what: str, reason: str, n: int = 1) -> None:
         self.aside[what, reason] += n
 
+    def mention(self, table: str, key: str) -> None:
+        self.mentioned.add((table, key))
+
     def whole(self, table: str) -> None:
         self.whole_tables.add(table)
 
@@ -77,7 +81,7 @@ class PlainStaging:
             self.tables.setdefault(table, {}).update(rows)
         for table in self.whole_tables:
             for key, row in self.tables.get(table, {}).items():
-                if key not in self.given.get(table, {}):
+                if key not in self.given.get(table, {}) and (table, key) not in self.mentioned:
                     row["is_active"] = False
 
     def _leads_nowhere(self, table: str, row: Row) -> bool:

@@ -43,11 +43,11 @@ class Reading:
         self.now = clock.utcnow()
         self.zone = ZoneInfo(get_settings().time_zone)
         self.ids: dict[str, set[str]] = {}
-        self.rules = Rules(bundle, self.ids, staging.break_rule)
         self._tell: Progress = on_progress or (lambda name, count: None)
         self._batches: dict[str, list[Made]] = {}
         self._aside: Counter[tuple[str, str]] = Counter()
         self._notes: Counter[str] = Counter()
+        self.rules = Rules(bundle, self.ids, self.break_rule)
         self._known: dict[str, dict[str, Made]] = {}
         self._instants = lru_cache(maxsize=20_000)(self._instant_of)
 
@@ -107,6 +107,7 @@ class Reading:
                 made = make(line, row)
             except ValueError as error:
                 self.refuse(file, line, error.args[0])
+                self._mention(file, row)
                 continue
             if rules:
                 rules.check(line, row)
@@ -139,6 +140,20 @@ class Reading:
         what = form.tables[-1] if form.tables else file
         self.staging.read(what)
         self.staging.refuse(self.bundle.tables[file].file.name, line, reason, what=what)
+
+    def _mention(self, file: str, row: Row) -> None:
+        """A row that is refused is no reason to end the one that an earlier import brought."""
+        if key := row.get("sourcedid", ""):
+            for table in FORM_OF[file.casefold()].tables:
+                self.staging.mention(table, key)
+
+    def break_rule(self, file: str, line: int, text: str) -> None:
+        """A rule of the standard that does not hold in what is taken."""
+        told = getattr(self.staging, "break_rule", None)
+        if told is not None:
+            told(file, line, text)
+        else:
+            self.note(Message("%(file)s, line %(line)s: %(text)s", file=file, line=str(line), text=text))
 
     def set_aside(self, what: str, reason: str, count: int = 1) -> None:
         """Rows that are understood and of no use here."""

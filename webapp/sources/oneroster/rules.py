@@ -28,7 +28,7 @@ REFUSED_ELSEWHERE = frozenset(
 )
 
 Tell = Callable[[str, int, str], None]
-_Check = tuple[str, Column, Callable[[Column, str], str | None], set[str]]
+_Check = tuple[str, Column, Callable[[Column, str], str | None], set[str], bool]
 
 
 class Rules:
@@ -100,12 +100,12 @@ class FileRules:
         self._mode = bundle.modes.get(file, "")
         there = set(self._table.keys)
         self._checks: list[_Check] = [
-            (column.key, column, CHECKS[column.holds], set())
+            (column.key, column, CHECKS[column.holds], set(), column.holds.repeats)
             for column in self._form.columns_of(bundle.version)
             if column.key in there and self._is_checked(column)
         ]
         self._references = [
-            column
+            (column.key, column)
             for column in self._form.columns_of(bundle.version)
             if column.key in there and self._leads(column, bundle)
         ]
@@ -114,7 +114,7 @@ class FileRules:
 
     def check(self, line: int, row: Row) -> None:
         """Tell what is wrong in this row, which is taken."""
-        for key, column, wrong_with, right in self._checks:
+        for key, column, wrong_with, right, repeats in self._checks:
             value = row.get(key, "")
             if value in right:
                 continue
@@ -123,7 +123,7 @@ class FileRules:
                     self._broken(line, column.name, Message("%(column)s is empty", column=column.name))
                 continue
             if (wrong := wrong_with(column, value)) is None:
-                if column.holds.repeats and len(right) < MOST_REMEMBERED:
+                if repeats and len(right) < MOST_REMEMBERED:
                     right.add(value)
             else:
                 self._broken(
@@ -133,8 +133,8 @@ class FileRules:
                     if self._may_be_shown
                     else Message("%(column)s is not as the standard wants it", column=column.name),
                 )
-        for column in self._references:
-            for key in _keys(column, row.get(column.key, "")):
+        for heading, column in self._references:
+            for key in _keys(column, row.get(heading, "")):
                 self._rules.refer(self._shown, line, column, key)
         self._check_life(line, row)
         if "learningobjectiveid" in row and (wrong := case_identifier(row)):
@@ -217,6 +217,6 @@ class FileRules:
 
 
 def _keys(column: Column, value: str) -> list[str]:
-    if column.holds is Holds.GUIDS:
+    if column.holds is Holds.GUIDS and "," in value:
         return [each.strip() for each in value.split(",") if is_guid(each.strip())]
     return [value] if value and is_guid(value) else []
