@@ -85,7 +85,8 @@ class Reading:
         """Where the first of them stands is looked up only now: to know the line of every row costs too much."""
         if not twice:
             return
-        wanted, first = {key for _, key in twice}, {}
+        wanted = {key for _, key in twice}
+        first: dict[str, int] = {}
         for line, row in self.bundle.rows(file):
             if not isinstance(row, Unread) and (key := row.get("sourcedid", "")) in wanted:
                 first.setdefault(key, line)
