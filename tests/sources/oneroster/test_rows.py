@@ -23,8 +23,15 @@ def ref(table: str, key: str) -> str:
 def test_a_school_becomes_rows_that_lead_to_one_another(tmp_path: Path) -> None:
     found = read(school(tmp_path)).tables
     assert {table: len(rows) for table, rows in found.items()} == {
-        **{"departments": 2, "terms": 1, "courses": 1, "classes": 1, "persons": 3},
-        **{"rosters": 2, "teachings": 1, "contents": 1, "results": 1},
+        "departments": 2,
+        "terms": 1,
+        "courses": 1,
+        "classes": 1,
+        "persons": 3,
+        "rosters": 2,
+        "teachings": 1,
+        "contents": 1,
+        "results": 1,
     }
     assert found["departments"]["elm"]["parent_id"] == ref("departments", "vale")
     assert found["departments"]["vale"]["kind"] == "district"
