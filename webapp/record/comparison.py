@@ -109,7 +109,7 @@ class Comparison:
 
     def _sql(self, table: RecordTable, kind: Change) -> str:
         if kind is Change.REFUSED:
-            return f"SELECT file, line, \"column\", value FROM refused WHERE \"table\" = '{table.name}'"  # noqa: S608
+            return f'SELECT file, line, "column", value FROM refused WHERE "table" = \'{table.name}\''  # noqa: S608
         if table.name == "events":
             return self._events_sql(kind)
         if table.name not in self.tables:

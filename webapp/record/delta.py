@@ -123,7 +123,9 @@ def replace(table: str, delta: DeltaTable | None, rows: pa.RecordBatchReader) ->
         )
 
 
-def change_files(table: str, delta: DeltaTable, schema: pa.Schema, added: Sequence[AddAction], gone: Sequence[str]) -> None:
+def change_files(
+    table: str, delta: DeltaTable, schema: pa.Schema, added: Sequence[AddAction], gone: Sequence[str]
+) -> None:
     """A new version with these files, which lie there already, and without those of the paths `gone`."""
     there = {each.name for each in delta.schema().fields}
     more = [DeltaField(name, PrimitiveType("double")) for name in schema.names if name not in there]

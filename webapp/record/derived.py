@@ -181,5 +181,3 @@ def instant(moment: datetime) -> str:
 def month(table: RecordTable) -> str:
     """The partition of a row."""
     return f"strftime(\"{table.month_of}\", '%Y-%m')"
-
-

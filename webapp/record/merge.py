@@ -240,13 +240,11 @@ class Merge:
             self.summary.refused[_reason(column)] += count
             room = REFUSALS_KEPT - sum(each.what == name for each in self.summary.refusals)
             first = self.duck.rows(
-                'SELECT coalesce(file, \'\'), coalesce(line, 0), coalesce(value, \'\') FROM refused '
+                "SELECT coalesce(file, ''), coalesce(line, 0), coalesce(value, '') FROM refused "
                 'WHERE "table" = ? AND "column" = ? ORDER BY 1, 2 LIMIT ?',
                 [name, column, max(room, 0)],
             )
-            self.summary.refusals += [
-                Refusal(file, line, _reason(column), value, name) for file, line, value in first
-            ]
+            self.summary.refusals += [Refusal(file, line, _reason(column), value, name) for file, line, value in first]
 
     # --- as they shall be ---------------------------------------------------------------------------------------------
 

@@ -87,9 +87,7 @@ class RecordVersion:
             "importId": self.import_id,
             "source": self.source,
             "summary": self.summary.to_document(),
-            "tables": {
-                name: {"version": version, "id": self.table_ids[name]} for name, version in self.tables.items()
-            },
+            "tables": {name: {"version": version, "id": self.table_ids[name]} for name, version in self.tables.items()},
             "changedTables": list(self.changed_tables),
             "undoneTo": self.undone_to,
         }
@@ -163,9 +161,7 @@ def _read(number: int) -> RecordVersion:
     try:
         return RecordVersion.from_json(b"".join(_storage().read(_key(number))))
     except FileGoneError as error:
-        raise NotFoundError(
-            Message("The learning record has no version %(number)s.", number=str(number))
-        ) from error
+        raise NotFoundError(Message("The learning record has no version %(number)s.", number=str(number))) from error
 
 
 def publish(base: RecordVersion, tables: Mapping[str, DeltaTable], **facts: Any) -> RecordVersion:

@@ -84,5 +84,3 @@ def _newest(table: str) -> DeltaTable:
     found = delta.open_table(table)
     assert found is not None
     return found
-
-

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from webapp.messages import Message
 from webapp.sources.files import SourceFile, SourceFileError, told_in_words
@@ -29,17 +31,21 @@ class Unread:
 
 @dataclass
 class CsvTable:
-    """`headings` are as the file has them; rows have them in small letters. `notes` count what is worth telling."""
+    """`headings` are as the file has them; rows have them in small letters, or as `renamed` says. `notes` count what is
+    worth telling; `loose` are the lines in which a quotation mark stands where CSV does not allow it, and was kept."""
 
     file: SourceFile
     headings: tuple[str, ...]
     separator: str
     codec: str
     notes: dict[str, int] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    loose: list[int] = field(default_factory=list)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return tuple(key_of(heading) for heading in self.headings)
+        keys = (key_of(heading) for heading in self.headings)
+        return tuple(self.renamed.get(key, key) for key in keys)
 
     def rows(self) -> Iterator[tuple[int, Row | Unread]]:
         """(line, row) of every row; the line is where it begins, the heading's is 1. Raises SourceFileError."""
@@ -47,15 +53,22 @@ class CsvTable:
         with self.file.open() as opened, told_in_words(self.file.name):
             text = io.TextIOWrapper(opened, encoding=self.codec, newline="")
             csv.field_size_limit(LONGEST_FIELD)
-            reader = csv.reader(text, delimiter=self.separator, strict=True)
+            raw: list[str] = []
+            reader = csv.reader(_watched(text, raw), delimiter=self.separator, strict=True)
+            well_quoted = _well_quoted(self.separator)
             line = 1
             try:
                 next(reader, None)
                 line = reader.line_num + 1
+                raw.clear()
                 for cells in reader:
-                    if any(cell.strip() for cell in cells):
-                        yield line, self._row(keys, cells)
+                    whole = "".join(cells)
+                    if whole and not whole.isspace():
+                        if '"' in whole and not well_quoted.fullmatch("".join(raw).rstrip("\r\n")):
+                            self.loose.append(line)
+                        yield line, self._row(keys, cells, whole)
                     line = reader.line_num + 1
+                    raw.clear()
             except csv.Error as error:
                 raise SourceFileError(
                     Message(
@@ -74,8 +87,8 @@ class CsvTable:
                     )
                 ) from error
 
-    def _row(self, keys: Sequence[str], cells: list[str]) -> Row | Unread:
-        if any("\0" in cell for cell in cells):
+    def _row(self, keys: Sequence[str], cells: list[str], whole: str) -> Row | Unread:
+        if "\0" in whole:
             return Unread(Message("a character that no text holds (NUL) stands in it"))
         if len(cells) > len(keys) and any(cell.strip() for cell in cells[len(keys) :]):
             return Unread(
@@ -93,10 +106,24 @@ class CsvTable:
                     file=self.file.base,
                 )
             )
-        return dict(zip(keys, (cell.strip() for cell in cells), strict=False))
+        return dict(zip(keys, map(str.strip, cells), strict=False))
 
     def note(self, text: str, count: int = 1) -> None:
         self.notes[text] = self.notes.get(text, 0) + count
+
+
+def _watched(lines: Iterable[str], seen: list[str]) -> Iterator[str]:
+    """These lines; each is put down in `seen`, because a reader of CSV does not tell how a cell was written."""
+    for line in lines:
+        seen.append(line)
+        yield line
+
+
+@cache
+def _well_quoted(separator: str) -> re.Pattern[str]:
+    """A row in which every quotation mark encloses a cell, or is doubled within one."""
+    cell = rf'(?:"(?:[^"]|"")*+"|[^"{re.escape(separator)}\r\n]*+)'
+    return re.compile(rf"{cell}(?:{re.escape(separator)}{cell})*+")
 
 
 def key_of(heading: str) -> str:
@@ -104,13 +131,9 @@ def key_of(heading: str) -> str:
     return heading.strip().casefold()
 
 
-def open_table(file: SourceFile) -> CsvTable:
-    """The table of a CSV file: its heading has been read. Raises SourceFileError for what is no text, or has a heading
-    twice."""
-    encoding = encoding_of(file)
-    with file.open() as opened:
-        begin = opened.read(LONGEST_HEADING)
-    first = _first_line(begin.decode(encoding.codec, errors="replace"))
+def headings_of(file: SourceFile, codec: str = "utf-8-sig") -> tuple[str, tuple[str, ...]]:
+    """(separator, headings) by the beginning of the file alone; no headings where it has none that can be read."""
+    first = _first_line(file.begin(LONGEST_HEADING).decode(codec, errors="replace"))
     separator = max(SEPARATORS, key=lambda each: (first.count(each), -SEPARATORS.index(each)))
     try:
         headings = next(csv.reader([first], delimiter=separator, strict=True), [])
@@ -118,12 +141,20 @@ def open_table(file: SourceFile) -> CsvTable:
         headings = []
     while headings and not headings[-1].strip():
         headings.pop()
+    return separator, tuple(headings)
+
+
+def open_table(file: SourceFile) -> CsvTable:
+    """The table of a CSV file: its heading has been read. Raises SourceFileError for what is no text, or has a heading
+    twice."""
+    encoding = encoding_of(file)
+    separator, headings = headings_of(file, encoding.codec)
     keys = [key_of(each) for each in headings]
     if twice := next((each for n, each in enumerate(keys) if each and each in keys[:n]), None):
         raise SourceFileError(
             Message("%(file)s has the heading “%(heading)s” twice.", file=file.name, heading=twice[:60])
         )
-    table = CsvTable(file, tuple(headings), separator, encoding.codec)
+    table = CsvTable(file, headings, separator, encoding.codec)
     if encoding.note:
         table.note(encoding.note)
     if separator in SEPARATOR_WORDS and len(headings) > 1:

@@ -6,30 +6,23 @@ be read at all is one sentence (`SourceFileError`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapp.messages import Message
 from webapp.sources import looks
-from webapp.sources.csv_tables import CsvTable, Row, Unread, open_table
+from webapp.sources.csv_tables import CsvTable, Row, Unread, headings_of, key_of, open_table
 from webapp.sources.files import SourceFile, SourceFileError, files_of
-from webapp.sources.oneroster.forms import (
-    FILES,
-    FORM_OF,
-    MANIFEST,
-    MODES,
-    NOT_NEEDED,
-    ONLY_IN_1_2,
-    VERSIONS,
-)
+from webapp.sources.oneroster.forms import ALL_FORMS, FILES, FORM_OF, MANIFEST, ONLY_IN_1_2
+from webapp.sources.oneroster.manifest import Broken, Manifest, read_manifest
 
 _ENDINGS = (".csv", ".csv.gz", ".txt")
 
 
 @dataclass
 class Bundle:
-    """`tables` by the standard's name of the file; `modes` as the manifest says (bulk where it says nothing)."""
+    """`tables` by the standard's name of the file; `modes` as the manifest says (nothing where there is none)."""
 
     name: str
     version: str
@@ -39,6 +32,8 @@ class Bundle:
     notes: dict[str, int] = field(default_factory=dict)
     #: Files that should be there by the manifest, or that others refer to, and are not.
     missing: list[str] = field(default_factory=list)
+    #: Where the bundle as a whole breaks the standard.
+    broken: list[Broken] = field(default_factory=list)
 
     def rows(self, file: str) -> Iterator[tuple[int, Row | Unread]]:
         """(line, row) of a file; nothing for one that the bundle does not have."""
@@ -60,46 +55,70 @@ class Bundle:
 def open_bundle(path: Path, shown: str | None = None) -> Bundle:
     """The bundle at `path`; `shown` is what people call it. Raises SourceFileError for what is no bundle."""
     name = shown or str(path)
-    files = files_of(path, name)
-    wanted = {form.casefold() for form in (*FILES, MANIFEST)}
-    if not path.is_dir() and len(files) == 1 and files[0].name == name and files[0].stem not in wanted:
+    return bundle_of(files_of(path, name), name)
+
+
+def bundle_of(files: Sequence[SourceFile], name: str) -> Bundle:
+    """The bundle that these files make; `name` is what people call it. Raises SourceFileError for what is none."""
+    if len(files) == 1 and files[0].name == name and files[0].stem not in (*FORM_OF, MANIFEST):
         # One file alone, which is not called as one of a bundle.
-        raise looks.not_ours(name, looks.ONEROSTER, "" if _is_bundle_file(files[0]) else looks.of_files(files))
-    found, notes = _by_name(files)
-    if not set(found) - {MANIFEST}:
-        if MANIFEST in found:
+        raise looks.not_ours(name, looks.ONEROSTER, "" if is_one_of_ours(files[0]) else looks.of_files(files))
+    notes: dict[str, int] = {}
+    broken: list[Broken] = []
+    found = _by_name(files, notes, broken)
+    manifest = read_manifest(found.pop(MANIFEST)) if MANIFEST in found else None
+    if manifest is None:
+        _add(notes, Message("no manifest: what the bundle does not name stays as it is"))
+    if not found:
+        if manifest is None:
+            raise looks.not_ours(name, looks.ONEROSTER, looks.of_files(files))
+        if not manifest.says_that_there_is_nothing:
             raise SourceFileError(Message("“%(file)s” holds a manifest and no file with rows.", file=name))
-        raise looks.not_ours(name, looks.ONEROSTER, looks.of_files(files))
-    tables: dict[str, CsvTable] = {}
-    for file in FILES:
-        if (source := found.get(file.casefold())) is not None:
-            tables[file] = open_table(source)
-    _require_oneroster(name, files, tables)
-    stated, modes = _manifest(found, notes)
-    bundle = Bundle(name, stated or _version_told_by(tables), tables, modes, notes)
-    _compare_with_manifest(bundle, found)
+        _add(notes, Message("by its manifest, the bundle holds nothing"))
+    tables = {form.name: open_table(found[key]) for form in ALL_FORMS if (key := form.name.casefold()) in found}
+    for file, table in tables.items():
+        _take_other_names(file, table)
+    if found:
+        _require_oneroster(name, files, tables)
+    version = (manifest.version if manifest else "") or _version_told_by(tables)
+    bundle = Bundle(name, version, tables, manifest.modes if manifest else {}, notes, broken=broken)
+    if manifest is not None:
+        broken += manifest.broken(version)
+        _compare_with_manifest(bundle, manifest)
     return bundle
 
 
-def _is_bundle_file(file: SourceFile) -> bool:
+def is_one_of_ours(file: SourceFile) -> bool:
+    """Has this file the heading by which every file of OneRoster is known? Only its beginning is read."""
     try:
-        return "sourcedid" in open_table(file).keys
+        return "sourcedid" in {key_of(each) for each in headings_of(file)[1]}
     except SourceFileError:
         return False
 
 
-def _by_name(files: list[SourceFile]) -> tuple[dict[str, SourceFile], dict[str, int]]:
-    """The files of the standard by their name in small letters, and notes on others.
+def may_be_ours(file: SourceFile) -> bool:
+    """Is this file called as one of a bundle, and has it such a heading?"""
+    if not file.base.endswith(_ENDINGS) or file.stem not in (*FORM_OF, MANIFEST):
+        return False
+    try:
+        keys = {key_of(each) for each in headings_of(file)[1]}
+    except SourceFileError:
+        return False
+    return {"propertyname", "value"} <= keys if file.stem == MANIFEST else bool({"sourcedid", "usersourcedid"} & keys)
+
+
+def _by_name(files: Sequence[SourceFile], notes: dict[str, int], broken: list[Broken]) -> dict[str, SourceFile]:
+    """The files of the standard by their name in small letters; others are told.
 
     Raises SourceFileError where one stands in the bundle twice: which of the two is meant, nobody can say.
     """
     found: dict[str, SourceFile] = {}
-    notes: dict[str, int] = {}
-    known = {*FORM_OF, MANIFEST, *NOT_NEEDED}
     for file in files:
-        if not file.base.endswith(_ENDINGS) or file.stem not in known:
+        if not file.base.endswith(_ENDINGS) or file.stem not in (*FORM_OF, MANIFEST):
+            told = Message("file that is none of OneRoster's, left out: %(file)s", file=file.name)
             if file.base.endswith(_ENDINGS):
-                _add(notes, Message("file that is none of OneRoster's, left out: %(file)s", file=file.name))
+                _add(notes, told)
+                broken.append(Broken(file.name, 1, told))
             continue
         if file.stem in found:
             raise SourceFileError(
@@ -110,10 +129,26 @@ def _by_name(files: list[SourceFile]) -> tuple[dict[str, SourceFile], dict[str, 
                 )
             )
         found[file.stem] = file
-    return found, notes
+    return found
 
 
-def _require_oneroster(name: str, files: list[SourceFile], tables: dict[str, CsvTable]) -> None:
+def _take_other_names(file: str, table: CsvTable) -> None:
+    """Headings of widespread exports are read as what the standard calls them, and told."""
+    there = set(table.keys)
+    for other, standard in FORM_OF[file.casefold()].other_names.items():
+        if other in there and standard not in there:
+            table.renamed[other] = standard
+            table.note(
+                Message(
+                    "%(file)s has the heading %(other)s, read as %(standard)s",
+                    file=table.file.base,
+                    other=next(each for each in table.headings if key_of(each) == other),
+                    standard=as_written(file, standard),
+                )
+            )
+
+
+def _require_oneroster(name: str, files: Sequence[SourceFile], tables: dict[str, CsvTable]) -> None:
     """Raises SourceFileError when the files are called as OneRoster's, but are another system's."""
     if not any("sourcedid" in each for table in tables.values() for each in table.keys):
         raise looks.not_ours(name, looks.ONEROSTER, looks.of_files(files))
@@ -125,56 +160,16 @@ def _require_oneroster(name: str, files: list[SourceFile], tables: dict[str, Csv
                 Message(
                     "%(file)s has no column %(lacking)s. Its heading is: %(given)s.",
                     file=table.file.name,
-                    lacking=[_as_written(each) for each in lacking],
+                    lacking=[as_written(file, each) for each in lacking],
                     given=given or "–",
                 )
             )
 
 
-def _as_written(key: str) -> str:
+def as_written(file: str, key: str) -> str:
     """A heading as the standard writes it."""
-    return key.replace("sourcedid", "SourcedId").replace("lineitem", "lineItem") if key != "sourcedid" else "sourcedId"
-
-
-def _manifest(found: dict[str, SourceFile], notes: dict[str, int]) -> tuple[str, dict[str, str]]:
-    """(the version, file -> mode) as the manifest states them; nothing where there is none."""
-    if MANIFEST not in found:
-        _add(notes, Message("no manifest: what the bundle does not name stays as it is"))
-        return "", {}
-    table = open_table(found[MANIFEST])
-    if not {"propertyname", "value"} <= set(table.keys):
-        raise SourceFileError(Message("%(file)s has not the columns propertyName and value.", file=table.file.name))
-    stated: dict[str, str] = {}
-    for _, row in table.rows():
-        if not isinstance(row, Unread):
-            stated[row.get("propertyname", "").casefold()] = row.get("value", "").casefold()
-    version = stated.get("oneroster.version", "")
-    if version and version not in VERSIONS:
-        raise SourceFileError(
-            Message(
-                "%(file)s says that this is OneRoster %(version)s; read are %(known)s.",
-                file=table.file.name,
-                version=version[:20],
-                known=list(VERSIONS),
-            )
-        )
-    modes: dict[str, str] = {}
-    for file in FILES:
-        mode = stated.get(f"file.{file}".casefold())
-        if mode is None:
-            continue
-        if mode not in MODES:
-            raise SourceFileError(
-                Message(
-                    "%(file)s: file.%(of)s is “%(mode)s”; possible are %(known)s.",
-                    file=table.file.name,
-                    of=file,
-                    mode=mode[:40],
-                    known=list(MODES),
-                )
-            )
-        modes[file] = mode
-    return version, modes
+    columns = FORM_OF[file.casefold()].columns
+    return next((each.name for each in columns if each.key == key), key)
 
 
 def _version_told_by(tables: dict[str, CsvTable]) -> str:
@@ -182,19 +177,25 @@ def _version_told_by(tables: dict[str, CsvTable]) -> str:
     return "1.2" if is_new else "1.1"
 
 
-def _compare_with_manifest(bundle: Bundle, found: dict[str, SourceFile]) -> None:
+def _compare_with_manifest(bundle: Bundle, manifest: Manifest) -> None:
     for file, mode in bundle.modes.items():
+        told: str = ""
         if mode == "absent" and file in bundle.tables:
-            _add(
-                bundle.notes, Message("%(file)s.csv is there although the manifest says absent; it was read", file=file)
-            )
+            told = Message("%(file)s.csv is there although the manifest says absent; it was read", file=file)
         if mode != "absent" and file not in bundle.tables:
-            _add(bundle.notes, Message("%(file)s.csv is missing although the manifest names it", file=file))
+            told = Message("%(file)s.csv is missing although the manifest names it", file=file)
             bundle.missing.append(file)
+        if told:
+            _add(bundle.notes, told)
+            bundle.broken.append(Broken(manifest.file, manifest.line_of(file), told))
+    for file, table in bundle.tables.items():
+        if file not in bundle.modes:
+            told = Message("%(file)s.csv is there and the manifest does not say in which mode", file=file)
+            bundle.broken.append(Broken(table.file.name, 1, told))
 
 
 def _add(notes: dict[str, int], text: str) -> None:
     notes[text] = notes.get(text, 0) + 1
 
 
-__all__ = ["FILES", "Bundle", "open_bundle"]
+__all__ = ["FILES", "Bundle", "Row", "Unread", "bundle_of", "open_bundle"]
