@@ -32,9 +32,15 @@ def _a_path(path: str) -> str:
     return path
 
 
+def _a_collection(name: str) -> str:
+    if name.startswith("system.") or "$" in name or "\0" in name:
+        raise ValueError("a collection is named as the LMS names it; MongoDB's own are not read")
+    return name
+
+
 Path = Annotated[str, AfterValidator(_a_path)]
 #: A collection is named as it is; MongoDB's own are none of ours.
-Collection = Annotated[str, Field(min_length=1, pattern=r"^(?!system\.)[^$\0]+$")]
+Collection = Annotated[str, Field(min_length=1), AfterValidator(_a_collection)]
 
 
 class Strict(BaseModel):
@@ -75,7 +81,7 @@ def _as_expression(given: Any) -> Any:
 
 
 def _as_list(given: Any) -> Any:
-    return given if isinstance(given, list) else [given]
+    return given if given is None or isinstance(given, list) else [given]
 
 
 class Expression(Strict):
@@ -90,7 +96,7 @@ class Expression(Strict):
     where: Conditions = Field(default_factory=dict)
     by: Annotated[list[AnExpression] | None, BeforeValidator(_as_list)] = None
     in_: Collection | None = Field(default=None, alias="in")
-    on: Annotated[list[AnExpression], BeforeValidator(_as_list)] = Field(default=["_id"], validate_default=True)
+    on_: Annotated[list[AnExpression] | None, BeforeValidator(_as_list)] = Field(default=None, alias="on")
     take: AnExpression | None = None
     values: str | None = None
     keep_in: str | None = None
@@ -126,6 +132,11 @@ class Expression(Strict):
         for path in self.text_paths:
             _a_path(path)
         return self
+
+    @property
+    def on(self) -> list[Expression]:
+        """Where the other collection's documents have what `by` finds here: their _id, if nothing else is said."""
+        return _BY_ID if self.on_ is None else self.on_
 
     @property
     def text_paths(self) -> list[str]:
@@ -164,6 +175,8 @@ class Expression(Strict):
 
 
 AnExpression = Annotated[Expression, BeforeValidator(_as_expression)]
+Expression.model_rebuild()
+_BY_ID = [Expression(path="_id")]
 
 
 class Unless(Strict):
@@ -171,12 +184,12 @@ class Unless(Strict):
 
     by: Annotated[list[AnExpression], BeforeValidator(_as_list)]
     in_: Collection = Field(alias="in")
-    on: Annotated[list[AnExpression], BeforeValidator(_as_list)] = Field(default=["_id"], validate_default=True)
+    on_: Annotated[list[AnExpression] | None, BeforeValidator(_as_list)] = Field(default=None, alias="on")
     because: str = Field(min_length=1)
 
     @property
     def join(self) -> Expression:
-        return Expression.model_validate({"by": self.by, "in": self.in_, "on": self.on, "take": {"constant": True}})
+        return Expression(by=self.by, in_=self.in_, on_=self.on_, take=Expression(constant=True))
 
 
 class Reading(Strict):
@@ -294,8 +307,9 @@ def _of_values(
     if expression.values is not None and expression.values not in mapping.values:
         known = ", ".join(mapping.values) or "none"
         yield (*place, "values"), f"there is no value table “{expression.values}”; there is {known}"
-    for name in ("first", "all", "by", "on", "take", "out_of"):
+    for name in ("first", "all", "by", "on_", "take", "out_of"):
         inner = getattr(expression, name)
+        name = name.rstrip("_")
         if isinstance(inner, list):
             for number, each in enumerate(inner):
                 yield from _of_values(mapping, (*place, name, number), each)
