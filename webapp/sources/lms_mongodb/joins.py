@@ -57,6 +57,8 @@ class Joins(Joined):
         values: list[Any] = []
         for key in keys:
             if key not in index.found:
+                if place[1] == "_id":
+                    continue  # its own key refers to nothing: there may be more about it, or not
                 self.nowhere[place] += 1
                 first = self.first_nowhere.setdefault(place, [])
                 if len(first) < 5 and (told := " + ".join(map(str, key))) not in first:

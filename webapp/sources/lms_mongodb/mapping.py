@@ -302,16 +302,21 @@ def _of_column(
 
 
 def _of_values(
-    mapping: LmsMapping, place: tuple[str | int, ...], expression: Expression
+    mapping: LmsMapping, place: tuple[str | int, ...], expression: Expression, *, is_there: bool = False
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if expression.values is not None and expression.values not in mapping.values:
+    """`is_there`: the expression reads another collection, or says what is looked for there."""
+    if expression.values is not None and is_there:
+        yield (*place, "values"), "words are made ours outside of a join: put values beside by and in"
+    elif expression.values is not None and expression.values not in mapping.values:
         known = ", ".join(mapping.values) or "none"
         yield (*place, "values"), f"there is no value table “{expression.values}”; there is {known}"
-    for name in ("first", "all", "by", "on_", "take", "out_of"):
-        inner = getattr(expression, name)
-        name = name.rstrip("_")
+    for name in ("first", "all", "by", "on", "take", "out_of"):
+        inner = getattr(expression, "on_" if name == "on" else name)
+        within = is_there or (name in ("by", "on", "take") and expression.by is not None)
         if isinstance(inner, list):
             for number, each in enumerate(inner):
-                yield from _of_values(mapping, (*place, name, number), each)
+                yield from _of_values(mapping, (*place, name, number), each, is_there=within)
         elif isinstance(inner, Expression):
-            yield from _of_values(mapping, (*place, name), inner)
+            yield from _of_values(mapping, (*place, name), inner, is_there=within)
+            if inner.keep_in is not None or inner.day is not None:
+                yield (*place, name), "keep_in and day stand beside a column's own value only"
