@@ -21,7 +21,8 @@ from webapp.messages import Message
 from webapp.services import audit
 from webapp.services.permissions import TERMINAL, Actor, Permission, Terminal, id_of, require_permission
 from webapp.settings import get_settings
-from webapp.sources.lms_mongodb import SOURCE, check as checking, mapping_file, read
+from webapp.sources.lms_mongodb import SOURCE, mapping_file, read
+from webapp.sources.lms_mongodb import check as checking
 from webapp.sources.lms_mongodb.check import Checked
 from webapp.sources.lms_mongodb.database import Lms, opened
 from webapp.sources.lms_mongodb.mapping_file import MappingFile

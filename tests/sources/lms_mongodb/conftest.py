@@ -17,6 +17,8 @@ CADENCE = next(
     (found for each in Path(__file__).resolve().parents if (found := each / "shared" / "data" / "cadence").is_dir()),
     Path("../shared/data/cadence"),
 )
+#: The documents of each collection, as they stand in its file.
+Lines = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -37,12 +39,12 @@ def lms_uri(mongo: str, lms_database: Any) -> str:
 
 
 @pytest.fixture
-def cadence(lms_database: Any) -> dict[str, list[dict[str, Any]]]:
+def cadence(lms_database: Any) -> Lines:
     """The reference LMS's own data in `lms_database`; and as it stands in its files."""
     if not CADENCE.is_dir():
         pytest.skip(f"the reference LMS's data is not at {CADENCE}")
     found = {}
     for path in sorted(CADENCE.glob("*.ndjson")):
-        found[path.stem] = [json_util.loads(line, json_util.JSONOptions(tz_aware=True)) for line in path.read_text("utf-8").splitlines()]
+        found[path.stem] = [json_util.loads(line, json_options=json_util.JSONOptions(tz_aware=True)) for line in path.read_text("utf-8").splitlines()]
         lms_database[path.stem].insert_many(found[path.stem])
     return found

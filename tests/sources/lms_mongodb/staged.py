@@ -25,6 +25,7 @@ class Staged:
         self.notes: Counter[str] = Counter()
         self.aside: Counter[tuple[str, str]] = Counter()
         self.added: Counter[str] = Counter()
+        self.mentioned: set[str] = set()
 
     def add(self, table: str, rows: list[dict[str, Any]]) -> None:
         self.added[table] += len(rows)
@@ -32,6 +33,9 @@ class Staged:
 
     def whole(self, table: str) -> None:
         self.wholes.add(table)
+
+    def mention(self, table: str, key: str, *, id: str | None = None) -> None:
+        self.mentioned.add(str(id))
 
     def read(self, what: str, n: int = 1) -> None:
         self.reads[what] += n
@@ -62,7 +66,9 @@ class Record:
         with opened(self.uri) as lms:
             synced = sync(lms, self.file, staged, before=self.state, known=self._known, zone=UTC)
         for table in staged.wholes:
-            self.rows[table] = {}
+            self.rows[table] = {
+                each: row for each, row in self.rows.get(table, {}).items() if each in staged.mentioned
+            }
         for table, rows in staged.rows.items():
             self.rows.setdefault(table, {}).update(rows)
         self.state = State.from_document(synced.state.to_document())

@@ -232,8 +232,8 @@ class Reading(Strict):
 
 def _word_table(given: Any) -> Any:
     """A list is words that mean with us what they mean there."""
-    if isinstance(given, list):
-        given = {each: each for each in given}
+    if isinstance(given, list) and all(isinstance(each, Scalar) for each in given):
+        given = {word(each): word(each) for each in given}
     if isinstance(given, Mapping):
         return {word(key): value for key, value in given.items()}
     return given

@@ -27,6 +27,8 @@ class Refused:
     id: str
     number: int
     reason: str
+    #: The row that it would be; None where even that cannot be said.
+    row_id: str | None = None
 
     @property
     def place(self) -> str:
@@ -70,10 +72,15 @@ class RowMaker:
                 try:
                     found.rows.append(self._row(seen))
                 except UnfitError as error:
-                    found.refused.append(
-                        Refused(self.reading.collection, _told(document.get("_id")), self._number, str(error.args[0]))
-                    )
+                    found.refused.append(self._refused(seen, error))
         return found
+
+    def _refused(self, document: dict[str, Any], error: UnfitError) -> Refused:
+        try:
+            named: str | None = str(self._named(document)["id"])
+        except UnfitError:
+            named = None
+        return Refused(self.reading.collection, _told(document.get("_id")), self._number, str(error.args[0]), named)
 
     def _prepared(self, documents: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         for document in documents:
