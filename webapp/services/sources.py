@@ -175,7 +175,7 @@ def _known(version: record.RecordVersion, table: str, ids: Collection[str]) -> s
     found = record.select(
         version, table, ["id"], "is_active AND source = ? AND id IN (SELECT unnest(?))", [SOURCE, list(ids)]
     )
-    return set(found["id"].to_pylist())
+    return {str(each) for each in found["id"].to_pylist()}
 
 
 def last_read_at() -> datetime | None:

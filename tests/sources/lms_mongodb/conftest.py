@@ -45,6 +45,9 @@ def cadence(lms_database: Any) -> Lines:
         pytest.skip(f"the reference LMS's data is not at {CADENCE}")
     found = {}
     for path in sorted(CADENCE.glob("*.ndjson")):
-        found[path.stem] = [json_util.loads(line, json_options=json_util.JSONOptions(tz_aware=True)) for line in path.read_text("utf-8").splitlines()]
+        found[path.stem] = [
+            json_util.loads(line, json_options=json_util.JSONOptions(tz_aware=True))
+            for line in path.read_text("utf-8").splitlines()
+        ]
         lms_database[path.stem].insert_many(found[path.stem])
     return found

@@ -66,9 +66,7 @@ class Record:
         with opened(self.uri) as lms:
             synced = sync(lms, self.file, staged, before=self.state, known=self._known, zone=UTC)
         for table in staged.wholes:
-            self.rows[table] = {
-                each: row for each, row in self.rows.get(table, {}).items() if each in staged.mentioned
-            }
+            self.rows[table] = {each: row for each, row in self.rows.get(table, {}).items() if each in staged.mentioned}
         for table, rows in staged.rows.items():
             self.rows.setdefault(table, {}).update(rows)
         self.state = State.from_document(synced.state.to_document())

@@ -66,7 +66,9 @@ def test_an_error_names_file_line_place_and_what_is_allowed(text: str, expected:
 
 
 def test_words_of_yaml_stay_words() -> None:
-    mapping = parse(f"values:\n  states: {{yes: a, off: b, 2: c, true: d, 2025-01-01: e}}\n{HEAD}      name: on\n", "a.yaml")
+    mapping = parse(
+        f"values:\n  states: {{yes: a, off: b, 2: c, true: d, 2025-01-01: e}}\n{HEAD}      name: on\n", "a.yaml"
+    )
     assert mapping.values["states"] == {"yes": "a", "off": "b", "2": "c", "true": "d", "2025-01-01": "e"}
     assert mapping.tables["courses"][0].fields["name"].path == "on"
 

@@ -65,7 +65,9 @@ def test_a_second_sync_finds_nothing_and_makes_no_version(cadence: Lines) -> Non
 
 def test_a_dry_run_tells_what_would_end_and_changes_nothing(cadence: Lines, lms_database: Any) -> None:
     synced()
-    lms_database.classenrollments.delete_many({"_id": {"$in": [each["_id"] for each in cadence["classenrollments"][:2]]}})
+    lms_database.classenrollments.delete_many(
+        {"_id": {"$in": [each["_id"] for each in cadence["classenrollments"][:2]]}}
+    )
     summary, version = synced(dry_run=True)
     assert version is None
     assert summary.counts["rosters"].ended == 2
@@ -90,7 +92,9 @@ def test_what_is_deleted_and_changed_in_the_lms_follows(cadence: Lines, lms_data
 def test_an_undo_takes_back_what_the_source_remembers(cadence: Lines, lms_database: Any) -> None:
     synced()
     changed = cadence["classenrollments"][0]["_id"]
-    lms_database.classenrollments.update_one({"_id": changed}, {"$set": {"status": "failed", "updatedAt": clock.utcnow()}})
+    lms_database.classenrollments.update_one(
+        {"_id": changed}, {"$set": {"status": "failed", "updatedAt": clock.utcnow()}}
+    )
     synced()
     first, second = record.at(1), record.at(2)
     assert record.undo(to=1, by="test").state("lms") == first.state("lms") != second.state("lms")

@@ -22,7 +22,9 @@ SAMPLES = 3
 FIRST_IDS = 5
 REFUSALS_KEPT = 20
 #: Tables that others refer to: which rows they have must be known.
-_REFERRED_TO = frozenset(target for table, columns in TABLES.items() for column in columns if (target := refers_to(table, column)))
+_REFERRED_TO = frozenset(
+    target for table, columns in TABLES.items() for column in columns if (target := refers_to(table, column))
+)
 
 
 @dataclass
@@ -103,7 +105,9 @@ class Checked:
         for place, count in self.joins_nowhere.items():
             yield Message("%(count)s times a join found nothing: %(place)s", count=count, place=place)
         for place, count in self.joins_ambiguous.items():
-            yield Message("%(count)s times a join found several answers, and took none: %(place)s", count=count, place=place)
+            yield Message(
+                "%(count)s times a join found several answers, and took none: %(place)s", count=count, place=place
+            )
         for reason, count in self.refused.most_common():
             yield Message("%(count)s refused: %(reason)s", count=count, reason=reason)
         for refused in self.refusals:
@@ -114,8 +118,8 @@ class Checked:
                     "No document of %(collection)s gives %(table)s its %(columns)s",
                     collection=each.collection, table=each.table, columns=each.never_filled,
                 )  # fmt: skip
-        for collection, count in self.collections.items():
-            if count is None:
+        for collection, there in self.collections.items():
+            if there is None:
                 yield Message("The database has no collection %(collection)s", collection=collection)
         for collection in self.unstamped:
             yield Message(
@@ -164,9 +168,7 @@ def check(
             if updated is None or any(updated.partition(".")[0] in document for document in batch):
                 stamped.add(reading.collection)
             on_progress(reading.collection, checked.documents)
-        checked.never_filled = sorted(
-            {*reading.fields, *(f"data.{each}" for each in reading.data)} - set(maker.filled)
-        )
+        checked.never_filled = sorted({*reading.fields, *(f"data.{each}" for each in reading.data)} - set(maker.filled))
     found.unmapped = [Unmapped(table, word, count) for (table, word), count in sorted(words.unmapped.items())]
     found.nowhere = list(_lost(led, given))
     found.joins_nowhere = {f"{by} → {collection}": count for (collection, by), count in sorted(joins.nowhere.items())}

@@ -130,7 +130,9 @@ def opened(uri: str) -> Iterator[Lms]:
     try:
         client: MongoClient[Any] = MongoClient(uri, appname="reportdesk", **options)
     except (PyMongoError, ValueError) as error:
-        raise LmsAddressError(Message("The LMS's address cannot be used: %(why)s.", why=type(error).__name__)) from error
+        raise LmsAddressError(
+            Message("The LMS's address cannot be used: %(why)s.", why=type(error).__name__)
+        ) from error
     with client:
         try:
             yield Lms(client.get_database(name, codec_options=_CODECS))

@@ -69,7 +69,9 @@ def _as_condition(given: Any) -> Any:
         return given
     if not isinstance(given, Mapping):
         return {"is": given if isinstance(given, list) else [given]}
-    return {name: [each] if name in ("is", "not") and not isinstance(each, list) else each for name, each in given.items()}
+    return {
+        name: [each] if name in ("is", "not") and not isinstance(each, list) else each for name, each in given.items()
+    }
 
 
 ConditionOrValue = Annotated[Condition, BeforeValidator(_as_condition)]

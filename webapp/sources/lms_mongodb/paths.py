@@ -14,7 +14,9 @@ def values_at(document: Any, path: str) -> list[Any]:
     """Every value at `path`, the elements of lists one by one; nothing for what is missing or null."""
     found: list[Any] = [document]
     for name in path.split("."):
-        found = [each[name] for value in found for each in _elements(value) if isinstance(each, Mapping) and name in each]
+        found = [
+            each[name] for value in found for each in _elements(value) if isinstance(each, Mapping) and name in each
+        ]
     return [each for value in found for each in _elements(value) if each is not None]
 
 

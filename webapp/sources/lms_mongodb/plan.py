@@ -96,7 +96,9 @@ def place_of(table: str, number: int) -> str:
 def plans(lms: Lms, mapping: LmsMapping, state: State | None, known: Known) -> list[TablePlan]:
     """What to read, table by table. `state` is None when everything is."""
     return [
-        _of_table(lms, mapping, table, mapping.tables[table], state, known) for table in TABLES if table in mapping.tables
+        _of_table(lms, mapping, table, mapping.tables[table], state, known)
+        for table in TABLES
+        if table in mapping.tables
     ]
 
 

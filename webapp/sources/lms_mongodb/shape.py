@@ -64,9 +64,7 @@ TABLES: dict[str, Columns] = {
     "programs": _columns("department_id", "name code"),
     "courses": _columns("department_id program_id", "name code"),
     "persons": _columns("", "name number", lists="department_ids") | {"roles": Kind.TEXTS},
-    "classes": _columns(
-        "course_id department_id program_id term_id", "name code term", instants="starts_at ends_at"
-    ),
+    "classes": _columns("course_id department_id program_id term_id", "name code term", instants="starts_at ends_at"),
     "contents": _columns("course_id class_id department_id", "name content_type")
     | {"lowest": Kind.EXACT, "highest": Kind.EXACT},
     "teachings": _columns("person_id class_id", instants="ends_at"),

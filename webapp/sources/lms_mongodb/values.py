@@ -28,7 +28,7 @@ class UnfitError(Exception):
 
 
 def row_id(table: str, key: Any) -> str:
-    """The id of the row of `table` that the LMS calls `key`: its ObjectId, or one worked out from another kind of key."""
+    """The id of the row of `table` that the LMS calls `key`: its ObjectId, or one made of another key."""
     if isinstance(key, ObjectId):
         return str(key)
     text = key_text(key)
