@@ -1,4 +1,4 @@
-"""The LMS that is read in place: does its mapping fit, bring over what has changed, keep the record fresh for reports."""
+"""The LMS that is read in place: does its mapping fit, and what has changed there since it was last read."""
 
 from __future__ import annotations
 
