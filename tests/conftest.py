@@ -115,6 +115,9 @@ def database(mongo: str, database_name: str, settings_env: pytest.MonkeyPatch) -
 def mock_database(settings_env: pytest.MonkeyPatch) -> Iterator[None]:
     """mongomock, for the logic of documents; it proves nothing about races."""
     mongoengine.connect("mock", mongo_client_class=mongomock.MongoClient, tz_aware=True, uuidRepresentation="standard")
+    mongoengine.register_connection(
+        "jobs", "mock", mongo_client_class=mongomock.MongoClient, tz_aware=True, uuidRepresentation="standard"
+    )
     LookupValue.drop_collection()
     # One by one: mongomock 4.3 does not know the bulk upserts of today's driver.
     for category, values in lookup_seed.SEEDS.items():

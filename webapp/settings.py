@@ -34,6 +34,18 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path("var"), description="The one folder that holds all state.")
     mongodb_uri: str | None = Field(default=None, description="A MongoDB; without it an embedded server is used.")
     mongodb_database: str = Field(default="reportdesk", pattern=r"^[A-Za-z0-9_-]{1,38}$")
+    jobs_database: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,63}$",
+        description="Where report jobs and lookup values live, when an LMS's client shares them; default: with the rest.",
+    )
+    lms_uri: SecretStr | None = Field(
+        default=None, description="An LMS's MongoDB that is read in place; its database is the path of the address."
+    )
+    lms_mapping: str = Field(default="cadence", description="How it is read: a shipped mapping's name, or a file's.")
+    lms_refresh_seconds: float = Field(
+        default=300, ge=0, description="Before a report what the LMS has changed is read, at most so often; 0: never."
+    )
     storage_url: str | None = Field(default=None, description="file:, s3:, gs: or az:; default: a folder in `home`.")
     record_url: str | None = Field(
         default=None,

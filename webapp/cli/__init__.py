@@ -14,6 +14,7 @@ COMMANDS = {
     "workers": ("workers", "See, pause, resume and drain workers."),
     "report": ("report", "Ask for a report here, wait, and get its file."),
     "import": ("imports", "Read an LMS's exports: OneRoster CSV, xAPI statements."),
+    "source": ("sources", "An LMS's database, read in place: check it, bring over what has changed."),
     "extract": ("extract", "The tables that reports are computed from."),
     "demo": ("demo", "Add an invented organisation to try things on."),
     "users": ("users", "People who may sign in."),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import mongoengine as me
 
 from webapp.documents.base import Stamped
+from webapp.documents.connection import JOBS, jobs_are_shared
 from webapp.settings import get_settings
 
 
@@ -32,6 +34,7 @@ class LookupValue(Stamped):
 
     meta = {
         "collection": "lookupvalues",
+        "db_alias": JOBS,
         "indexes": [
             {"fields": ["category", "key"], "unique": True},
             ["category", "sort_order"],
@@ -70,13 +73,15 @@ class LookupCache:
         self._lock = threading.Lock()
         self._values: dict[str, dict[str, CachedLookup]] = {}
         self._read_at: float | None = None
+        #: What the program knows by itself: it stands in for what a list shared with an LMS does not say.
+        self.own: Callable[[], Iterable[CachedLookup]] = tuple
 
     def category(self, category: str) -> dict[str, CachedLookup]:
         """Values of `category` by key, in their sort order, inactive ones included."""
         with self._lock:
             age = None if self._read_at is None else time.monotonic() - self._read_at
             if age is None or age >= get_settings().lookup_cache_seconds:
-                self._values = self._read()
+                self._values = self._with_own(self._read()) if jobs_are_shared() else self._read()
                 self._read_at = time.monotonic()
             return self._values.get(category, {})
 
@@ -84,6 +89,17 @@ class LookupCache:
         """Read anew at the next question: called after this process has changed a value."""
         with self._lock:
             self._read_at = None
+
+    def _with_own(self, values: dict[str, dict[str, CachedLookup]]) -> dict[str, dict[str, CachedLookup]]:
+        """`values`, and what they lack: ours after theirs; of one that is there, the metadata that it does not have."""
+        for own in self.own():
+            there = values.setdefault(own.category, {})
+            if own.key in there:
+                metadata = MappingProxyType({**own.metadata, **there[own.key].metadata})
+                there[own.key] = replace(there[own.key], metadata=metadata)
+            else:
+                there[own.key] = own
+        return values
 
     @staticmethod
     def _read() -> dict[str, dict[str, CachedLookup]]:

@@ -14,6 +14,7 @@ from mongoengine.errors import ValidationError
 
 from webapp.clock import utcnow
 from webapp.documents.base import Stamped
+from webapp.documents.connection import JOBS
 from webapp.documents.job_status import JobStatus
 from webapp.documents.lease import LEASE_INDEX, Lease
 from webapp.documents.lookup_value import LookupCategory, active_lookups
@@ -148,6 +149,7 @@ class ReportJob(Stamped):
 
     meta = {
         "collection": "reportjobs",
+        "db_alias": JOBS,
         "indexes": [
             {"name": "queue", "fields": ["status", "-priority_rank", "scheduled_for", "_id"]},
             {"name": "requester", "fields": ["requested_by", "status", "-created_at"]},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -104,9 +104,10 @@ class Staging:
         self._given_table(table)
         self._given.setdefault(table, Given()).is_whole = True
 
-    def mention(self, table: str, key: str) -> None:
-        """The source names this row, and it was refused: that is no reason to end the one that is there."""
-        self._mentioned.append((self._given_table(table).name, id_of(self.source, table, key)))
+    def mention(self, table: str, key: str, *, id: str | None = None) -> None:
+        """The source names this row, and it was refused: that is no reason to end the one that is there. `id`: that of
+        the row, where the source gives ids of its own."""
+        self._mentioned.append((self._given_table(table).name, id or id_of(self.source, table, key)))
 
     def require(self, table: str, column: str) -> None:
         """For this import a row of `table` whose `column` leads nowhere is refused."""
@@ -162,8 +163,11 @@ class Staging:
             self._balance()
         return self._comparison
 
-    def publish(self) -> RecordVersion:
-        """The record with this import in it, for every reader, at once. Raises RecordBusyError, and nothing changed."""
+    def publish(self, state: Mapping[str, Any] | None = None) -> RecordVersion:
+        """The record with this import in it, for every reader, at once. Raises RecordBusyError, and nothing changed.
+
+        `state` is what the source wants to find there the next time (`RecordVersion.state`), in JSON's types.
+        """
         comparison = self.compare()
         assert self._merge is not None
         tables = writing.write(self._merge, comparison)
@@ -176,6 +180,7 @@ class Staging:
             import_id=self.import_id,
             source=self.source,
             summary=self.summary,
+            states={**self.base.states, **({} if state is None else {self.source: state})},
         )
         return self._published
 

@@ -56,12 +56,18 @@ class RecordVersion:
     table_ids: Mapping[str, str] = field(default_factory=dict)
     #: The tables that differ from those of the version before.
     changed_tables: tuple[str, ...] = ()
+    #: What each source wants to remember of its last import, such as how far it has read. It goes back with the rows.
+    states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Of an undo: the version whose rows these are.
     undone_to: int | None = None
 
     @property
     def counts(self) -> Mapping[str, Any]:
         return self.summary.counts
+
+    def state(self, source: str) -> Mapping[str, Any]:
+        """What `source` wanted to remember of its last import that is in this version; empty when there is none."""
+        return self.states.get(source, {})
 
     def open(self, table: str) -> DeltaTable | None:
         """The Delta table as it is in this version; None for one without rows. Raises VersionGoneError."""
@@ -89,6 +95,7 @@ class RecordVersion:
             "summary": self.summary.to_document(),
             "tables": {name: {"version": version, "id": self.table_ids[name]} for name, version in self.tables.items()},
             "changedTables": list(self.changed_tables),
+            "states": {source: dict(state) for source, state in self.states.items()},
             "undoneTo": self.undone_to,
         }
         return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
@@ -108,6 +115,7 @@ class RecordVersion:
             tables={name: each["version"] for name, each in stored["tables"].items()},
             table_ids={name: each["id"] for name, each in stored["tables"].items()},
             changed_tables=tuple(stored["changedTables"]),
+            states=stored.get("states") or {},
             undone_to=stored["undoneTo"],
         )
 
@@ -173,7 +181,7 @@ def publish(base: RecordVersion, tables: Mapping[str, DeltaTable], **facts: Any)
         tables={**base.tables, **{name: found.version() for name, found in tables.items()}},
         table_ids={**base.table_ids, **{name: delta.id_of(found) for name, found in tables.items()}},
         changed_tables=tuple(tables),
-        **facts,
+        **{"states": base.states, **facts},
     )
     return put(version)
 

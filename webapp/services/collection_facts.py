@@ -20,7 +20,7 @@ from mongoengine.connection import ConnectionFailure
 from pymongo.errors import PyMongoError
 
 from webapp import clock
-from webapp.documents.connection import current_database
+from webapp.documents.connection import database_of
 from webapp.services.remembered import caching_factor
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class CollectionFacts(Generic[F]):
         """These alone, straight from the database, in no order."""
         if not ids:
             return []
-        return list(current_database()[self._collection].find({"_id": {"$in": list(ids)}}, self._projection))
+        return list(database_of(self._collection)[self._collection].find({"_id": {"$in": list(ids)}}, self._projection))
 
     def forget(self) -> None:
         """Read everything at the next use."""
@@ -129,7 +129,9 @@ class CollectionFacts(Generic[F]):
         latest, is_new, is_moved = content.until, False, False
         # Whole before anything is applied: a database that goes away half-way leaves what is known as it was.
         changes = list(
-            current_database()[self._collection].find({"updatedAt": {"$gt": since}}, self._projection, batch_size=BATCH)
+            database_of(self._collection)[self._collection].find(
+                {"updatedAt": {"$gt": since}}, self._projection, batch_size=BATCH
+            )
         )
         gone = list(self._gone(since)) if since > _EVER else []
         for document in changes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from mongoengine.errors import NotUniqueError, ValidationError
@@ -11,6 +12,7 @@ from pymongo import UpdateOne
 
 from webapp import clock
 from webapp.documents import AdminArea, LookupCategory, LookupValue
+from webapp.documents.connection import jobs_are_shared
 from webapp.documents.lookup_value import CachedLookup, active_lookups, lookup_cache
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -31,7 +33,13 @@ _SEEDED = {
 
 def seed() -> int:
     """Add the values that are missing and return how many were added; bring what nobody has changed to what is seeded
-    now. What an administrator changed stays as it is."""
+    now. What an administrator changed stays as it is.
+
+    Nothing is written to lists that another client keeps: what they lack is known without being stored.
+    """
+    if jobs_are_shared():
+        lookup_cache.forget()
+        return 0
     now, values = clock.utcnow(), LookupValue._get_collection()
     stored = {(each["category"], each["key"]): each for each in values.find({})}
     writes: list[UpdateOne] = []
@@ -47,6 +55,24 @@ def seed() -> int:
     result = values.bulk_write(writes, ordered=False) if writes else None
     lookup_cache.forget()
     return result.upserted_count if result is not None else 0
+
+
+def _own() -> Iterator[CachedLookup]:
+    """The seeded values, as if they were stored."""
+    for category, seeds in SEEDS.items():
+        for position, (key, display_as, description, metadata) in enumerate(seeds):
+            yield CachedLookup(
+                category=category.value,
+                key=key,
+                display_as=display_as,
+                description=description,
+                sort_order=10_000 + position,
+                is_active=True,
+                metadata=MappingProxyType(dict(metadata)),
+            )
+
+
+lookup_cache.own = _own
 
 
 def _added(category: LookupCategory, sort_order: int, seed: Seed, now: datetime) -> UpdateOne:
