@@ -60,7 +60,7 @@ class Answer:
     body: bytes
 
 
-class _Passing(Exception):
+class _PassingError(Exception):
     """It did not work out, and the same question may be answered in a moment. `reason` is a sentence."""
 
     def __init__(self, reason: str, after: float | None = None) -> None:
@@ -129,7 +129,7 @@ class Client:
             tries += 1
             try:
                 return self._read(self._follow(method, url, headers, body), read)
-            except _Passing as passing:
+            except _PassingError as passing:
                 pause = pause_before(tries, passing.after, self.limits)
                 if pause is None:
                     raise PullError(
@@ -151,7 +151,7 @@ class Client:
         try:
             return read(answer)
         except ValueError as error:
-            raise _Passing(self._cut_off(answer.url)) from error
+            raise _PassingError(self._cut_off(answer.url)) from error
 
     def _follow(self, method: str, url: str, headers: Fields, body: bytes | None) -> Answer:
         for _ in range(_MOST_REDIRECTS):
@@ -188,7 +188,7 @@ class Client:
         except (HTTPError, OSError) as error:
             raise self._in_words(url, error) from error
         if is_temporary(found.status):
-            raise _Passing(
+            raise _PassingError(
                 Message(
                     "%(peer)s at %(address)s is not to be had just now (%(status)s).",
                     peer=self.peer.name,
@@ -202,7 +202,7 @@ class Client:
         return found
 
     def _whole(self, url: str, response: urllib3.BaseHTTPResponse) -> Answer:
-        """Raises PullError for what is too large, _Passing for what takes too long."""
+        """Raises PullError for what is too large, _PassingError for what takes too long."""
         # A server that sends a byte a second keeps every single read within its time.
         ends_at = time.monotonic() + self.limits.answer_seconds
         body = bytearray()
@@ -219,7 +219,7 @@ class Client:
                     hint=Message("Set %(setting)s to a smaller number.", setting=self.peer.page_setting),
                 )
             if time.monotonic() > ends_at:
-                raise _Passing(self._cut_off(url))
+                raise _PassingError(self._cut_off(url))
         return Answer(url, response.status, response.headers, bytes(body))
 
     def _in_words(self, url: str, error: Exception) -> Exception:
@@ -242,8 +242,10 @@ class Client:
                 ),
             )
         if isinstance(error, ProtocolError | IncompleteRead | DecodeError | ReadTimeoutError):
-            return _Passing(self._cut_off(url))
-        return _Passing(Message("%(peer)s at %(address)s cannot be reached.", peer=self.peer.name, address=shown(url)))
+            return _PassingError(self._cut_off(url))
+        return _PassingError(
+            Message("%(peer)s at %(address)s cannot be reached.", peer=self.peer.name, address=shown(url))
+        )
 
     def _cut_off(self, url: str) -> str:
         return Message(

@@ -38,14 +38,11 @@ def json_of(answer: Answer, peer: Peer, loads: Callable[[bytes], Any]) -> Any:
     return loads(body)
 
 
-def with_digits_as_written(body: bytes) -> Any:
-    """JSON whose numbers are texts, so that no digit is lost. Raises ValueError."""
-    return tolerant(body, parse_float=str, parse_int=str)
-
-
-def tolerant(body: bytes, **how: Callable[[str], Any]) -> Any:
-    """JSON in which bytes that are no UTF-8 become lone surrogates. Raises ValueError."""
+def tolerant(body: bytes, *, are_digits_kept: bool = False) -> Any:
+    """JSON in which bytes that are no UTF-8 become lone surrogates; with `are_digits_kept`, numbers are texts as they
+    were written. Raises ValueError."""
+    number = str if are_digits_kept else None
     try:
-        return json.loads(body.decode("utf-8", errors="surrogateescape"), **how)
+        return json.loads(body.decode("utf-8", errors="surrogateescape"), parse_float=number, parse_int=number)
     except RecursionError as error:
         raise ValueError("it is nested without end") from error

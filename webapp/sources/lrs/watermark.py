@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from webapp.sources.xapi.values import instant
+from webapp.sources.xapi.values import instant, quick_instant
 
 #: A store on several machines may show a statement some moments after one that it stored later. What comes twice is
 #: known by its id, and changes nothing.
@@ -34,11 +34,11 @@ def consistent_through(headers: Mapping[str, str]) -> datetime | None:
 
 def newest_stored(statements: Iterable[Any]) -> datetime | None:
     """The latest `stored`; what has none counts for nothing."""
-    # Nearly always one form, in which texts are in the order of their instants; the few that are not are cheap too.
     newest: datetime | None = None
-    for text in {each.get("stored") for each in statements if isinstance(each, dict) and _is_text(each.get("stored"))}:
+    for each in statements:
+        text = each.get("stored") if isinstance(each, dict) else None
         try:
-            found = instant(text)
+            found = quick_instant(text)
         except ValueError:
             continue
         newest = found if newest is None else max(newest, found)
@@ -49,10 +49,6 @@ def next_watermark(before: datetime | None, told: datetime | None, newest: datet
     """Where the next pull goes on: what the store promises, else the newest that it gave; never back."""
     found = [each for each in (before, told if told is not None else newest) if each is not None]
     return max(found, default=None)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def _date(text: str | None) -> datetime | None:
