@@ -30,8 +30,8 @@ _READ_VERSIONS = ("1.0", "2.0")
 
 @dataclass(frozen=True)
 class LrsPull:
-    """`files` hold one statement a line, as the store gave them. `watermark` is for the next pull, to be kept once these
-    are in the record; `since` is what was asked for (None: everything)."""
+    """`files` hold one statement a line, as the store gave them. `watermark` is for the next pull, to be kept once
+    these are in the record; `since` is what was asked for (None: everything)."""
 
     files: tuple[Path, ...]
     statements: int

@@ -67,7 +67,10 @@ def access(settings: Settings) -> RestAccess:
             hint=Message("Set it, or import a bundle of CSV files."),
         )
     return RestAccess(
-        *given.values(),
+        given[URL],
+        given[TOKEN_URL],
+        given[CLIENT_ID],
+        secret,
         settings.oneroster_scopes,
         settings.oneroster_page_size,
         settings.oneroster_allow_http,

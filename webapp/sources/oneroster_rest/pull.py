@@ -223,8 +223,8 @@ class _Pull:
         if not fetched.is_whole:
             found.note(
                 Message(
-                    "%(name)s: %(count)s rows came of the %(total)s that the service counts; nothing was ended, and the "
-                    "next sync asks for them again",
+                    "%(name)s: %(count)s rows came of the %(total)s that the service counts; nothing was ended, and "
+                    "the next sync asks for them again",
                     name=name,
                     count=fetched.count + fetched.misshapen,
                     total=fetched.total or 0,
