@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -47,7 +48,7 @@ class Site:
 
 
 @contextmanager
-def site(answer: Callable[[Asked], Reply]) -> Iterator[Site]:
+def site(answer: Callable[[Asked], Reply], tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         # Head and body in one packet: otherwise each answer waits for an acknowledgement.
@@ -84,7 +85,11 @@ def site(answer: Callable[[Asked], Reply]) -> Iterator[Site]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     # A connection that the client keeps for its next question must not keep the test.
     server.daemon_threads = True
-    found = Site(f"http://127.0.0.1:{server.server_address[1]}", answer)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        # A client that does not trust us hangs up in the middle of the greeting.
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    found = Site(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}", answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
