@@ -16,7 +16,7 @@ from webapp.sources.oneroster_rest import RestAccess
 CLIENT, SECRET = "desk", "s3cret:/ü"
 SCOPES = "roster gradebook"
 DAY = "2026-03-02T08:00:00.000Z"
-NAMES = ("orgs", "academicSessions", "courses", "classes", "users", "enrollments", "lineItems", "results")
+NAMES = ("orgs", "academicSessions", "courses", "classes", "users", "enrollments", "categories", "lineItems", "results")
 _FILTER = re.compile(r"dateLastModified>'([^']+)'")
 
 
@@ -54,7 +54,17 @@ def small_school() -> dict[str, list[Any]]:
             row("school", name="Escuela “Sol”", type="school", parent=ref("district", "org")),
         ],
         "academicSessions": [
-            row("term", title="Spring", type="term", startDate="2026-01-10", endDate="2026-06-30", schoolYear="2026")
+            row(
+                "term",
+                **{"title": "Spring", "type": "term", "startDate": "2026-01-10", "endDate": "2026-06-30"},
+                parent=ref("year", "academicSession"),
+                schoolYear="2026",
+            ),
+            row(
+                "year",
+                **{"title": "2025/26", "type": "schoolYear", "startDate": "2025-09-01", "endDate": "2026-06-30"},
+                schoolYear=2026,
+            ),
         ],
         "courses": [row("math", title="Maths", courseCode="MA", org=ref("school", "org"), subjects=["Algebra"])],
         "classes": [
@@ -65,7 +75,7 @@ def small_school() -> dict[str, list[Any]]:
                 classType="scheduled",
                 course=ref("math", "course"),
                 school=ref("school", "org"),
-                terms=[ref("term", "academicSession"), ref("term2", "academicSession")],
+                terms=[ref("term", "academicSession"), ref("year", "academicSession")],
             )
         ],
         "users": [user("ann", "student"), user("bob", "student"), user("tea", "teacher")],
@@ -79,8 +89,20 @@ def small_school() -> dict[str, list[Any]]:
             )
             for who, role in (("ann", "student"), ("bob", "student"), ("tea", "teacher"))
         ],
+        "categories": [row("tests", title="Tests", weight=50)],
         "lineItems": [
-            row("quiz", title="Quiz", **{"class": ref("math-1", "class")}, resultValueMin=0.0, resultValueMax=20.0)
+            row(
+                "quiz",
+                **{"title": "Quiz", "assignDate": "2026-01-20", "dueDate": "2026-02-01T12:00:00Z"},
+                **{
+                    "class": ref("math-1", "class"),
+                    "school": ref("school", "org"),
+                    "category": ref("tests", "category"),
+                },
+                academicSession=ref("term", "academicSession"),
+                resultValueMin=0.0,
+                resultValueMax=20.0,
+            )
         ],
         "results": [
             row(
@@ -143,7 +165,7 @@ class Service:
             return Reply({}, 401)
         self._tokens[token] += 1
         name = asked.path.rpartition("/")[2]
-        service = "gradebook" if name in ("lineItems", "results") else "rostering"
+        service = "gradebook" if name in ("categories", "lineItems", "results") else "rostering"
         if asked.path != f"/ims/oneroster/{service}/v1p2/{name}" or name not in self.offers:
             return Reply({}, 404)
         query = asked.query

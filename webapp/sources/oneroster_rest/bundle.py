@@ -49,11 +49,26 @@ class CsvFile:
             self._draft.unlink(missing_ok=True)
 
 
+def as_bulk(path: Path) -> int:
+    """Make a written file one of bulk: those have neither status nor dateLastModified, and nothing that is to be deleted.
+    How many rows that left out."""
+    left_out = 0
+    with path.open(encoding="utf-8", newline="") as file:
+        given = csv.reader(file)
+        with CsvFile(path, next(given)) as written:
+            for row in given:
+                if row[1].strip().casefold() == "tobedeleted":
+                    left_out += 1
+                else:
+                    written.write([row[0], "", "", *row[3:]])
+    return left_out
+
+
 def write_manifest(folder: Path, modes: Mapping[str, str], system: str) -> None:
     """`modes`: file -> bulk or delta; all others of the standard are absent."""
     with CsvFile(folder / f"{MANIFEST}.csv", ("propertyName", "value")) as file:
         file.write(("manifest.version", "1.0"))
         file.write(("oneroster.version", "1.2"))
-        for name in sorted((*FILES, *_OTHERS), key=str.casefold):
+        for name in sorted({*FILES, *_OTHERS}, key=str.casefold):
             file.write((f"file.{name}", modes.get(name, "absent")))
         file.write(("source.systemName", system))

@@ -135,6 +135,7 @@ COLLECTIONS = (
             userSourcedId=_reference("user"),
         ),
     ),
+    Collection("categories", "gradebook", _columns("title weight")),
     Collection(
         "lineItems",
         "gradebook",
@@ -178,5 +179,6 @@ def role_rows(user: Object) -> Iterator[list[str]]:
             text_of(user.get("status")),
             text_of(user.get("dateLastModified")),
             *parts,
-            id_in(role.get("userProfile")),
+            # Profiles hold accounts of other programs; they are not asked for.
+            "",
         ]

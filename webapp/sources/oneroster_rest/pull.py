@@ -17,7 +17,7 @@ from webapp.sources.http import Client
 from webapp.sources.http_addresses import PullError, Refused, shown
 from webapp.sources.http_retries import Limits
 from webapp.sources.oneroster_rest.access import RestAccess
-from webapp.sources.oneroster_rest.bundle import CsvFile, write_manifest
+from webapp.sources.oneroster_rest.bundle import CsvFile, as_bulk, write_manifest
 from webapp.sources.oneroster_rest.columns import COLLECTIONS, ROLE_HEADINGS, Collection, role_rows, text_of
 from webapp.sources.oneroster_rest.paging import Page, first_address, pages, read_page
 from webapp.sources.oneroster_rest.tokens import Tokens
@@ -236,9 +236,18 @@ class _Pull:
         found.modes[name] = "bulk" if is_all else "delta"
         if name == "users":
             found.rows["roles"], found.modes["roles"] = fetched.roles, found.modes[name]
+        if is_all:
+            self._finish_bulk(name)
         following = _following(watermark, fetched)
         if following is not None:
             found.watermarks[name] = following
+
+    def _finish_bulk(self, name: str) -> None:
+        ended = as_bulk(self.found.folder / f"{name}.csv")
+        self.found.rows[name] -= ended
+        self.found.note(Message("rows of %(name)s marked to be deleted, left out of what there is", name=name), ended)
+        if name == "users":
+            self.found.rows["roles"] -= as_bulk(self.found.folder / "roles.csv")
 
     def _in_words(self, refused: Refused, watermark: datetime | None) -> PullError:
         if refused.answer_status != HTTPStatus.BAD_REQUEST or watermark is None:
