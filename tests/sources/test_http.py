@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +24,10 @@ PEER = Peer("The service", "SERVICE_URL", ("SERVICE_KEY",), "SERVICE_PAGE_SIZE",
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
-def body(url: str, limits: Limits = Limits(tries=1)) -> bytes:
+ONCE = Limits(tries=1)
+
+
+def body(url: str, limits: Limits = ONCE) -> bytes:
     with Client(PEER, url, limits=limits, wait=lambda seconds: None) as client:
         return client.get(url, {}, lambda answer: answer.body)
 
@@ -118,19 +122,22 @@ def certificate(folder: Path) -> Path:
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted_and_not_asked_twice(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate(tmp_path))
-    with site(lambda asked: Reply({}), context) as running:
-        with pytest.raises(PullError, match="a certificate that this machine does not trust") as failed:
-            body(running.url, Limits())
+    with (
+        site(lambda asked: Reply({}), context) as running,
+        pytest.raises(PullError, match="a certificate that this machine does not trust") as failed,
+    ):
+        body(running.url, Limits())
     assert failed.value.is_permanent
     assert "SSL_CERT_FILE" in failed.value.hint
     assert running.asked == []
 
 
 def test_a_redirect_to_another_port_is_another_host() -> None:
-    with site(lambda asked: Reply({})) as other:
-        with site(lambda asked: Reply({}, 302, {"Location": f"{other.url}/"})) as running:
-            with pytest.raises(PullError, match="another host"):
-                body(running.url)
+    with ExitStack() as stack:
+        other = stack.enter_context(site(lambda asked: Reply({})))
+        running = stack.enter_context(site(lambda asked: Reply({}, 302, {"Location": f"{other.url}/"})))
+        with pytest.raises(PullError, match="another host"):
+            body(running.url)
     assert other.asked == []
 
 

@@ -37,7 +37,7 @@ class Reply:
         return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
 
 
-@dataclass
+@dataclass(repr=False)
 class Site:
     """`answer` may be replaced at any time; `failures` are given before it, one for each question."""
 

@@ -31,7 +31,7 @@ def statement(number: int, stored: datetime | None = None) -> dict[str, Any]:
     }
 
 
-@dataclass
+@dataclass(repr=False)
 class Store:
     site: Site
     statements: list[dict[str, Any]] = field(default_factory=list)

@@ -56,13 +56,19 @@ def small_school() -> dict[str, list[Any]]:
         "academicSessions": [
             row(
                 "term",
-                **{"title": "Spring", "type": "term", "startDate": "2026-01-10", "endDate": "2026-06-30"},
+                title="Spring",
+                type="term",
+                startDate="2026-01-10",
+                endDate="2026-06-30",
                 parent=ref("year", "academicSession"),
                 schoolYear="2026",
             ),
             row(
                 "year",
-                **{"title": "2025/26", "type": "schoolYear", "startDate": "2025-09-01", "endDate": "2026-06-30"},
+                title="2025/26",
+                type="schoolYear",
+                startDate="2025-09-01",
+                endDate="2026-06-30",
                 schoolYear=2026,
             ),
         ],
@@ -93,7 +99,9 @@ def small_school() -> dict[str, list[Any]]:
         "lineItems": [
             row(
                 "quiz",
-                **{"title": "Quiz", "assignDate": "2026-01-20", "dueDate": "2026-02-01T12:00:00Z"},
+                title="Quiz",
+                assignDate="2026-01-20",
+                dueDate="2026-02-01T12:00:00Z",
                 **{
                     "class": ref("math-1", "class"),
                     "school": ref("school", "org"),
@@ -119,7 +127,7 @@ def small_school() -> dict[str, list[Any]]:
     }
 
 
-@dataclass
+@dataclass(repr=False)
 class Service:
     """`links`: pages name the next one; `counts`: they say how many rows there are."""
 
