@@ -424,7 +424,7 @@ troubles = st.dictionaries(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     count=st.integers(1, 40),
     page_size=st.integers(1, 15),
@@ -463,9 +463,9 @@ def test_whatever_the_pages_and_failures_the_bundle_has_exactly_the_services_row
     running.site.answer = answer
     folder = tmp_path_factory.mktemp("pull")
     found = fetched(replace(running.access, page_size=page_size), folder, limits=Limits(tries=20))
-    bundle = open_bundle(folder)
     assert found.notes == {}
     assert found.modes == EVERYTHING
     for name, objects in running.data.items():
-        assert [each["sourcedid"] for each in rows(bundle, name)] == [each["sourcedId"] for each in objects]
+        lines = (folder / f"{name}.csv").read_text(encoding="utf-8").split("\r\n")[1:-1]
+        assert [each.partition(",")[0] for each in lines] == [each["sourcedId"] for each in objects]
         assert found.rows[name] == len(objects)

@@ -50,7 +50,8 @@ class CsvFile:
 
 
 def as_bulk(path: Path) -> int:
-    """Make a written file one of bulk: those have neither status nor dateLastModified, and nothing that is to be deleted.
+    """Make a written file one of bulk, which has neither status nor dateLastModified, and no row to be deleted.
+
     How many rows that left out."""
     left_out = 0
     with path.open(encoding="utf-8", newline="") as file:
