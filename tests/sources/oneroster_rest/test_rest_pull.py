@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -466,6 +467,6 @@ def test_whatever_the_pages_and_failures_the_bundle_has_exactly_the_services_row
         assert found.notes == {}
         assert found.modes == EVERYTHING
         for name, objects in running.data.items():
-            lines = (folder / f"{name}.csv").read_text(encoding="utf-8").split("\r\n")[1:-1]
-            assert [each.partition(",")[0] for each in lines] == [each["sourcedId"] for each in objects]
+            with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+                assert [each["sourcedId"] for each in csv.DictReader(file)] == [each["sourcedId"] for each in objects]
             assert found.rows[name] == len(objects)
