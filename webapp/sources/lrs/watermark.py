@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from webapp.sources.xapi.values import instant, quick_instant
+from webapp.sources.xapi.values import instant
 
 #: A store on several machines may show a statement some moments after one that it stored later. What comes twice is
 #: known by its id, and changes nothing.
@@ -38,7 +38,7 @@ def newest_stored(statements: Iterable[Any]) -> datetime | None:
     for each in statements:
         text = each.get("stored") if isinstance(each, dict) else None
         try:
-            found = quick_instant(text)
+            found = instant(text)
         except ValueError:
             continue
         newest = found if newest is None else max(newest, found)
