@@ -119,6 +119,30 @@ class Settings(BaseSettings):
         description="Which xAPI activities are classes: patterns with blanks between them, such as "
         "https://lms.example/class/{key}; {key} is a class's sourcedId, {code} its code, * anything.",
     )
+    # Systems that are asked over HTTP (webapp/sources/lrs, webapp/sources/oneroster_rest)
+    lrs_url: str | None = Field(
+        default=None, description="An xAPI record store's endpoint: its address without /statements."
+    )
+    lrs_key: str | None = Field(default=None, description="Who asks it.")
+    lrs_secret: SecretStr | None = None
+    lrs_version: str = Field(
+        default="1.0.3", pattern=r"^(1\.0\.[0-3]|2\.0\.0)$", description="In which xAPI it is asked."
+    )
+    lrs_page_size: int = Field(default=500, ge=1, le=100_000, description="Statements of one answer.")
+    lrs_allow_http: bool = Field(default=False, description="True: the store is asked without encryption.")
+    oneroster_url: str | None = Field(
+        default=None, description="A OneRoster 1.2 service: what stands before /rostering/v1p2 in its addresses."
+    )
+    oneroster_token_url: str | None = Field(default=None, description="Where its OAuth 2 tokens are given out.")
+    oneroster_client_id: str | None = None
+    oneroster_client_secret: SecretStr | None = None
+    oneroster_scopes: str = Field(
+        default="https://purl.imsglobal.org/spec/or/v1p2/scope/roster.readonly "
+        "https://purl.imsglobal.org/spec/or/v1p2/scope/gradebook.readonly",
+        description="What a token is asked for, with blanks between them.",
+    )
+    oneroster_page_size: int = Field(default=1000, ge=1, le=100_000, description="Rows of one answer.")
+    oneroster_allow_http: bool = Field(default=False, description="True: it is asked without encryption.")
     upload_limit_mb: int = Field(default=1024, ge=1, description="Of LMS files sent by the browser in one go.")
     filename_template: str = Field(default="{name}-{date}", description="What a file is called that nobody named.")
     pdf_row_limit: int = Field(default=5000, ge=1)
