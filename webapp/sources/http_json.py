@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from webapp.messages import Message
-from webapp.sources.http import Answer
+from webapp.sources.http_client import Answer
 from webapp.sources.http_addresses import Peer, PullError, shown
 
 _BOM = b"\xef\xbb\xbf"

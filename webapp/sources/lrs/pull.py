@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import orjson
 
 from webapp.messages import Message
-from webapp.sources.http import Answer, Client
+from webapp.sources.http_client import Answer, Client
 from webapp.sources.http_addresses import PullError, Refused, shown
 from webapp.sources.http_json import json_of, tolerant
 from webapp.sources.http_retries import Limits
