@@ -10,12 +10,16 @@ ITSELF := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links
 
-.PHONY: run test setup lint types unit faults bench proof spark screenshots constraints messages clean
+.PHONY: run test quick setup lint types unit faults bench proof spark screenshots constraints messages clean
 
 run: setup
 	@$(BIN)/reportdesk run
 
 test: setup lint types unit
+
+# For the work in between: everything that needs no server, with fewer questions to the engine. Under 90 seconds.
+quick: lint types
+	REPORTDESK_TEST_QUESTIONS=30 $(PYTEST) -q -m "not server and not slow and not browser"
 
 setup: .venv/.installed static/vendor/.installed
 

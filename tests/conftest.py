@@ -29,7 +29,16 @@ from webapp.services.lookups import seed as lookup_seed
 from webapp.services.lookups import values as lookups
 from webapp.settings import Settings, get_settings
 
+#: Fixtures behind which a server stands.
+SERVERS = frozenset({"mongo", "s3_endpoint", "desk"})
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "ou-aaa"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make quick` leaves out what waits for servers."""
+    for item in items:
+        if not SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
 
 
 @pytest.fixture(scope="session")
@@ -99,16 +108,40 @@ def database(mongo: str, database_name: str, settings_env: pytest.MonkeyPatch) -
     get_settings.cache_clear()
     client = connect(mongo, database_name)
     found = client[database_name]
-    for collection in found.list_collection_names():
-        if not collection.startswith("system."):
-            found[collection].delete_many({})
     lookup_cache.forget()
     remembered.forget_everything()
     job_facts.forget()
-    lookups.seed()
+    _empty(found)
     yield found
     disconnect()
     lookup_cache.forget()
+
+
+#: The lookup values as a first start writes them.
+_seeded: list[dict[str, Any]] = []
+
+
+def _empty(database: Any) -> None:
+    """Nothing but the lookup values, as a first start writes them. What a test has left as it was stays."""
+    lookup_values = LookupValue._get_collection_name()
+    for collection in database.list_collection_names():
+        if collection.startswith("system.") or collection == lookup_values:
+            continue
+        if database[collection].find_one({}, {"_id": 1}) is not None:
+            database[collection].delete_many({})
+    stored = database[lookup_values]
+    if _seeded and sorted(stored.find({}), key=_id) == _seeded:
+        return
+    stored.delete_many({})
+    if _seeded:
+        stored.insert_many(_seeded)
+        return
+    lookups.seed()
+    _seeded.extend(sorted(stored.find({}), key=_id))
+
+
+def _id(document: dict[str, Any]) -> Any:
+    return document["_id"]
 
 
 @pytest.fixture

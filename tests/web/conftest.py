@@ -4,32 +4,49 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 
-from tests.factories import PASSWORD, People, make_job
+from tests.factories import People, make_job
 from webapp import storage
-from webapp.app import create_app
-from webapp.documents import AdminArea, AdminEvent, ReportJob, User
+from webapp.app import ROOT, create_app
+from webapp.documents import ReportJob, User
 from webapp.services.jobs import held
 from webapp.services.questions import filter_choices
 from webapp.services.rights import data_scope
 from webapp.settings import get_settings
+from webapp.web import access, assets, languages
 
 Client = Callable[[User], FlaskClient]
 CONTENT = b"Class,Count\r\nAAA,3\r\n"
 
 
+@pytest.fixture(scope="session")
+def app_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What every start of the application makes of the same files: compiled translations, packed styles and scripts.
+    A home of each test's own would make them anew."""
+    cache = tmp_path_factory.mktemp("app-cache")
+    languages.compile_catalogues(languages.SOURCE, cache)
+    assets.prepare(ROOT / "static", cache)
+    (cache / "templates").mkdir()
+    return cache
+
+
 @pytest.fixture
-def app(database: Any, settings_env: pytest.MonkeyPatch) -> Flask:
+def app(database: Any, home: Path, app_cache: Path, settings_env: pytest.MonkeyPatch) -> Flask:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "cache").symlink_to(app_cache, target_is_directory=True)
     # A page asks for many names: without any cache each would be a read.
     settings_env.setenv("REPORTDESK_LOOKUP_CACHE_SECONDS", "0.3")
     settings_env.setenv("REPORTDESK_SECURITY_CONTACT", "mailto:desk@staff.example")
     get_settings.cache_clear()
     app = create_app(connect=False)
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(app_cache / "templates"))
     filter_choices.forget()
     app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False, WTF_CSRF_ENABLED=False)
     return app
@@ -37,14 +54,16 @@ def app(database: Any, settings_env: pytest.MonkeyPatch) -> Flask:
 
 @pytest.fixture
 def as_person(app: Flask) -> Client:
-    """A client signed in as somebody."""
+    """A client signed in as somebody, as after the right password (whose check is slow on purpose)."""
 
     def sign_in(person: User) -> FlaskClient:
         client = app.test_client()
-        answer = client.post("/sign-in", data={"email": person.email, "password": PASSWORD})
-        assert answer.status_code == 303, answer.text
-        # Tests look at what is done from here on; that somebody signed in is `test_sessions`'.
-        AdminEvent._get_collection().delete_many({"area": AdminArea.SESSIONS.value})
+        with app.test_request_context("/sign-in", method="POST", environ_base=client.environ_base):
+            access.sign_in(person)
+            answer = app.process_response(app.make_response(""))
+        for given in answer.headers.getlist("Set-Cookie"):
+            name, _, value = given.partition(";")[0].partition("=")
+            client.set_cookie(name, value)
         return client
 
     return sign_in

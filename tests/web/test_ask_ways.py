@@ -22,6 +22,7 @@ from tests.web.test_pages import ask
 from webapp import clock
 from webapp.documents import DateRange, Parameters, ReportJob
 from webapp.engine.catalogue.report_types import REPORT_TYPES
+from webapp.services import database_clock
 from webapp.services.questions import ways
 from webapp.services.questions.period import Period
 from webapp.services.questions.request import Condition, ReportRequest
@@ -80,6 +81,7 @@ class Fields(HTMLParser):
 @pytest.fixture
 def at_this_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "utcnow", lambda: NOW)
+    monkeypatch.setattr(database_clock, "now", lambda: NOW)
 
 
 def test_a_request_comes_back_from_the_form_as_it_went(app: Flask, people: People, at_this_moment: None) -> None:

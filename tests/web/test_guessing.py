@@ -42,10 +42,9 @@ def test_guessing_at_one_account_is_slowed_whatever_process_and_address_it_comes
     assert f'value="{people.owner.email}"' in stopped.text
 
 
-def test_no_guessing_keeps_the_owner_out_of_a_browser_they_have_used(
-    app: Flask, people: People, as_person: Client
-) -> None:
-    owners = as_person(people.owner)
+def test_no_guessing_keeps_the_owner_out_of_a_browser_they_have_used(app: Flask, people: People) -> None:
+    owners = app.test_client()
+    sign_in(owners, people.owner.email, PASSWORD)
     owners.post("/sign-out")
     # From the very address of the owner, more than an address may.
     for turn in range(70):
@@ -54,10 +53,9 @@ def test_no_guessing_keeps_the_owner_out_of_a_browser_they_have_used(
     assert sign_in(owners, people.owner.email, PASSWORD, "127.0.0.1").status_code == 303
 
 
-def test_a_known_browser_has_a_count_of_its_own_and_only_for_its_account(
-    app: Flask, people: People, as_person: Client
-) -> None:
-    client = as_person(people.owner)
+def test_a_known_browser_has_a_count_of_its_own_and_only_for_its_account(app: Flask, people: People) -> None:
+    client = app.test_client()
+    sign_in(client, people.owner.email, PASSWORD)
     client.post("/sign-out")
     answers = [sign_in(client, people.owner.email, WRONG).status_code for _ in range(9)]
     assert answers == [422] * 8 + [429]

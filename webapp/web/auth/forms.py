@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import EmailField, HiddenField, PasswordField, SelectField
@@ -11,6 +9,7 @@ from wtforms.validators import InputRequired, Length
 
 from webapp.web.forms import DeskForm
 from webapp.web.languages import LANGUAGES
+from webapp.web.zones import ZoneField
 
 
 class SignInForm(DeskForm):
@@ -31,16 +30,12 @@ class SignInForm(DeskForm):
 
 class PreferencesForm(DeskForm):
     locale = SelectField(_l("Language"), default="")
-    time_zone = SelectField(_l("Time zone"), validate_choice=True)
+    time_zone = ZoneField(_l("Time zone"), validate_choice=True)
 
     def __init__(self, *args: object, default_zone: str, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.locale.choices = [("", gettext("As the browser asks")), *LANGUAGES.items()]
-        zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
-        self.time_zone.choices = [
-            ("", gettext("As this installation: %(zone)s", zone=default_zone)),
-            *((z, z) for z in zones),
-        ]
+        self.time_zone.offer(("", gettext("As this installation: %(zone)s", zone=default_zone)))
 
 
 #: The password is judged as it is typed; without scripts, when it is sent.

@@ -40,6 +40,7 @@ from webapp.web.jobs.ask_offers import MeasureChoice
 from webapp.web.jobs.ask_typed import Typed
 from webapp.web.jobs.periods import period_choices
 from webapp.web.languages import in_readers_language as said
+from webapp.web.zones import ZoneField
 
 #: Which field of the form shows what is wrong with which part of the request.
 FIELD_OF = {fault_name(name): written.address for name, written in FIELDS.items()} | {
@@ -66,7 +67,7 @@ class AskForm(DeskForm):
     start = DateField(_l("From"), [Optional()])
     end = DateField(_l("to (included)"), [Optional()])
     date_field = SelectField(_l("By which date"), default="")
-    time_zone = SelectField(_l("Time zone"), default="")
+    time_zone = ZoneField(_l("Time zone"), default="")
     # Whether there are such records, dimensions and measures is judged by the service, which says what would do.
     department = SelectMultipleField(_l("Departments (with those below)"), validate_choice=False)
     course = SelectMultipleField(_l("Courses"), validate_choice=False)
@@ -131,7 +132,7 @@ class AskForm(DeskForm):
         typed = self.typed
         self.period.choices = period_choices(period.today_in(self.zone.key, clock.utcnow()))
         self.date_field.choices = ask_offers.dates(dataset, typed.get("date_field", ""))
-        self.time_zone.choices = ask_offers.zones(_here(), typed.get("time_zone", ""))
+        self.time_zone.offer(*ask_offers.first_zones(_here(), typed.get("time_zone", "")))
         self.group.choices = [(key, said(DIMENSIONS[key].label)) for key in dataset.dimensions]
         self.slicer.choices = self.group.choices
         self.sort.choices = ask_offers.sorts(dataset, ask_typed.columns(typed, declared), self.sort.data)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from zoneinfo import available_timezones
 
 from flask_babel import gettext, ngettext
 
@@ -22,6 +20,7 @@ from webapp.services.rights import organisation
 from webapp.services.rights.data_scope import DataScope
 from webapp.web.formatting import describe, label
 from webapp.web.languages import in_readers_language as said
+from webapp.web.zones import all_zones, zone_names
 
 Choices = list[tuple[str, str]]
 #: Of so many departments, courses or classes a list is still read; of more, one searches.
@@ -76,17 +75,10 @@ def dates(dataset: Dataset, chosen: str) -> Choices:
     return [(key if n or key == chosen else "", said(dataset.fields[key].label)) for n, key in enumerate(keys)]
 
 
-def zones(usual: str, chosen: str) -> Choices:
-    names = list(zone_names())
-    if chosen in available_timezones() and chosen not in (*names, "UTC", usual):
-        names.append(chosen)
-    return [("", usual), ("UTC", "UTC"), *((zone, zone) for zone in names)]
-
-
-@cache
-def zone_names() -> tuple[str, ...]:
-    """Time zones by place. Read once: the standard library goes through hundreds of files for them."""
-    return tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")))
+def first_zones(usual: str, chosen: str) -> Choices:
+    """What is offered before all zones by place: the usual one, and one that is chosen and has no place."""
+    more = [(chosen, chosen)] if chosen in all_zones() and chosen not in (*zone_names(), "UTC", usual) else []
+    return [("", usual), ("UTC", "UTC"), *more]
 
 
 def sorts(dataset: Dataset, columns: Iterable[str], chosen: Sequence[str]) -> Choices:
