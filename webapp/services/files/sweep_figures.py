@@ -101,8 +101,14 @@ def _of_jobs() -> tuple[dict[str, Counter[str]], list[dict[str, Any]]]:
 def _of_people() -> Counter[str]:
     """Learners are left out: there may be 50,000, and their role allows nothing."""
     roles = [key for key in lookup_cache.category(LookupCategory.ROLE) if key != LEARNER]
-    found = User._get_collection().find({"roles": {"$in": roles}}, {"roles": 1})
-    return Counter(role for user in found for role in set(user.get("roles") or ()) if role != LEARNER)
+    found = User._get_collection().find({"roles": {"$ne": LEARNER}}, {"roles": 1, "memberships.roles": 1})
+    return Counter(role for user in found for role in _roles_of(user) if role != LEARNER)
+
+
+def _roles_of(user: dict[str, Any]) -> set[str]:
+    """For the whole desk and in departments."""
+    places = [user, *(user.get("memberships") or ())]
+    return {role for place in places for role in place.get("roles") or ()}
 
 
 def _key(key: str) -> str:
