@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Terminal
-from tests.services.orders.test_orders import ROSTER, roster, statement
 from tests.factories import make_learner
+from tests.services.orders.test_orders import ROSTER, roster, statement
 from webapp.documents import LearningEvent, LookupValue, User
 
 

@@ -16,7 +16,10 @@ ANA = ("users", "add", "ana@staff.example", "--name", "Ana Ruiz", "--role", "sta
 @pytest.mark.does("users add", "users list")
 def test_who_is_added_signs_in_and_is_listed_with_roles_and_departments(terminal: Terminal, people: People) -> None:
     done = terminal(*ANA, "--role", "instructor", "--role", "billing-admin", "--password", GOOD)
-    assert (done.exit_code, done.stdout) == (0, "ana@staff.example may now sign in as staff, instructor, billing-admin.\n")
+    assert (done.exit_code, done.stdout) == (
+        0,
+        "ana@staff.example may now sign in as staff, instructor, billing-admin.\n",
+    )
     assert accounts.authenticate("ana@staff.example", GOOD) is not None
     listed = terminal("users", "list").stdout.splitlines()
     assert "ana@staff.example  Ana Ruiz  [billing-admin; history: staff, instructor]" in listed
@@ -29,7 +32,9 @@ def test_a_password_that_is_not_given_is_asked_for_twice_and_never_shown(termina
     done = terminal(*ANA, typed=f"{GOOD}\n{GOOD}\n")
     assert done.exit_code == 0, done.stderr
     assert GOOD not in done.output
-    assert terminal("users", "add", "bo@staff.example", "--name", "Bo", "--role", "billing-admin").exit_code == 1  # no answer
+    assert (
+        terminal("users", "add", "bo@staff.example", "--name", "Bo", "--role", "billing-admin").exit_code == 1
+    )  # no answer
 
 
 @pytest.mark.refuses("users add")
@@ -42,7 +47,10 @@ def test_a_password_that_is_not_given_is_asked_for_twice_and_never_shown(termina
         (("ana@x.example", "--name", "Ana", "--role", "chief"), "Not an active role: chief."),
         (("ana@x.example", "--name", "Ana", "--role", "department-admin"), "In which department?"),
         (("ana@x.example", "--name", "Ana", "--role", "staff", "--department", "nowhere"), "history, physics"),
-        (("ana@x.example", "--name", "Ana", "--role", "billing-admin", "--time-zone", "Mars/X"), "“Mars/X” is not a time zone"),
+        (
+            ("ana@x.example", "--name", "Ana", "--role", "billing-admin", "--time-zone", "Mars/X"),
+            "“Mars/X” is not a time zone",
+        ),
         (("Olivia.Owner@staff.example", "--name", "Ana", "--role", "billing-admin"), "There is already an account"),
     ],
 )

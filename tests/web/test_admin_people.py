@@ -20,10 +20,12 @@ def line(number: int, department: Department | str, *roles: str, is_active: bool
     """One line of the memberships, as the form sends it."""
     name = f"memberships-{number}"
     place = department if isinstance(department, str) else str(department.id)
-    return {f"{name}-department": place, f"{name}-roles": list(roles)} | ({f"{name}-is_active": "y"} if is_active else {})
+    return {f"{name}-department": place, f"{name}-roles": list(roles)} | (
+        {f"{name}-is_active": "y"} if is_active else {}
+    )
 
 
-def form_of(person: User, **changes: object) -> dict[str, object]:
+def form_of(person: User, /, **changes: object) -> dict[str, object]:
     lines = [line(n, str(each.department_id), *each.roles) for n, each in enumerate(person.memberships)]
     return {
         "name": person.name,

@@ -12,7 +12,7 @@ from tests.commands import recorded, scans
 from tests.factories import People, make_job, make_learner
 from tests.web.conftest import Client
 from webapp import clock
-from webapp.documents import Course, Enrollment, Parameters, ReportFilters, ReportJob, User, WorkerRecord
+from webapp.documents import Course, Enrollment, Parameters, ReportFilters, ReportJob, WorkerRecord
 from webapp.services import database_setup, remembered
 from webapp.services.rights import visibility
 from webapp.settings import get_settings

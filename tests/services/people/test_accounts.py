@@ -51,7 +51,9 @@ def test_a_password_is_kept_as_an_argon2id_hash_only(people):
 )
 def test_a_bad_account_is_refused_under_its_field(database, values, field):
     with pytest.raises(InvalidRequestError) as caught:
-        accounts.create_user(TERMINAL, **{"name": "New", "email": "new@staff.example", "roles": ["billing-admin"], **values})
+        accounts.create_user(
+            TERMINAL, **{"name": "New", "email": "new@staff.example", "roles": ["billing-admin"], **values}
+        )
     assert list(caught.value.fields) == [field]
 
 

@@ -60,9 +60,7 @@ def make_records(people: People) -> Records:
         ).save()
         for n, (term, start, end) in enumerate(terms)
     ]  # fmt: skip
-    learners = [
-        make_learner(f"Learner {n}", f"L-{n}", f"l{n}@learn.example") for n in range(2)
-    ]
+    learners = [make_learner(f"Learner {n}", f"L-{n}", f"l{n}@learn.example") for n in range(2)]
     for learner in learners:
         Enrollment(learner_id=learner.id, class_id=classes[0].id, department_id=people.department.id).save()
     contents = [Content(name=f"Content {n}", external_id=f"content-{n}").save() for n in range(2)]

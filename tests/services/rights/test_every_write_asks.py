@@ -47,7 +47,13 @@ WITHOUT_A_PERSON = {
         *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
     ],
     "what a program does when it starts": [
-        *("database_setup.*", "migrations.*", "lookups.values.seed", "people.demo_accounts.mark", "people.account_migration.*"),
+        *(
+            "database_setup.*",
+            "migrations.*",
+            "lookups.values.seed",
+            "people.demo_accounts.mark",
+            "people.account_migration.*",
+        ),
     ],
     "nobody is signed in yet: the password, or the link, is the right; a letter goes to the person's own address": [
         *("people.accounts.authenticate", "people.resets.use", "people.resets.letter_for"),
@@ -124,7 +130,9 @@ CALLS: dict[str, Call] = {
     "people.departments.set_team_active": lambda by, world: departments.set_team_active(
         world.people.team, False, by=by
     ),
-    "people.directory.add": lambda by, _: directory.add(by, name="Eve", email="eve@staff.example", roles=["system-admin"]),
+    "people.directory.add": lambda by, _: directory.add(
+        by, name="Eve", email="eve@staff.example", roles=["system-admin"]
+    ),
     "people.directory.change": lambda by, world: directory.change(world.people.owner, by=by, roles=["system-admin"]),
     "people.directory.set_active": lambda by, world: directory.set_active(world.people.owner, False, by=by),
     "people.directory.give_new_password": lambda by, world: directory.give_new_password(world.people.owner, by=by),

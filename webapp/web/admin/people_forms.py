@@ -42,7 +42,7 @@ LEARNER = "learner"
 class MembershipForm(Form):
     """One department of a person, and what they are there. Without a department it is no membership."""
 
-    department = SelectField(_l("Department"))
+    department = SelectField(_l("Department"), default="")
     roles = SelectMultipleField(_l("Roles there"))
     is_active = BooleanField(_l("Active"), default=True)
 
