@@ -9,8 +9,9 @@ from typing import Any
 from bson import ObjectId
 
 from webapp import clock, extract
-from webapp.documents import Department, LearningEvent, Output, Parameters, ReportJob, Team, User
+from webapp.documents import Department, LearningEvent, Membership, Output, Parameters, ReportJob, Team, User
 from webapp.services.people import passwords
+from webapp.services.permissions import is_global
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -38,15 +39,44 @@ def make_department(name: str, code: str, parent: Department | None = None) -> D
 
 
 def make_user(name: str, roles: list[str], departments: list[Department], teams: list[Team] | None = None) -> User:
+    """Somebody with these roles, those of a department in each of these; in the record a person with the same id."""
+    user_id = ObjectId()
     user = User(
+        id=user_id,
+        person_id=user_id,
         name=name.title(),
         email=f"{name.replace(' ', '.')}@staff.example",
         password_hash=_password_hash(),
-        roles=roles,
-        department_ids=[department.id for department in departments],
         team_ids=[team.id for team in teams or []],
     )
-    return user.save()
+    return hold(user, roles, departments).save()
+
+
+def hold(user: User, roles: list[str], departments: list[Department] | None = None) -> User:
+    """Give the account these roles in place of all it has, in these departments or those that it is in. Not saved."""
+    places = [each.department_id for each in user.memberships] if departments is None else [d.id for d in departments]
+    user.roles = [role for role in roles if is_global(role)]
+    here = [role for role in roles if not is_global(role)]
+    user.memberships = [Membership(department_id=each, roles=here, is_primary=not n) for n, each in enumerate(places)]
+    return user
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A person of the learning record, who has no account."""
+
+    id: ObjectId
+    name: str
+
+
+def make_learner(name: str, number: str | None = None, email: str | None = None) -> Learner:
+    now, learner = clock.utcnow(), Learner(ObjectId(), name)
+    told = {"name": name, "externalId": number, "email": email}
+    User._get_collection().insert_one(
+        {"_id": learner.id, "roles": ["learner"], "isActive": True, "createdAt": now, "updatedAt": now}
+        | {field: value for field, value in told.items() if value is not None}
+    )
+    return learner
 
 
 def make_people() -> People:

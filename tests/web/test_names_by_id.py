@@ -11,7 +11,7 @@ import pytest
 from bson import ObjectId
 from flask.testing import FlaskClient
 
-from tests.factories import People, make_job, make_user
+from tests.factories import People, make_job, make_learner, make_user
 from tests.web.conftest import Client
 from tests.web.test_pages import ask
 from webapp.cli import report
@@ -41,13 +41,13 @@ class Place:
 
 @pytest.fixture
 def history(people: People) -> Place:
-    instructor = make_user("ines instructor", ["instructor"], [])
+    instructor = make_user("ines instructor", ["instructor"], [people.other_department])
     course = Course(name="Zephyr course", code="ZC-1", department_id=people.department.id).save()
     of_class = Class(
         name="Zephyr class", code="ZK-1", course_id=course.id, department_id=people.department.id,
         instructor_ids=[instructor.id],
     ).save()  # fmt: skip
-    learner = User(name="Zora Zephyr", external_id="ZL-1", email="zora@learn.example", roles=["learner"]).save()
+    learner = make_learner("Zora Zephyr", "ZL-1", "zora@learn.example")
     Enrollment(
         learner_id=learner.id, class_id=of_class.id, course_id=course.id, department_id=people.department.id
     ).save()
@@ -121,8 +121,7 @@ def test_a_department_that_one_may_not_file_under_is_not_named(people: People, a
 
 
 def test_twelve_hundred_ids_are_not_twelve_hundred_names(people: People, as_person: Client) -> None:
-    learners = [User(name=f"Nameless {n}", external_id=f"N{n}", roles=["learner"]) for n in range(1_200)]
-    ids = [str(each.id) for each in User.objects.insert(learners)]
+    ids = [str(make_learner(f"Nameless {n}", f"N{n}").id) for n in range(1_200)]
     for person, most in ((people.stranger, 0), (people.administrator, filter_choices.MOST_NAMED)):
         client = as_person(person)
         named = set(re.findall(r"Nameless \d+", client.post("/reports/new/form", data=ask(learner=ids)).text))

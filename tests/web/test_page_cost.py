@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.commands import recorded, scans
-from tests.factories import People, make_job
+from tests.factories import People, make_job, make_learner
 from tests.web.conftest import Client
 from webapp import clock
-from webapp.documents import Course, Enrollment, Parameters, ReportFilters, ReportJob, User, WorkerRecord
+from webapp.documents import Course, Enrollment, Parameters, ReportFilters, ReportJob, WorkerRecord
 from webapp.services import database_setup, remembered
 from webapp.services.rights import visibility
 from webapp.settings import get_settings
@@ -35,7 +35,7 @@ def addresses(
     now = clock.utcnow()
     WorkerRecord(id="w1", host="here", pid=1, concurrency=2, last_beat_at=now + timedelta(hours=1)).save()
     course = Course(name="History", department_id=people.department.id).save()
-    learner = User(name="Lee Learner", roles=["learner"], external_id="L1").save()
+    learner = make_learner("Lee Learner", "L1")
     Enrollment(learner_id=learner.id, course_id=course.id, department_id=people.department.id).save()
     asked = Parameters(
         group_by=["class"], measures=["count"], filters=ReportFilters(course_ids=[course.id], learner_ids=[learner.id])

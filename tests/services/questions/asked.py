@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from bson import ObjectId
 from hypothesis import strategies as st
 
-from tests.factories import People
+from tests.factories import People, make_learner
 from webapp import renderers
-from webapp.documents import Class, Content, Course, Enrollment, User
+from webapp.documents import Class, Content, Course, Enrollment
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.declarations import Unit
@@ -60,10 +60,7 @@ def make_records(people: People) -> Records:
         ).save()
         for n, (term, start, end) in enumerate(terms)
     ]  # fmt: skip
-    learners = [
-        User(name=f"Learner {n}", external_id=f"L-{n}", email=f"l{n}@learn.example", roles=["learner"]).save()
-        for n in range(2)
-    ]
+    learners = [make_learner(f"Learner {n}", f"L-{n}", f"l{n}@learn.example") for n in range(2)]
     for learner in learners:
         Enrollment(learner_id=learner.id, class_id=classes[0].id, department_id=people.department.id).save()
     contents = [Content(name=f"Content {n}", external_id=f"content-{n}").save() for n in range(2)]

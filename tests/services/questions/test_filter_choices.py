@@ -9,7 +9,7 @@ import pytest
 from bson import ObjectId
 
 from tests.commands import recorded, scans
-from tests.factories import People
+from tests.factories import Learner, People, make_learner
 from webapp import clock
 from webapp.documents import Class, Enrollment, User
 from webapp.services import database_setup
@@ -26,8 +26,8 @@ def anew(database: Any) -> None:
     filter_choices.forget()
 
 
-def learner(name: str, number: str, email: str | None = None, of: Class | None = None) -> User:
-    person = User(name=name, external_id=number, email=email, roles=["learner"]).save()
+def learner(name: str, number: str, email: str | None = None, of: Class | None = None) -> Learner:
+    person = make_learner(name, number, email)
     if of is not None:
         Enrollment(learner_id=person.id, class_id=of.id, department_id=of.department_id).save()
     return person

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import People
+from tests.factories import People, hold
 from webapp import extract
 from webapp.documents import (
     AssessmentResult,
@@ -94,8 +94,7 @@ def test_a_department_reads_nothing_of_another(
 
 
 def test_an_instructor_reads_nothing_of_other_classes(people: People, records: dict[str, Any], tmp_path: Path) -> None:
-    people.owner.roles, people.owner.department_ids = ["instructor"], []
-    people.owner.save()
+    hold(people.owner, ["instructor"]).save()
     scope = data_scope.data_scope(people.owner)
     for report_type in REPORT_TYPES:
         query = as_query.to_query(ReportRequest(report_type=report_type), scope)
