@@ -87,8 +87,7 @@ def by_sql(question: BenchQuestion, files: Files, rows_path: Path) -> tuple[Any,
     """Answer by hand: the rows into `rows_path`; returns the totals."""
     with duckdb.connect(config={"temp_directory": str(rows_path.with_suffix(".spill"))}) as connection:
         for table, paths in files.items():
-            name = "events" if table == "learningevents" else table
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({paths})")
+            connection.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({paths})")
         connection.execute(f"COPY ({question.rows}) TO '{rows_path}' (FORMAT parquet)")
         return connection.execute(question.totals).fetchone() if question.totals else None
 

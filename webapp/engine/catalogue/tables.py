@@ -37,7 +37,7 @@ Columns = dict[str, Kind]
 
 
 def _columns(ids: str = "", texts: str = "", numbers: str = "", instants: str = "", booleans: str = "") -> Columns:
-    columns = {"id": Kind.ID, "updated_at": Kind.INSTANT, "is_active": Kind.BOOLEAN}
+    columns = {"id": Kind.ID, "changed_at": Kind.INSTANT, "is_active": Kind.BOOLEAN}
     for names, kind in (
         (ids, Kind.ID),
         (texts, Kind.TEXT),
@@ -53,40 +53,40 @@ _OF_A_CLASS = "learner_id class_id course_id department_id program_id enrollment
 
 #: No e-mail address and no password hash ever leaves the database: a report needs names and numbers of people only.
 TABLES: dict[str, Columns] = {
-    "departments": _columns("parent_id", "external_id name code"),
-    "users": _columns("", "external_id name"),
-    "programs": _columns("department_id", "external_id name code"),
-    "courses": _columns("department_id program_id", "external_id name code"),
-    "classes": _columns("course_id department_id program_id", "external_id name code term", "", "starts_at ends_at")
+    "departments": _columns("parent_id", "key name code"),
+    "persons": _columns("", "key name"),
+    "programs": _columns("department_id", "key name code"),
+    "courses": _columns("department_id program_id", "key name code"),
+    "classes": _columns("course_id department_id program_id", "key name code term", "", "starts_at ends_at")
     | {"instructor_ids": Kind.IDS},
-    "contents": _columns("course_id class_id department_id", "external_id name content_type"),
+    "contents": _columns("course_id class_id department_id", "key name content_type"),
     "enrollments": _columns(
         "learner_id class_id course_id department_id program_id",
-        "external_id status",
+        "key status",
         "score",
         "enrolled_at started_at completed_at withdrawn_at",
         "passed",
     ),
-    "learningevents": _columns(f"{_OF_A_CLASS} content_id", "event_type verb", "duration score", "timestamp", "passed"),
-    "assessmentresults": _columns(
+    "events": _columns(f"{_OF_A_CLASS} content_id", "event_type verb", "duration score", "timestamp", "passed"),
+    "results": _columns(
         f"{_OF_A_CLASS} content_id",
-        "external_id status",
+        "key status",
         "attempt score duration",
         "submitted_at graded_at",
         "passed",
     ),
-    "scormattempts": _columns(
+    "attempts": _columns(
         f"{_OF_A_CLASS} content_id",
-        "external_id status",
+        "key status",
         "attempt score duration",
         "started_at completed_at",
         "passed",
     ),
-    "certificates": _columns(_OF_A_CLASS, "external_id name", "", "issued_at expires_at revoked_at"),
+    "certificates": _columns(_OF_A_CLASS, "key name", "", "issued_at expires_at revoked_at"),
 }
 
 #: Tables whose documents carry `data`: numbers by name, any name.
-WITH_DATA = frozenset({"learningevents"})
+WITH_DATA = frozenset({"events"})
 DATA_PREFIX = "data_"
 
 
