@@ -10,9 +10,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from webapp.documents import Class, Department, User
+from webapp.documents import Department, User
 from webapp.services import permissions
 from webapp.services.permissions import Permission
+from webapp.services.record import reading
 from webapp.services.rights import organisation
 from webapp.services.rights.organisation import with_departments_below
 
@@ -66,8 +67,8 @@ def scope_in_words(scope: DataScope) -> str:
         return "everything"
     names = list(Department.objects(id__in=list(scope.department_ids or ())).scalar("name"))
     told = [f"departments: {', '.join(sorted(names))}"] if names else []
-    classes = list(Class.objects(id__in=list(scope.class_ids or ())).only("code", "name"))
-    told += [f"classes: {', '.join(sorted(each.code or each.name for each in classes))}"] if classes else []
+    classes = reading.rows_of("classes", scope.class_ids or (), ["code", "name"])
+    told += [f"classes: {', '.join(sorted(each['code'] or each['name'] for each in classes))}"] if classes else []
     return "; ".join(told) or "nothing"
 
 
@@ -82,14 +83,14 @@ def data_scope(actor: User) -> DataScope:
     if Permission.ADMINISTER in allowed:
         return DataScope()
     department_ids: frozenset[ObjectId] = frozenset()
-    class_ids: list[ObjectId] = []
+    class_ids: list[str] = []
     if Permission.REQUEST_REPORTS in allowed:
         roles = {role for role in permissions.active_roles(actor) if permissions.permissions_of_roles([role]) & _READS}
         if roles - {TEACHES}:
             department_ids = with_departments_below(organisation.departments_of(actor))
         if TEACHES in roles:
-            class_ids = list(Class.objects(instructor_ids=actor.id).scalar("id"))
+            class_ids = reading.classes_taught_by(actor.person_id)
     return DataScope(
         tuple(sorted(str(department_id) for department_id in department_ids)),
-        tuple(sorted(str(class_id) for class_id in class_ids)),
+        tuple(sorted(class_ids)),
     )
