@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 
 import click
+from bson import ObjectId
+from mongoengine import Q
 
 from webapp.cli.session import connected
 from webapp.documents import Department, LookupCategory, User
 from webapp.services import audit, database_setup
 from webapp.services.audit import SessionAct
 from webapp.services.lookups import values as lookups
-from webapp.services.people import accounts, directory, resets
-from webapp.services.permissions import TERMINAL
+from webapp.services.people import accounts, directory, memberships, resets
+from webapp.services.permissions import TERMINAL, is_global
 from webapp.settings import PUBLIC_URL
 
 #: Learners are people too, but not ones who sign in; listing them is asked for.
@@ -39,13 +41,13 @@ def list_users(role: str | None) -> None:
         known = {each.key for each in lookups.every(LookupCategory.ROLE)}
         if role is not None and role not in known:
             raise click.BadParameter(f"There is no role “{role}”. Known: {', '.join(sorted(known))}.")
-        found = User.objects(roles=role) if role else User.objects(password_hash__exists=True)
+        held = Q(roles=role) | Q(memberships__roles=role)
+        found = User.objects(held) if role else User.objects(password_hash__exists=True)
         codes = dict(Department.objects.scalar("id", "code"))
         shown = list(found.order_by("name").limit(STAFF_LIMIT + 1))
         for user in shown[:STAFF_LIMIT]:
-            departments = ", ".join(codes.get(department, "?") for department in user.department_ids)
             state = "" if user.is_active else "  (inactive)"
-            click.echo(f"{user.email or '-'}  {user.name}  [{', '.join(user.roles)}]  {departments}{state}")
+            click.echo(f"{user.email or '-'}  {user.name}  {_told(user, codes)}{state}")
         if len(shown) > STAFF_LIMIT:
             click.echo(f"… and more: the first {STAFF_LIMIT} are shown. Narrow the list with --role.")
 
@@ -54,7 +56,12 @@ def list_users(role: str | None) -> None:
 @click.argument("email")
 @click.option("--name", required=True, help="The person's full name.")
 @click.option("--role", "roles", multiple=True, required=True, help="A role's key; may be given more than once.")
-@click.option("--department", "departments", multiple=True, help="A department's code; may be given more than once.")
+@click.option(
+    "--department",
+    "departments",
+    multiple=True,
+    help="Code of a department in which the roles are held; may be given more than once, the primary one first.",
+)
 @click.option("--time-zone", help="An IANA name, such as Europe/Madrid.")
 @click.password_option(help="Asked for when not given. At least 12 characters, hard to guess.")
 def add(
@@ -63,16 +70,17 @@ def add(
     """Make an account for EMAIL."""
     with connected():
         database_setup.prepare()
+        desk_roles, places = memberships.of_roles(roles, [_department(code).id for code in departments])
         user = accounts.create_user(
             TERMINAL,
             name=name,
             email=email,
             password=password,
-            roles=roles,
-            department_ids=[_department(code).id for code in departments],
+            roles=desk_roles,
+            memberships=places,
             time_zone=time_zone,
         )
-        click.echo(f"{user.email} may now sign in as {', '.join(user.roles)}.")
+        click.echo(f"{user.email} may now sign in as {', '.join(dict.fromkeys(roles))}.")
 
 
 @command.command("set-password")
@@ -107,11 +115,19 @@ def reset_link(email: str, address: str | None) -> None:
 @command.command("set-roles")
 @click.argument("email")
 @click.argument("roles", nargs=-1, required=True)
-def set_roles(email: str, roles: tuple[str, ...]) -> None:
-    """Replace the roles of the person with the address EMAIL."""
+@click.option("--department", "departments", multiple=True, help="Only in this one; may be given more than once.")
+def set_roles(email: str, roles: tuple[str, ...], departments: tuple[str, ...]) -> None:
+    """Replace the roles of the person with the address EMAIL: in the departments named, or all of them.
+
+    \b
+    reportdesk users set-roles ana@example.org department-admin --department history
+    """
     with connected():
-        directory.change(accounts.user_by_email(email), by=TERMINAL, roles=list(roles))
-        click.echo(f"{email} now has the roles: {', '.join(roles)}.")
+        user = accounts.user_by_email(email)
+        fields = memberships.replaced(user, roles, [_department(code).id for code in departments])
+        directory.change(user, by=TERMINAL, **fields)
+        where = f" in {', '.join(departments)}" if departments else ""
+        click.echo(f"{email} now has the roles: {', '.join(roles)}{where}.")
 
 
 @command.command("deactivate")
@@ -129,7 +145,18 @@ def roles() -> None:
     with connected():
         for role in lookups.active(LookupCategory.ROLE):
             allowed = ", ".join(role.metadata.get("permissions", ())) or "nothing"
-            click.echo(f"{role.key}: {role.display_as}. {role.description} (allows: {allowed})")
+            where = "for the whole desk" if is_global(role.key) else "in a department"
+            click.echo(f"{role.key}: {role.display_as}. {role.description} (allows: {allowed}; held {where})")
+
+
+def _told(user: User, codes: dict[ObjectId, str]) -> str:
+    """Every role, and where it is held: “history: staff; physics: instructor”."""
+    desk = [", ".join(user.roles)] if user.roles else []
+    here = [
+        f"{codes.get(each.department_id, '?')}: {', '.join(each.roles) or '-'}{'' if each.is_active else ' (inactive)'}"
+        for each in sorted(user.memberships, key=lambda each: not each.is_primary)
+    ]
+    return f"[{'; '.join([*desk, *here])}]"
 
 
 def _department(code: str) -> Department:

@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 from webapp import clock
 from webapp.demo import organisation as given
 from webapp.documents.connection import current_database
-from webapp.services.people import demo_accounts, passwords
+from webapp.services.people import demo_accounts, memberships, passwords
 from webapp.services.people.demo_accounts import NotADemoHomeError
 
 DEMO_PASSWORD = "northgate-demo"  # noqa: S105  (printed by `make run`: the demo's data is invented and its server local)
@@ -129,7 +129,7 @@ class _Maker:
         yield "teams", self._teams(), len(given.TEAMS)
         yield "programs", self._programs(), len(given.PROGRAMS)
         staff = list(self._staff())
-        instructors = [user["_id"] for user in staff if "instructor" in user["roles"]]
+        instructors = [user["_id"] for user in staff if "instructor" in user["memberships"][0]["roles"]]
         yield "users", staff, len(staff)
         courses = list(self._courses())
         yield "courses", courses, len(courses)
@@ -178,33 +178,39 @@ class _Maker:
     def _staff(self) -> Iterator[Document]:
         password_hash = passwords.hash_password(DEMO_PASSWORD)
         for email, name, roles, department, teams in given.STAFF:
+            user_id = self.ids.next("staf")
             yield self._stamped(
                 {
-                    "_id": self.ids.next("staf"),
+                    "_id": user_id,
                     "email": email,
                     "name": name,
                     "passwordHash": password_hash,
-                    "roles": roles,
-                    "departmentIds": [self.departments[department]],
+                    **self._holding(roles, department, user_id),
                     "teamIds": [self.teams[team] for team in teams],
                     "isDemo": True,
                 }
             )
         teaching = [department for _, _, department in given.PROGRAMS]
         for number in range(INSTRUCTORS):
+            user_id = self.ids.next("inst")
             yield self._stamped(
                 {
-                    "_id": self.ids.next("inst"),
+                    "_id": user_id,
                     "email": f"instructor{number + 1}@demo.example",
                     "name": self._person(),
                     "passwordHash": password_hash,
-                    "roles": ["instructor"],
-                    "departmentIds": [self.departments[teaching[number % len(teaching)]]],
+                    **self._holding(["instructor"], teaching[number % len(teaching)], user_id),
                     "teamIds": [],
                     "isDemo": True,
                 },
                 f"demo-instructor-{number + 1}",
             )
+
+    def _holding(self, roles: list[str], department: str, user_id: ObjectId) -> Document:
+        """Who teaches is a person of the record, too, by the same id."""
+        desk, places = memberships.of_roles(roles, [self.departments[department]])
+        held: Document = {"roles": desk, "memberships": [dict(each.to_mongo()) for each in places]}
+        return held | ({"personId": user_id} if "instructor" in roles else {})
 
     def _courses(self) -> Iterator[Document]:
         for code, name, program in given.COURSES:

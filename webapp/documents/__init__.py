@@ -1,6 +1,6 @@
 """What MongoDB stores: the shape of each document and whether it agrees with itself."""
 
-from webapp.documents.accounts import Department, Team, User
+from webapp.documents.accounts import Department, Membership, Team, User
 from webapp.documents.admin_event import AdminArea, AdminEvent
 from webapp.documents.connection import connect, disconnect
 from webapp.documents.job_event import JobEvent
@@ -57,6 +57,7 @@ __all__ = [
     "Lease",
     "LookupCategory",
     "LookupValue",
+    "Membership",
     "Order",
     "OrderKind",
     "OrderState",

@@ -1,4 +1,4 @@
-"""People (staff and learners), departments and teams."""
+"""Accounts and what they are in which department, departments and teams."""
 
 from __future__ import annotations
 
@@ -37,37 +37,54 @@ class Team(Stamped):
     is_active = me.BooleanField(db_field="isActive", default=True)
 
 
-class User(Stamped):
-    """A person. Staff sign in; a learner (`roles: ["learner"]`) has no password and never does.
+class Membership(me.EmbeddedDocument):
+    """What an account is in one department. An inactive one counts for nothing; the primary one is where its reports
+    are filed unless another is named."""
 
-    `roles` are keys of the lookup category `role`; what a role allows stands in that lookup's `metadata.permissions`.
+    meta = {"strict": False}
+
+    department_id = me.ObjectIdField(db_field="departmentId", required=True)
+    roles = me.ListField(me.StringField(max_length=100))
+    is_primary = me.BooleanField(db_field="isPrimary", default=False)
+    is_active = me.BooleanField(db_field="isActive", default=True)
+
+
+class User(Stamped):
+    """An account: who may sign in. Ours alone; no source of the learning record writes one.
+
+    Roles are keys of the lookup category `role`; what a role allows stands in that lookup's `metadata.permissions`.
+    Those that allow something on the whole desk are held in `roles`, every other one in a department's membership
+    (`services.permissions`). `person_id` ties the account to a person of the record: their classes are the ones that
+    this person teaches.
     """
 
     meta = {
         "collection": "users",
         "indexes": [
             {"fields": ["email"], "unique": True, "sparse": True},
-            {"fields": ["external_id"], "unique": True, "sparse": True},
             # Of each index at most one field may be a list: MongoDB refuses documents with two ("parallel arrays").
-            "department_ids",
+            "memberships.department_id",
             "team_ids",
-            # Those who can sign in, among however many learners.
+            # Those who can sign in.
             {"fields": ["password_hash"], "sparse": True},
+            # Whose account a person of the record has.
+            {"fields": ["person_id"], "sparse": True},
             ["roles", "name"],
             "updated_at",
         ],
     }
 
-    external_id = me.StringField(db_field="externalId", max_length=255)
     email = me.StringField(max_length=320)  # kept in lower case
     name = me.StringField(required=True, max_length=255)
     password_hash = me.StringField(db_field="passwordHash")
     # Raised by whatever ends all sessions of the person at once (`services.people.sessions`).
     session_epoch = me.IntField(db_field="sessionEpoch", default=0)
     roles = me.ListField(me.StringField(max_length=100))
-    department_ids = me.ListField(me.ObjectIdField(), db_field="departmentIds")
+    memberships = me.EmbeddedDocumentListField(Membership)
     team_ids = me.ListField(me.ObjectIdField(), db_field="teamIds")
+    person_id = me.ObjectIdField(db_field="personId")
     is_active = me.BooleanField(db_field="isActive", default=True)
+    deactivated_by = me.ObjectIdField(db_field="deactivatedBy")  # none: active, or ended from the terminal
     is_demo = me.BooleanField(db_field="isDemo")  # of the invented organisation; its password is published
     time_zone = me.StringField(db_field="timeZone")
     locale = me.StringField(max_length=10)

@@ -6,7 +6,7 @@ from pymongo.errors import OperationFailure
 
 from webapp.documents import Order, OrderState
 from webapp.documents.connection import current_database
-from webapp.services.people import demo_accounts
+from webapp.services.people import account_migration, demo_accounts
 
 #: What orders were called until 0.2, and their index of that name.
 _OLD_ORDERS, _OLD_INDEX = "chores", "chore_ttl"
@@ -19,6 +19,7 @@ def run() -> None:
     """Bring stored documents up to this version. Indexes come afterwards."""
     _rename_orders()
     _lease_orders()
+    account_migration.run()
     demo_accounts.mark()
 
 

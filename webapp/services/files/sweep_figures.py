@@ -13,7 +13,6 @@ from typing import Any
 from webapp import extract
 from webapp.documents import LookupCategory, ReportJob, SweepFigures, User
 from webapp.documents.job_status import WITH_FILE
-from webapp.documents.lookup_value import lookup_cache
 from webapp.documents.sweep_figures import SWEEP
 
 BATCH = 1_000
@@ -99,10 +98,15 @@ def _of_jobs() -> tuple[dict[str, Counter[str]], list[dict[str, Any]]]:
 
 
 def _of_people() -> Counter[str]:
-    """Learners are left out: there may be 50,000, and their role allows nothing."""
-    roles = [key for key in lookup_cache.category(LookupCategory.ROLE) if key != LEARNER]
-    found = User._get_collection().find({"roles": {"$in": roles}}, {"roles": 1})
-    return Counter(role for user in found for role in set(user.get("roles") or ()) if role != LEARNER)
+    """Accounts by the roles they hold, anywhere. Learners have none."""
+    found = User._get_collection().find({"roles": {"$ne": LEARNER}}, {"roles": 1, "memberships.roles": 1})
+    return Counter(role for user in found for role in _roles_of(user) if role != LEARNER)
+
+
+def _roles_of(user: dict[str, Any]) -> set[str]:
+    """For the whole desk and in departments."""
+    places = [user, *(user.get("memberships") or ())]
+    return {role for place in places for role in place.get("roles") or ()}
 
 
 def _key(key: str) -> str:

@@ -1,4 +1,4 @@
-"""People: making accounts, signing in, passwords and roles."""
+"""Accounts: making them, signing in, passwords."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bson import ObjectId
 from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp import clock
-from webapp.documents import AdminArea, LookupCategory, User
+from webapp.documents import AdminArea, Membership, User
 from webapp.documents.ids import id_or_nobody
-from webapp.documents.lookup_value import active_lookups
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit
-from webapp.services.people import passwords, sessions
+from webapp.services.people import memberships as membership_rules
+from webapp.services.people import passwords, persons, sessions
 from webapp.services.permissions import Actor, Permission, id_of, require_permission
 
 #: Owns the reports that are asked for from the terminal where there is no administrator yet; cannot sign in.
@@ -27,19 +27,13 @@ NAMELESS = Message("A person needs a name.")
 
 
 class TakenError(ConflictError):
-    """Somebody else has the address, or the id of the source."""
+    """Somebody else has the address."""
 
     code = "account-taken"
     hint = Message("Use another address, or change that account.")
 
-    def __init__(self, email: str | None, external_id: str | None) -> None:
-        super().__init__(
-            Message("There is already an account with the address %(email)s.", email=email)
-            if external_id is None
-            else Message(
-                "There is already an account with the address %(email)s or the id %(id)s.", email=email, id=external_id
-            )
-        )
+    def __init__(self, email: str | None) -> None:
+        super().__init__(Message("There is already an account with the address %(email)s.", email=email))
 
 
 def create_user(
@@ -49,16 +43,17 @@ def create_user(
     email: str | None,
     password: str | None = None,
     roles: Iterable[str] = (),
-    department_ids: Iterable[ObjectId] = (),
+    memberships: Iterable[Membership] = (),
     team_ids: Iterable[ObjectId] = (),
     time_zone: str | None = None,
     locale: str | None = None,
-    external_id: str | None = None,
+    person_id: ObjectId | None = None,
 ) -> User:
-    """Make an account; without a password the person cannot sign in.
+    """Make an account; without a password the person cannot sign in. `roles` are those for the whole desk;
+    `person_id`: who they are in the learning record.
 
-    Raises InvalidRequestError (no name, unknown role, weak password, no e-mail address) and ConflictError (address
-    taken).
+    Raises InvalidRequestError (no name, unknown role, a role without a department, weak password, no e-mail address)
+    and ConflictError (address taken).
     """
     require_permission(by, Permission.ADMINISTER)
     errors: dict[str, str] = {}
@@ -70,9 +65,13 @@ def create_user(
         errors["email"] = Message("An account with a password needs an e-mail address to sign in with.")
     if password is not None and (wrong := passwords.problem(password, User(name=name, email=email))):
         errors["password"] = wrong
-    roles = list(roles)
-    if problem := roles_problem(roles):
+    roles, places = list(roles), membership_rules.tidy(memberships)
+    if problem := membership_rules.desk_roles_problem(roles):
         errors["roles"] = problem
+    if problem := membership_rules.problem(places):
+        errors["memberships"] = problem
+    if problem := persons.problem(person_id):
+        errors["person_id"] = problem
     if time_zone and time_zone not in available_timezones():
         errors["time_zone"] = Message("“%(zone)s” is not a time zone, such as Europe/Madrid.", zone=time_zone)
     if errors:
@@ -82,21 +81,21 @@ def create_user(
         email=email,
         password_hash=passwords.hash_password(password) if password else None,
         roles=roles,
-        department_ids=list(department_ids),
+        memberships=places,
         team_ids=list(team_ids),
         time_zone=time_zone,
         locale=locale or None,
-        external_id=external_id,
+        person_id=person_id,
     )
     try:
         user.save(force_insert=True)
     except NotUniqueError as error:
-        raise TakenError(email, external_id) from error
+        raise TakenError(email) from error
     except ValidationError as error:
         raise InvalidRequestError(problems_of(error)) from error
-    audit.record(
-        by, AdminArea.PEOPLE, "added", user.name, subject_id=user.id, changes={"roles": ("", list(user.roles))}
-    )
+    given = {"roles": list(user.roles), "memberships": membership_rules.in_words(user.memberships)}
+    changes = {name: ("", value) for name, value in given.items() if value}
+    audit.record(by, AdminArea.PEOPLE, "added", user.name, subject_id=user.id, changes=changes)
     return user
 
 
@@ -157,12 +156,3 @@ def looks_like_an_address(email: str) -> bool:
     """Whether `email` has what every address has. Only a letter that arrives proves one."""
     local, at, domain = email.strip().rpartition("@")
     return bool(local and at and domain) and not any(character.isspace() for character in email.strip())
-
-
-def roles_problem(roles: list[str]) -> str | None:
-    """What is wrong with these roles, in a sentence; None when all are active."""
-    known = active_lookups(LookupCategory.ROLE)
-    unknown = [role for role in roles if role not in known]
-    if unknown:
-        return Message("Not an active role: %(roles)s. Possible: %(possible)s.", roles=unknown, possible=list(known))
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import available_timezones
@@ -10,42 +11,50 @@ from zoneinfo import available_timezones
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError, ValidationError
 
-from webapp.documents import AdminArea, LookupCategory, User
+from webapp.documents import AdminArea, Membership, User
 from webapp.documents.ids import id_or_nobody
-from webapp.documents.lookup_value import lookup_cache
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services import audit
 from webapp.services.lookups import administrators
 from webapp.services.lookups.administrators import LastAdministratorError
-from webapp.services.people import accounts, sessions
+from webapp.services.people import accounts, persons, sessions
+from webapp.services.people import memberships as membership_rules
 from webapp.services.permissions import Actor, Permission, id_of, require_permission
 from webapp.services.plain_text import folded
-from webapp.services.questions import filter_choices
-from webapp.services.rights.data_scope import DataScope
 
 PAGE_SIZE = 50
-#: Staff of the largest organisations; learners are never read as a whole.
-STAFF_BOUND = 5_000
+#: Accounts of the largest organisations.
+ACCOUNTS_BOUND = 5_000
+#: An older version kept learners among the accounts; until they are carried over into the record they are none.
 LEARNER = "learner"
+_ACCOUNTS = {"roles": {"$ne": LEARNER}}
 #: Unmistakable when read aloud or copied from paper: no 0, O, 1, l or I.
 PASSWORD_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105  (letters, not a password)
 PASSWORD_LENGTH = 16
-_ROW_FIELDS = dict.fromkeys(("name", "email", "roles", "departmentIds", "isActive", "externalId"), 1)
-CHANGEABLE = ("name", "email", "roles", "department_ids", "team_ids", "time_zone", "locale")
+CHANGEABLE = ("name", "email", "roles", "memberships", "team_ids", "person_id", "time_zone", "locale")
 #: Told in the audit trail by their values; of a name or an address only that it changed.
-TOLD = frozenset({"roles", "department_ids", "team_ids", "is_active"})
+TOLD = frozenset({"roles", "memberships", "team_ids", "person_id", "is_active"})
 
 
 @dataclass(frozen=True)
 class PeopleQuery:
-    """`role` empty: everyone but learners, of whom there may be 50,000. `state`: "", "active" or "inactive"."""
+    """`role` empty: everyone; else who holds it anywhere. `state`: "", "active" or "inactive"."""
 
     text: str = ""
     role: str = ""
     state: str = ""
     page: int = 1
+
+
+@dataclass(frozen=True)
+class PlaceRow:
+    """What a person is in one department."""
+
+    department_id: ObjectId
+    roles: tuple[str, ...]
+    is_active: bool
 
 
 @dataclass(frozen=True)
@@ -55,21 +64,24 @@ class PersonRow:
     id: ObjectId
     name: str
     email: str | None
-    roles: tuple[str, ...]
-    department_ids: tuple[ObjectId, ...]
+    desk_roles: tuple[str, ...]
+    places: tuple[PlaceRow, ...]  # the primary one first
     is_active: bool
-    external_id: str | None
     folded: str
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Everything that the person is, for the whole desk or in an active membership."""
+        return frozenset(self.desk_roles).union(*(each.roles for each in self.places if each.is_active))
 
 
 @dataclass(frozen=True)
 class PeoplePage:
-    """`needs_text`: learners are only searched, never listed. `is_cut`: more match than were read."""
+    """`is_cut`: there are more than were read."""
 
     people: list[PersonRow]
     count: int
     number: int
-    needs_text: bool = False
     is_cut: bool = False
 
     @property
@@ -81,29 +93,17 @@ class PeoplePage:
 
 
 def page(query: PeopleQuery) -> PeoplePage:
-    """One page of people, by name. One read: staff are few enough to be searched here, without case and accents;
-    learners are found in the directory that filters use."""
-    if query.role == LEARNER:
-        if not query.text.strip():
-            return PeoplePage([], 0, 1, needs_text=True)
-        choices = filter_choices.search(LEARNER, query.text, DataScope())
-        found = _rows({"_id": {"$in": [each.id for each in choices]}})
-        is_cut = len(choices) >= filter_choices.MOST
-    else:
-        roles = [query.role] if query.role else staff_roles()
-        found = _rows({"roles": {"$in": roles}})
-        is_cut = len(found) > STAFF_BOUND
-        words = folded(query.text).split()
-        found = [each for each in found[:STAFF_BOUND] if all(word in each.folded for word in words)]
+    """One page of accounts, by name. One read: they are few enough to be searched here, without case and accents."""
+    found = _rows(_ACCOUNTS)
+    is_cut = len(found) > ACCOUNTS_BOUND
+    words = folded(query.text).split()
+    found = [each for each in found[:ACCOUNTS_BOUND] if all(word in each.folded for word in words)]
+    if query.role:
+        found = [each for each in found if query.role in each.roles]
     if query.state:
         found = [each for each in found if each.is_active == (query.state == "active")]
     number = min(max(query.page, 1), max(1, -(-len(found) // PAGE_SIZE)))
     return PeoplePage(found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], len(found), number, is_cut=is_cut)
-
-
-def staff_roles() -> list[str]:
-    """Keys of every role but the learners', inactive ones included: people still carry them."""
-    return [key for key in lookup_cache.category(LookupCategory.ROLE) if key != LEARNER]
 
 
 def find(user_id: str) -> User:
@@ -115,10 +115,8 @@ def find(user_id: str) -> User:
 
 
 def of_department(department_id: ObjectId, *, bound: int) -> list[PersonRow]:
-    """Staff of a department by name, `bound` at most."""
-    # By role alone: a department may have thousands of learners, and with both in the filter the embedded server
-    # takes neither index.
-    return [each for each in _rows({"roles": {"$in": staff_roles()}}) if department_id in each.department_ids][:bound]
+    """Who is in a department, by name, `bound` at most."""
+    return _rows({"memberships.departmentId": department_id})[:bound]
 
 
 def of_team(team_id: ObjectId) -> list[PersonRow]:
@@ -139,6 +137,8 @@ def change(user: User, *, by: Actor, **fields: Any) -> User:
     if unknown := set(fields) - set(CHANGEABLE):
         raise TypeError(f"not changeable: {sorted(unknown)}")
     _check(user, fields)
+    if "memberships" in fields:
+        fields["memberships"] = membership_rules.tidy(fields["memberships"])
     before = {name: _plain(getattr(user, name)) for name in fields}
     administered = _administers(user)
     if administered and not set(fields.get("roles", user.roles)) & set(administrators.roles_that_administer()):
@@ -171,9 +171,10 @@ def set_active(user: User, is_active: bool, *, by: Actor) -> User:
     if not is_active and administered:
         administrators.require_one_left(besides=user.id)
     user.is_active = is_active
+    user.deactivated_by = None if is_active else id_of(by)
     user.save()
     if not is_active and administered:
-        _take_back_if_nobody_is_left(user, is_active=True)
+        _take_back_if_nobody_is_left(user, is_active=True, deactivated_by=None)
     if not is_active:
         sessions.end_all(user)
     audit.record(by, AdminArea.PEOPLE, "activated" if is_active else "deactivated", user.name, subject_id=user.id)
@@ -222,10 +223,13 @@ def _check(user: User, fields: dict[str, Any]) -> None:
         errors["email"] = Message("“%(email)s” is not an e-mail address.", email=email[:100])
     if not email and user.password_hash:
         errors["email"] = Message("An account with a password needs an e-mail address to sign in with.")
-    # A role that was switched off may stay; only new ones must be active.
-    new_roles = [role for role in fields.get("roles", ()) if role not in user.roles]
-    if problem := accounts.roles_problem(new_roles):
+    if problem := membership_rules.desk_roles_problem(fields.get("roles", ()), user.roles):
         errors["roles"] = problem
+    if problem := membership_rules.problem(fields.get("memberships", ()), user.memberships):
+        errors["memberships"] = problem
+    person_id = fields.get("person_id")
+    if person_id != user.person_id and (problem := persons.problem(person_id)):
+        errors["person_id"] = problem
     zone = fields.get("time_zone")
     if zone and zone not in available_timezones():
         errors["time_zone"] = Message("“%(zone)s” is not a time zone, such as Europe/Madrid.", zone=zone[:60])
@@ -237,23 +241,23 @@ def _save(user: User) -> None:
     try:
         user.save()
     except NotUniqueError as error:
-        raise accounts.TakenError(user.email, None) from error
+        raise accounts.TakenError(user.email) from error
     except ValidationError as error:
         raise InvalidRequestError(problems_of(error)) from error
 
 
 def _rows(matching: dict[str, Any]) -> list[PersonRow]:
-    """The people who match, by name, one more than `STAFF_BOUND` at most."""
-    found = User._get_collection().find(matching, _ROW_FIELDS).limit(STAFF_BOUND + 1)
+    """The accounts that match, by name, one more than `ACCOUNTS_BOUND` at most."""
+    fields = dict.fromkeys(("name", "email", "roles", "memberships", "isActive"), 1)
+    found = User._get_collection().find(matching, fields).limit(ACCOUNTS_BOUND + 1)
     rows = [
         PersonRow(
             id=each["_id"],
             name=each["name"],
             email=each.get("email"),
-            roles=tuple(each.get("roles") or ()),
-            department_ids=tuple(each.get("departmentIds") or ()),
+            desk_roles=tuple(each.get("roles") or ()),
+            places=_places(each.get("memberships") or ()),
             is_active=bool(each.get("isActive", True)),
-            external_id=each.get("externalId"),
             folded=folded(f"{each['name']} {each.get('email') or ''}"),
         )
         for each in found
@@ -261,5 +265,15 @@ def _rows(matching: dict[str, Any]) -> list[PersonRow]:
     return sorted(rows, key=lambda row: (row.folded, row.id))
 
 
+def _places(stored: Sequence[dict[str, Any]]) -> tuple[PlaceRow, ...]:
+    return tuple(
+        PlaceRow(each["departmentId"], tuple(each.get("roles") or ()), bool(each.get("isActive", True)))
+        for each in sorted(stored, key=lambda each: not each.get("isPrimary"))
+    )
+
+
 def _plain(value: Any) -> Any:
+    """As the trail tells it, and as it was before it changes."""
+    if isinstance(value, list) and any(isinstance(each, Membership) for each in value):
+        return membership_rules.in_words(value)
     return list(value) if isinstance(value, list) else value

@@ -17,7 +17,7 @@ from webapp.services.plain_text import folded
 from webapp.services.record import reading
 from webapp.services.record.kept import KeptOfRecord, State, state_of
 
-LEARNER = "learner"
+LEARNER, PERSON = "learner", "person"
 Row = dict[str, Any]
 
 
@@ -72,17 +72,15 @@ def _person(row: Row) -> Choice:
     return choice_of(row["id"], row["name"], row["number"] or row["key"], row["email"])
 
 
+_OF_PERSONS = ("id", "name", "number", "key", "email")
+_MEANT = ("number", "key", "email")
 KINDS = {
     "course": Named("courses", ("id", "name", "code", "department_id"), _by_name, ("code", "key")),
     "class": Named("classes", ("id", "name", "code", "department_id", "course_id"), _by_code, ("code", "key")),
-    LEARNER: Named(
-        "persons", ("id", "name", "number", "key", "email"), _person, ("number", "key", "email"),
-        ("enrollments", "aliases"),
-    ),
-    "content": Named(
-        "contents", ("id", "name", "content_type", "department_id", "class_id"), _by_name, ("key",)
-    ),
-}  # fmt: skip
+    LEARNER: Named("persons", _OF_PERSONS, _person, _MEANT, ("enrollments", "aliases")),
+    PERSON: Named("persons", _OF_PERSONS, _person, _MEANT, ("aliases",)),  # whoever learns or teaches
+    "content": Named("contents", ("id", "name", "content_type", "department_id", "class_id"), _by_name, ("key",)),
+}
 
 
 def every(kind: str) -> list[Choice]:
@@ -151,21 +149,21 @@ def _reader(kind: str) -> Callable[[RecordVersion], list[Choice]]:
     def read(version: RecordVersion) -> list[Choice]:
         named = KINDS[kind]
         rows = reading.rows(named.table, named.columns, version=version)
-        if kind == LEARNER:
-            learners = _learners(version)
-            rows = [row for row in rows if row["id"] in learners]
+        if kind in (LEARNER, PERSON):
+            # One person known by two names is one.
+            others = set(record.select(version, "aliases", ["id"])["id"].to_pylist())
+            learners = _learners(version) if kind == LEARNER else None
+            rows = [row for row in rows if row["id"] not in others and (learners is None or row["id"] in learners)]
         return sorted((named.build(row) for row in rows), key=lambda choice: (choice.folded, choice.id))
 
     return read
 
 
 def _learners(version: RecordVersion) -> set[str]:
-    """The persons whom a source calls learners, and whoever is enrolled; one person known by two names is one."""
+    """The persons whom a source calls learners, and whoever is enrolled."""
     called = record.select(version, "persons", ["id"], where="list_contains(roles, ?)", parameters=[LEARNER])
     enrolled = record.select(version, "enrollments", ["learner_id"])
-    others = record.select(version, "aliases", ["id"])
-    found = {*called["id"].to_pylist(), *enrolled["learner_id"].unique().to_pylist()}
-    return found - set(others["id"].to_pylist())
+    return {*called["id"].to_pylist(), *enrolled["learner_id"].unique().to_pylist()}
 
 
 _kept: dict[str, KeptOfRecord[list[Choice]]] = {

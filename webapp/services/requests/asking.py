@@ -133,10 +133,12 @@ def again(actor: User, job: ReportJob, *, now: datetime | None = None) -> Report
     now = now or clock.utcnow()
     request = ways.from_job(job)
     changes: dict[str, Any] = {}
-    if request.priority not in request_rules.usable_priorities(actor):
+    department_id = request.department_id
+    if department_id is not None and not request_rules.may_file_under(actor, department_id):
+        changes["department_id"] = department_id = None
+    filed_under = department_id or request_rules.usual_department(actor)
+    if request.priority not in request_rules.usable_priorities_in(actor, filed_under):
         changes["priority"] = "normal"
-    if request.department_id is not None and not request_rules.may_file_under(actor, request.department_id):
-        changes["department_id"] = None
     if request.scheduled_for is not None and request.scheduled_for <= now:
         changes["scheduled_for"] = None
     return request.model_copy(update=changes)

@@ -117,7 +117,7 @@ def reprioritise(actor: User, job_id: str | ObjectId, priority: str) -> ReportJo
     """Move a waiting report forward or back. Raises ConflictError once it runs or has ended."""
     job = _manageable(actor, job_id)
     errors: dict[str, str] = {}
-    request_rules.check_priority(actor, priority, errors)
+    request_rules.check_priority(actor, priority, job.department_id, errors)
     if errors:
         raise InvalidRequestError(errors)
     rank = int(active_lookups(LookupCategory.REPORT_PRIORITY)[priority].metadata.get("rank", 0))

@@ -48,8 +48,17 @@ BY_ITSELF = Circumstances()
 
 
 def usable_priorities(actor: User) -> list[str]:
-    """The priorities that `actor` may give, the most urgent first."""
-    allowed = permissions.permissions_of(actor)
+    """The priorities that `actor` may give to reports of some department, the most urgent first."""
+    return _priorities(permissions.permissions_of(actor))
+
+
+def usable_priorities_in(actor: User, department_id: ObjectId | None) -> list[str]:
+    """Those that `actor` may give to what is filed there; whoever may ask at all may give the ordinary ones."""
+    asks = permissions.permissions_of(actor) & {Permission.REQUEST_REPORTS}
+    return _priorities(organisation.permissions_in(actor, department_id) | asks)
+
+
+def _priorities(allowed: frozenset[str]) -> list[str]:
     return [
         key
         for key, value in active_lookups(LookupCategory.REPORT_PRIORITY).items()
@@ -78,8 +87,8 @@ def checked_job(actor: User, request: ReportRequest, now: datetime, of: Circumst
             option=", ".join(sorted(each[:40] for each in unknown)),
             possible=list(renderers.OPTIONS),
         )
-    check_priority(actor, request.priority, errors)
     department_id = _department(actor, request.department_id, errors)
+    check_priority(actor, request.priority, department_id, errors)
     scheduled_for = _due(request.scheduled_for, now, errors)
     scope = data_scope.data_scope(actor)
     if request.as_of_job_id is not None:
@@ -134,6 +143,11 @@ def check_sizes(request: ReportRequest) -> None:
             )
     if errors:
         raise InvalidRequestError(errors)
+
+
+def usual_department(actor: User) -> ObjectId | None:
+    """Where their reports are filed unless they say otherwise."""
+    return next(iter(organisation.departments_of(actor)), None)
 
 
 def may_file_under(actor: User, department_id: ObjectId) -> bool:
@@ -196,9 +210,10 @@ def check_lookup(errors: dict[str, str], name: str, category: LookupCategory, ke
         )
 
 
-def check_priority(actor: User, priority: str, errors: dict[str, str]) -> None:
+def check_priority(actor: User, priority: str, department_id: ObjectId | None, errors: dict[str, str]) -> None:
+    """Of a report that is filed under this department."""
     check_lookup(errors, "priority", LookupCategory.REPORT_PRIORITY, priority)
-    if "priority" not in errors and priority not in (usable := usable_priorities(actor)):
+    if "priority" not in errors and priority not in (usable := usable_priorities_in(actor, department_id)):
         errors["priority"] = Message(
             "You may not give the priority “%(priority)s”. Possible: %(possible)s.", priority=priority, possible=usable
         )
@@ -207,7 +222,7 @@ def check_priority(actor: User, priority: str, errors: dict[str, str]) -> None:
 def _department(actor: User, department_id: ObjectId | None, errors: dict[str, str]) -> ObjectId | None:
     """The department the report is filed under: whose managers follow it, and who sees it when it is shared."""
     if department_id is None:
-        return next(iter(organisation.departments_of(actor)), None)
+        return usual_department(actor)
     if not may_file_under(actor, department_id):
         # In the same words for a department that does not exist: its name is not for everybody.
         errors["department_id"] = Message(

@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from webapp.documents import Department, User
 from webapp.services import permissions
-from webapp.services.permissions import Permission
+from webapp.services.permissions import Held, Permission
 from webapp.services.record import reading
 from webapp.services.rights import organisation
 from webapp.services.rights.organisation import with_departments_below
@@ -75,9 +75,9 @@ def scope_in_words(scope: DataScope) -> str:
 def data_scope(actor: User) -> DataScope:
     """The rows that reports of `actor` may count.
 
-    Administrators: all. Others who may ask for reports, by each of their active roles that allows to ask or to manage:
-    the classes they teach, for the role of instructors; their active departments and those below, for every other one.
-    Someone who has both gets both. Anyone else, and every inactive person: none.
+    Administrators: all. Others who may ask for reports, by each of the active roles that they hold in a department and
+    that allows to ask or to manage: the classes they teach, for the role of instructors; that department and those
+    below, for every other one. Someone who has both gets both. Anyone else, and every inactive person: none.
     """
     allowed = permissions.permissions_of(actor)
     if Permission.ADMINISTER in allowed:
@@ -85,12 +85,16 @@ def data_scope(actor: User) -> DataScope:
     department_ids: frozenset[ObjectId] = frozenset()
     class_ids: list[str] = []
     if Permission.REQUEST_REPORTS in allowed:
-        roles = {role for role in permissions.active_roles(actor) if permissions.permissions_of_roles([role]) & _READS}
-        if roles - {TEACHES}:
-            department_ids = with_departments_below(organisation.departments_of(actor))
-        if TEACHES in roles:
+        department_ids = with_departments_below(
+            organisation.departments_of(actor, lambda held: bool(_reading_roles(held) - {TEACHES}))
+        )
+        if any(TEACHES in _reading_roles(each) for each in permissions.held(actor)):
             class_ids = reading.classes_taught_by(actor.person_id)
     return DataScope(
         tuple(sorted(str(department_id) for department_id in department_ids)),
         tuple(sorted(class_ids)),
     )
+
+
+def _reading_roles(held: Held) -> frozenset[str]:
+    return frozenset(role for role in held.roles if permissions.permissions_of_roles([role]) & _READS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from bson import ObjectId
 
 from webapp.documents import Department, Team, User
 from webapp.services import permissions
-from webapp.services.permissions import Permission
+from webapp.services.permissions import Held, Permission
 from webapp.services.remembered import Remembered
 
 
@@ -34,7 +34,8 @@ class DepartmentFacts:
 
 @dataclass(frozen=True)
 class StaffFacts:
-    """Somebody who can sign in, and has a role that allows something: whom sharing reaches. `may_ask`: for reports."""
+    """Somebody who can sign in, and has a role that allows something: whom sharing reaches. `department_ids`: in which
+    theirs allow something; `may_ask`: for reports."""
 
     department_ids: frozenset[ObjectId]
     team_ids: frozenset[ObjectId]
@@ -67,11 +68,33 @@ def below(department_ids: Iterable[ObjectId], tree: Iterable[HasParent]) -> froz
     return frozenset(reached)
 
 
-def departments_of(person: User) -> list[ObjectId]:
-    """The person's departments that are active, in their order: belonging to a closed one gives nothing. What was
-    below an active one stays readable from there, closed or not."""
+def _allows_something(held: Held) -> bool:
+    return bool(held.permissions)
+
+
+def departments_of(person: User, where: Callable[[Held], bool] = _allows_something) -> list[ObjectId]:
+    """The active departments in which what the person is there fulfils `where` (default: it allows anything at all),
+    the primary one first. Belonging to a closed department gives nothing; what was below an active one stays readable
+    from there, closed or not."""
     known = departments()
-    return [each for each in person.department_ids if each in known and known[each].is_active]
+    found = dict.fromkeys(each.department_id for each in permissions.held(person) if where(each))
+    return [each for each in found if each in known and known[each].is_active]
+
+
+def permissions_in(person: User, department_id: ObjectId | None) -> frozenset[str]:
+    """What the person may do with what is filed under a department, by the roles that they hold for the whole desk,
+    there, or in one above it. None: what is filed nowhere."""
+    places = _with_departments_above(department_id)
+    here = [each.permissions for each in permissions.held(person) if each.department_id in places]
+    return permissions.permissions_of_roles(permissions.desk_roles(person)).union(*here)
+
+
+def _with_departments_above(department_id: ObjectId | None) -> set[ObjectId]:
+    known, found = departments(), set[ObjectId]()
+    while department_id is not None and department_id not in found:  # a cycle does no harm
+        found.add(department_id)
+        department_id = known[department_id].parent_id if department_id in known else None
+    return found
 
 
 def active_teams(team_ids: Iterable[ObjectId]) -> dict[ObjectId, str]:
@@ -118,14 +141,15 @@ def _read_teammates(team_ids: frozenset[ObjectId]) -> frozenset[ObjectId]:
 
 
 def _read_staff(_: None) -> list[StaffFacts]:
-    rows = User.objects(password_hash__exists=True).scalar("department_ids", "team_ids", "is_active", "roles")
-    found = [
-        (frozenset(places), frozenset(teams), permissions.permissions_of_roles(roles))
-        for places, teams, is_active, roles in rows
-        if is_active
-    ]
+    accounts = User.objects(password_hash__exists=True).only("memberships", "roles", "team_ids", "is_active")
     return [
-        StaffFacts(places, teams, Permission.REQUEST_REPORTS in allowed) for places, teams, allowed in found if allowed
+        StaffFacts(
+            frozenset(each.department_id for each in permissions.held(account) if each.permissions),
+            frozenset(account.team_ids),
+            Permission.REQUEST_REPORTS in allowed,
+        )
+        for account in accounts
+        if (allowed := permissions.permissions_of(account))
     ]
 
 

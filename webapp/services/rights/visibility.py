@@ -30,9 +30,8 @@ class JobNotFoundError(NotFoundError):
 
 def managed_department_ids(actor: User) -> frozenset[ObjectId]:
     """Departments whose jobs `actor` follows and steers, the tree below included."""
-    if Permission.MANAGE_DEPARTMENT not in permissions_of(actor):
-        return frozenset()
-    return with_departments_below(organisation.departments_of(actor))
+    managed = organisation.departments_of(actor, lambda held: Permission.MANAGE_DEPARTMENT in held.permissions)
+    return with_departments_below(managed)
 
 
 def visible_jobs(actor: User) -> QuerySet:
@@ -45,8 +44,8 @@ def visible_jobs(actor: User) -> QuerySet:
     grants = [Q(requested_by=actor.id)]
     if Permission.REQUEST_REPORTS in allowed:
         grants.append(Q(visibility=EVERYONE))
-    # Learners, and accounts whose roles allow nothing, are in departments too; nothing is shared with them.
-    if allowed and (own := organisation.departments_of(actor)):
+    # Where their roles allow nothing people may be in departments too; nothing is shared with them there.
+    if own := organisation.departments_of(actor):
         grants.append(Q(visibility="department", department_id__in=own))
     if allowed and (teammates := organisation.teammates(actor.team_ids)):
         grants.append(Q(visibility="team", requested_by__in=list(teammates)))
@@ -92,7 +91,7 @@ class Reach:
         if job.visibility == EVERYONE:
             return Permission.REQUEST_REPORTS in self._permissions
         if job.visibility == "department":
-            return bool(self._permissions) and job.department_id in self._departments
+            return job.department_id in self._departments
         return job.visibility == "team" and bool(self._permissions) and job.requested_by in self._teammates
 
     def manages(self, job: HasVisibility) -> bool:

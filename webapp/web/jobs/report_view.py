@@ -50,7 +50,9 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
         "may_ask": Permission.REQUEST_REPORTS in permissions.permissions_of(actor),
         "is_administrator": permissions.is_administrator(actor),
         "other_formats": _other_formats(job),
-        "priorities": request_rules.usable_priorities(actor) if may_manage and job.state.is_waiting else [],
+        "priorities": request_rules.usable_priorities_in(actor, job.department_id)
+        if may_manage and job.state.is_waiting
+        else [],
         "edit_form": edit_form or EditForm(formdata=None, obj=job),
         "edit_open": edit_form is not None,
         "audiences": _audiences(actor, job) if may_edit else {},
