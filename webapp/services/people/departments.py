@@ -18,6 +18,7 @@ from webapp.messages import Message
 from webapp.services import audit
 from webapp.services.permissions import Actor, Permission, require_permission
 from webapp.services.plain_text import folded
+from webapp.services.record import mirror
 from webapp.services.rights import organisation
 from webapp.services.rights.organisation import DepartmentFacts
 
@@ -81,6 +82,7 @@ def add(by: Actor, *, name: str, code: str, parent_id: ObjectId | None) -> Depar
     department = Department(name=name.strip())
     _place(department, code.strip(), parent_id)
     _save(department)
+    mirror.edited(department.id)
     audit.record(by, AdminArea.DEPARTMENTS, "added", f"{department.code} {department.name}", subject_id=department.id)
     return department
 
@@ -96,6 +98,7 @@ def change(department: Department, *, by: Actor, name: str, code: str, parent_id
     after = {"name": department.name, "code": department.code, "parent": department.parent_id}
     changes = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
     if changes:
+        mirror.edited(department.id)
         action = "moved" if "parent" in changes else "changed"
         subject = f"{department.code} {department.name}"
         audit.record(by, AdminArea.DEPARTMENTS, action, subject, subject_id=department.id, changes=changes)
@@ -158,6 +161,8 @@ def _set_active(found: Department | Team, is_active: bool, by: Actor, subject: s
         return
     found.is_active = is_active
     found.save()
+    if isinstance(found, Department):
+        mirror.edited(found.id)
     action = "activated" if is_active else "deactivated"
     audit.record(by, AdminArea.DEPARTMENTS, action, subject, subject_id=found.id)
 

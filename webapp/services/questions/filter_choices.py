@@ -18,7 +18,7 @@ from webapp.errors import NotFoundError
 from webapp.messages import Message
 from webapp.services.collection_facts import CollectionFacts
 from webapp.services.plain_text import folded
-from webapp.services.record import names
+from webapp.services.record import names, reading
 from webapp.services.record.kept import State
 from webapp.services.record.names import LEARNER, Choice, choice_of
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
@@ -106,8 +106,9 @@ def _choices(kind: str) -> list[Choice]:
 def _meant_by(kind: str, text: str) -> list[list[ObjectId]]:
     if kind != DEPARTMENT:
         return names.meant_by(kind, text, MOST)
-    found = current_database()[_departments.collection]
-    return [[each["_id"] for each in found.find({field: text}, {"_id": 1}).limit(MOST)] for field in _CODES]
+    found = current_database()[_departments.collection].find({"code": text}, {"_id": 1}).limit(MOST)
+    by_key = reading.rows("departments", ["id"], "key = ?", [text])
+    return [[each["_id"] for each in found], [ObjectId(each["id"]) for each in by_key[:MOST]]]
 
 
 def _reached(kind: str, ids: Sequence[ObjectId], scope: DataScope) -> list[Choice]:
@@ -172,7 +173,6 @@ def _department(document: dict[str, Any]) -> Choice:
     return choice_of(document["_id"], document.get("name"), document.get("code"))
 
 
-_CODES = ("code", "externalId")
 _departments: CollectionFacts[Choice] = CollectionFacts(
     "departments", ("name", "code"), _department, order=lambda choice: (choice.folded, choice.id)
 )
