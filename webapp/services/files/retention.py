@@ -17,6 +17,7 @@ from webapp.services.files.sweep_figures import Swept
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
 from webapp.services.orders import uploads
+from webapp.services.record import keeping
 from webapp.settings import get_settings
 from webapp.storage import Storage
 
@@ -34,6 +35,7 @@ def sweep(now: datetime) -> Swept:
     expired = expire_due_files(now)
     uploads.delete_old(now)
     found = sweep_orphans(now)
+    keeping.keep_up()
     swept = Swept(found.files_left, found.bytes_left, found.removed, expired)
     sweep_figures.write(now, swept, next_sweep_at=now + SWEEP_EVERY)
     return swept

@@ -18,7 +18,7 @@ from webapp.record import RecordVersion
 from webapp.services.record import reading
 
 SOURCE = "reportdesk"
-#: On a department that was edited here and is not in the record yet: when it was edited.
+#: `Department.edited_at`: whoever edits one sets it, and calls `give_departments`.
 EDITED = "editedAt"
 _COLUMNS = ("id", "key", "source", "name", "code", "parent_id", "is_active")
 
@@ -53,12 +53,6 @@ def _as_document(row: dict[str, Any]) -> dict[str, Any]:
         "parentId": ObjectId(row["parent_id"]) if row["parent_id"] else None,
         "isActive": row["is_active"] is not False,
     }
-
-
-def edited(department_id: ObjectId) -> None:
-    """An administrator has edited this department: into the record with it, unless an import is under way."""
-    Department._get_collection().update_one({"_id": department_id}, {"$set": {EDITED: clock.utcnow()}})
-    give_departments()
 
 
 def give_departments() -> bool:

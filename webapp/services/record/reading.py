@@ -9,6 +9,7 @@ from bson import ObjectId
 
 from webapp import record
 from webapp.record import RecordVersion
+from webapp.services.permissions import Actor, Terminal
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
 
 
@@ -44,6 +45,11 @@ def classes_taught_by(person_id: ObjectId | str | None) -> list[str]:
         return []
     found = rows("classes", ["id"], "list_contains(instructor_ids, ?)", [str(person_id)])
     return [each["id"] for each in found]
+
+
+def name_of(by: Actor) -> str:
+    """As the record's history names whoever published a version."""
+    return "terminal" if isinstance(by, Terminal) else str(by.name)
 
 
 def forget() -> None:
