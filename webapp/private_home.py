@@ -11,9 +11,9 @@ from pathlib import Path
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 #: What Reportdesk makes in its home. Anything else there is somebody's own, whose rights are theirs to set.
-OURS = frozenset({"cache", "database", "logs", "record", "scratch", "secret_key", "storage", "uploads", "run.lock"})
+OURS = frozenset({"cache", "database", "logs", "scratch", "secret_key", "storage", "uploads", "run.lock"})
 _umask_before = OTHERS
-OUR_BEGINNINGS = ("embedded", "extract")
+OUR_BEGINNINGS = ("embedded", "record")
 
 
 def make_private(home: Path) -> list[Path]:

@@ -35,8 +35,8 @@ class Settings(BaseSettings):
     mongodb_uri: str | None = Field(default=None, description="A MongoDB; without it an embedded server is used.")
     mongodb_database: str = Field(default="reportdesk", pattern=r"^[A-Za-z0-9_-]{1,38}$")
     storage_url: str | None = Field(default=None, description="file:, s3:, gs: or az:; default: a folder in `home`.")
-    extract_url: str | None = Field(
-        default=None, description="Where the Delta tables live; default: a folder in `home`."
+    record_url: str | None = Field(
+        default=None, description="Where the learning record lives: file:, s3:, gs: or az:; default: a folder in `home`."
     )
     engine: str = Field(
         default="duckdb",
@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     file_retention_days: float = Field(default=7, gt=0)
     job_retention_days: float = Field(default=30, gt=0)
     audit_retention_days: float = Field(default=365, gt=0)
+    record_retention_days: float = Field(
+        default=30, gt=0, description="How long one can go back to an older version of the learning record."
+    )
 
     # Files
     xapi_class_iris: str = Field(
@@ -156,9 +159,9 @@ class Settings(BaseSettings):
         return self.storage_url or (self.home / "storage").as_uri()
 
     @property
-    def effective_extract_url(self) -> str:
-        """Where the Delta tables live."""
-        return self.extract_url or (self.home / "extract").as_uri()
+    def effective_record_url(self) -> str:
+        """Where the learning record lives: Delta tables, and the record versions."""
+        return self.record_url or (self.home / "record").as_uri()
 
     @property
     def scratch_folder(self) -> Path:

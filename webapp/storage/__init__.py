@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from webapp.errors import ReportdeskError
@@ -96,6 +96,15 @@ class Storage:
                 chunk_size=PART,
                 attributes=None if self.is_local else attributes,
             )
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Store `content` under `key`, whole or not at all. False, and nothing done, when something lies there."""
+        with _in_words(key):
+            try:
+                obstore.put(self._store, key, content, mode="create")
+            except AlreadyExistsError:
+                return False
+            return True
 
     def stat(self, key: str) -> StoredObject:
         with _in_words(key):

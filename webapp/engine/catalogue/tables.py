@@ -1,8 +1,7 @@
-"""The tables of the extract: what the engine may expect to find in each, one table per collection.
+"""The tables of the record that a question may read, and their columns (`webapp.record.tables` has the rest).
 
-A column is the document's field in snake case (`department_id` for `departmentId`; `id` for `_id`). Ids are text
-(24 hex digits for an ObjectId). Instants are UTC, kept without a zone, because DuckDB groups those without asking a
-calendar library for every row. `data` of a learning event becomes one column for each number in it (`data_column`).
+Ids are text (24 hex digits). Instants are UTC, kept without a zone, because DuckDB groups those without asking a
+calendar library for every row. `data` of an event becomes one column for each number in it (`data_column`).
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ import ibis.expr.datatypes as dt
 
 
 class Kind(StrEnum):
-    """What a column holds; a value of another type in the document reads as empty."""
+    """What a column holds; a value of another type reads as empty."""
 
     ID = "id"
     IDS = "ids"
     TEXT = "text"
+    TEXTS = "texts"
     NUMBER = "number"
     INSTANT = "instant"
     BOOLEAN = "boolean"
@@ -28,6 +28,7 @@ TYPES: dict[Kind, dt.DataType] = {
     Kind.ID: dt.string,
     Kind.IDS: dt.Array(dt.string),
     Kind.TEXT: dt.string,
+    Kind.TEXTS: dt.Array(dt.string),
     Kind.NUMBER: dt.float64,
     Kind.INSTANT: dt.Timestamp(scale=6),
     Kind.BOOLEAN: dt.boolean,
@@ -37,7 +38,7 @@ Columns = dict[str, Kind]
 
 
 def _columns(ids: str = "", texts: str = "", numbers: str = "", instants: str = "", booleans: str = "") -> Columns:
-    columns = {"id": Kind.ID, "changed_at": Kind.INSTANT, "is_active": Kind.BOOLEAN}
+    columns = {"id": Kind.ID, "key": Kind.TEXT, "changed_at": Kind.INSTANT, "is_active": Kind.BOOLEAN}
     for names, kind in (
         (ids, Kind.ID),
         (texts, Kind.TEXT),
@@ -51,41 +52,34 @@ def _columns(ids: str = "", texts: str = "", numbers: str = "", instants: str = 
 
 _OF_A_CLASS = "learner_id class_id course_id department_id program_id enrollment_id"
 
-#: No e-mail address and no password hash ever leaves the database: a report needs names and numbers of people only.
+#: No e-mail address and no account's name is among them: a report needs names and numbers of people only.
 TABLES: dict[str, Columns] = {
-    "departments": _columns("parent_id", "key name code"),
-    "persons": _columns("", "key name"),
-    "programs": _columns("department_id", "key name code"),
-    "courses": _columns("department_id program_id", "key name code"),
-    "classes": _columns("course_id department_id program_id", "key name code term", "", "starts_at ends_at")
+    "departments": _columns("parent_id", "name code kind"),
+    "persons": _columns("", "name number") | {"roles": Kind.TEXTS, "department_ids": Kind.IDS},
+    "programs": _columns("department_id", "name code"),
+    "courses": _columns("department_id program_id", "name code"),
+    "terms": _columns("parent_id", "name", "", "starts_at ends_at"),
+    "classes": _columns("course_id department_id program_id term_id", "name code term", "", "starts_at ends_at")
     | {"instructor_ids": Kind.IDS},
-    "contents": _columns("course_id class_id department_id", "key name content_type"),
+    "contents": _columns("course_id class_id department_id", "name content_type lowest highest"),
     "enrollments": _columns(
         "learner_id class_id course_id department_id program_id",
-        "key status",
+        "status",
         "score",
-        "enrolled_at started_at completed_at withdrawn_at",
+        "enrolled_at started_at completed_at withdrawn_at outcome_at",
         "passed",
     ),
     "events": _columns(f"{_OF_A_CLASS} content_id", "event_type verb", "duration score", "timestamp", "passed"),
     "results": _columns(
-        f"{_OF_A_CLASS} content_id",
-        "key status",
-        "attempt score duration",
-        "submitted_at graded_at",
-        "passed",
+        f"{_OF_A_CLASS} content_id", "status", "attempt score duration", "submitted_at graded_at", "passed"
     ),
     "attempts": _columns(
-        f"{_OF_A_CLASS} content_id",
-        "key status",
-        "attempt score duration",
-        "started_at completed_at",
-        "passed",
+        f"{_OF_A_CLASS} content_id", "status", "attempt score duration", "started_at completed_at", "passed"
     ),
-    "certificates": _columns(_OF_A_CLASS, "key name", "", "issued_at expires_at revoked_at"),
+    "certificates": _columns(_OF_A_CLASS, "name", "", "issued_at expires_at revoked_at"),
 }
 
-#: Tables whose documents carry `data`: numbers by name, any name.
+#: Tables whose rows carry `data`: numbers by name, any name.
 WITH_DATA = frozenset({"events"})
 DATA_PREFIX = "data_"
 
@@ -98,11 +92,3 @@ def data_column(key: str) -> str:
 def data_key(column: str) -> str:
     """The `<key>` of which `column` holds `data.<key>`: the way back from `data_column`."""
     return re.sub(r"_([0-9a-f]+)_", lambda found: chr(int(found[1], 16)), column.removeprefix(DATA_PREFIX))
-
-
-def source_field(column: str) -> str:
-    """The document's field that `column` holds."""
-    if column == "id":
-        return "_id"
-    head, *rest = column.split("_")
-    return head + "".join(word.capitalize() for word in rest)

@@ -1,0 +1,149 @@
+"""What an import would change: counts for each table and kind, and the rows themselves, asked for as they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+from webapp.record import derived
+from webapp.record.merge import Merge
+from webapp.record.summary import Summary
+from webapp.record.tables import TABLES, RecordTable
+
+
+class Change(StrEnum):
+    """What becomes of a row. `DERIVED`: nothing was given for it, and what is worked out about it differs."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    ENDED = "ended"
+    DERIVED = "derived"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class TableChanges:
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    ended: int = 0
+    absent: int = 0  # of those ended: no longer named by the source
+    derived: int = 0
+    #: Of a derived table: rows that are there no more.
+    gone: int = 0
+
+    @property
+    def is_change(self) -> bool:
+        return bool(self.added or self.changed or self.ended or self.derived or self.gone)
+
+
+class Comparison:
+    """Good for as long as its import is open. `summary` counts what was given, `tables` what would be written."""
+
+    def __init__(self, merge: Merge, summary: Summary) -> None:
+        self._merge, self.summary = merge, summary
+        self.tables: dict[str, TableChanges] = {name: self._counted(TABLES[name]) for name in merge.worked}
+        if events := self._counted_events():
+            self.tables["events"] = events
+        for name, changes in self.tables.items():
+            counts = summary.of(name)
+            counts.added += changes.added
+            counts.changed += changes.changed
+            counts.unchanged += changes.unchanged
+            counts.ended += changes.ended
+            counts.absent += changes.absent
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing would be written."""
+        return not any(changes.is_change for changes in self.tables.values())
+
+    def changes(self, table: str, kind: Change | str, limit: int | None = None) -> pa.Table:
+        """The first `limit` rows, or all. Changed ones have `_changed`, the names of the columns that differ, and
+        `_was`, what stood there, as texts, in the same order."""
+        sql = self._sql(TABLES[table], Change(kind))
+        return self._merge.duck.table(f"SELECT * FROM ({sql}){f' LIMIT {int(limit)}' if limit is not None else ''}")  # noqa: S608
+
+    def batches(self, table: str, kind: Change | str) -> Iterator[pa.RecordBatch]:
+        """All of them, some at a time. Nothing else may be asked until the last was taken."""
+        yield from self._merge.duck.batches(self._sql(TABLES[table], Change(kind)))
+
+    def _counted(self, table: RecordTable) -> TableChanges:
+        name = table.name
+        is_own = "true" if table.is_derived else "_is_read"
+        is_whole = name in self._merge.given and self._merge.given[name].is_whole
+        counted = {
+            (state, bool(own)): int(count)
+            for state, own, count in self._merge.duck.rows(
+                f"SELECT _state, {is_own}, count(*) FROM w_{name} GROUP BY ALL"  # noqa: S608
+            )
+        }
+
+        def of(state: str, own: bool) -> int:
+            return counted.get((state, own), 0)
+
+        absent = of("ended", False) if is_whole else 0
+        gone = 0
+        if table.is_derived:
+            gone = self._merge.duck.one(
+                f"SELECT count(*) FROM c_{name} c ANTI JOIN w_{name} w ON w.id = c.id"  # noqa: S608
+            )
+        return TableChanges(
+            added=of("added", True) + of("added", False) * table.is_derived,
+            changed=of("changed", True),
+            unchanged=of("unchanged", True) * (not table.is_derived),
+            ended=of("ended", True) + absent,
+            absent=absent,
+            derived=of("added", False) + of("changed", False) + of("ended", False) - absent,
+            gone=gone,
+        )
+
+    def _counted_events(self) -> TableChanges | None:
+        given = self._merge.given.get("events")
+        added = given.count - self._merge.skipped["events"] if given is not None else 0
+        moved = sum(self._merge.moved.values())
+        return TableChanges(added=added, derived=moved) if given is not None or moved else None
+
+    def _sql(self, table: RecordTable, kind: Change) -> str:
+        if kind is Change.REFUSED:
+            return f"SELECT file, line, \"column\", value FROM refused WHERE \"table\" = '{table.name}'"  # noqa: S608
+        if table.name == "events":
+            return self._events_sql(kind)
+        if table.name not in self.tables:
+            return f"SELECT * FROM c_{table.name} WHERE false"  # noqa: S608
+        columns = ["id", *table.content]
+        listed = ", ".join(f'w."{name}"' for name in columns)
+        is_whole = table.name in self._merge.given and self._merge.given[table.name].is_whole
+        if kind is Change.DERIVED:
+            where = f"NOT w._is_read AND w._state <> 'unchanged' AND NOT ({is_whole} AND w._state = 'ended')"
+        else:
+            is_own = table.is_derived or (is_whole and kind is Change.ENDED)
+            where = f"w._state = '{kind.value}' AND (w._is_read OR {is_own})"
+        if kind in (Change.CHANGED, Change.DERIVED):
+            listed += f", {_what_changed(table)}"
+        return (
+            f"SELECT {listed} FROM w_{table.name} w LEFT JOIN c_{table.name} c ON c.id = w.id "  # noqa: S608
+            f"WHERE {where} ORDER BY w.source, w.key, w.id"
+        )
+
+    def _events_sql(self, kind: Change) -> str:
+        if kind is Change.ADDED and "events" in self._merge.given:
+            return self._merge.events_new()
+        if kind is Change.DERIVED and self._merge.moved:
+            return f"SELECT * FROM ({self._merge.events_there(sorted(self._merge.moved))}) WHERE _is_moved"  # noqa: S608
+        return "SELECT * FROM c_events WHERE false"
+
+
+def _what_changed(table: RecordTable) -> str:
+    pairs = ", ".join(
+        f"CASE WHEN {derived.differs([name], 'w', 'c')} THEN {{'name': '{name}', 'was': c.\"{name}\"::VARCHAR}} END"
+        for name in table.content
+    )
+    found = f"list_filter([{pairs}], lambda each: each IS NOT NULL)"
+    return (
+        f"list_transform({found}, lambda each: each.name) AS _changed, "
+        f"list_transform({found}, lambda each: each.was) AS _was"
+    )

@@ -1,0 +1,170 @@
+"""One Delta table of the record: opening it at a version, and committing the next.
+
+Every commit names the version it builds on (`max_commit_retries=0`): when another process has committed first, it
+fails. Delta would otherwise let two appends of the same rows both succeed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from webapp.errors import ConflictError
+from webapp.messages import Message
+from webapp.settings import get_settings
+
+#: Versions must stay readable as long as a job may ask for them; the log is small.
+CONFIGURATION: dict[str, str | None] = {
+    "delta.logRetentionDuration": "interval 400 days",
+    "delta.deletedFileRetentionDuration": "interval 0 days",
+}
+COMMIT = CommitProperties(max_commit_retries=0)
+
+
+class RecordBusyError(ConflictError):
+    """Another process, on another machine, published first."""
+
+    code = "record-busy"
+    hint = Message("Try again in a minute.")
+    is_permanent = False
+
+
+class VersionGoneError(ConflictError):
+    """A report asked for the record as an earlier report saw it, and that version has been cleaned away."""
+
+    code = "record-version-gone"
+    hint = Message("Ask for the report without “as of”: it will be made from today's data.")
+
+    def __init__(self, number: int) -> None:
+        super().__init__(Message("Version %(number)s of the learning record is no longer kept.", number=str(number)))
+
+
+def location(table: str) -> str:
+    """Where the Delta table lives: a path for a local one, a URL for any other."""
+    url = get_settings().effective_record_url.rstrip("/")
+    parsed = urlparse(url)
+    if parsed.scheme == "file":
+        return str(Path(unquote(parsed.path)) / table)
+    return f"{url}/{table}"
+
+
+def open_table(table: str, version: int | None = None) -> DeltaTable | None:
+    """The table at `version` (None: the newest); None while there is none."""
+    try:
+        return DeltaTable(location(table), version=version)
+    except TableNotFoundError:
+        return None
+
+
+def open_at(table: str, version: int, table_id: str) -> DeltaTable | None:
+    """The table at `version`; None when it, its log, or one of its files is gone, or when it is another than
+    `table_id` (one made in its place)."""
+    try:
+        found = open_table(table, version)
+    except DeltaError:
+        return None
+    if found is None or id_of(found) != table_id:
+        return None
+    uris = found.file_uris()
+    if "://" not in location(table) and not all(Path(uri).exists() for uri in uris):
+        return None
+    return found
+
+
+def id_of(delta: DeltaTable) -> str:
+    return str(delta.metadata().id)
+
+
+def row_count(delta: DeltaTable) -> int:
+    """Rows of this version, from the log alone."""
+    counts: list[Any] = pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist()
+    return sum(int(count) for count in counts)
+
+
+def as_published(table: str, version: int, table_id: str) -> DeltaTable | None:
+    """The newest version, holding what `version` holds: what an import that was killed has committed since is taken
+    back. None when `version` is gone."""
+    published, newest = open_at(table, version, table_id), open_table(table)
+    if published is None or newest is None:
+        return None
+    if newest.version() == version:
+        return newest
+    if set(newest.file_uris()) != set(published.file_uris()):
+        with _busy(table):
+            newest.restore(version, commit_properties=COMMIT)
+        newest = open_table(table)
+    return newest
+
+
+def replace(table: str, delta: DeltaTable | None, rows: pa.RecordBatchReader, partition_by: Sequence[str]) -> None:
+    """A new version that holds exactly `rows`."""
+    if delta is None and "://" not in location(table):
+        Path(location(table)).parent.mkdir(parents=True, exist_ok=True)
+    with _busy(table):
+        write_deltalake(
+            delta if delta is not None else location(table),
+            rows,
+            partition_by=list(partition_by) or None,
+            mode="overwrite" if delta is not None else "error",
+            schema_mode="overwrite" if delta is not None else None,
+            configuration=CONFIGURATION if delta is None else None,
+            commit_properties=COMMIT,
+        )
+
+
+def append(table: str, delta: DeltaTable, rows: pa.RecordBatchReader) -> None:
+    """A new version with `rows` added, and with their columns."""
+    with _busy(table):
+        write_deltalake(delta, rows, mode="append", schema_mode="merge", commit_properties=COMMIT)
+
+
+def replace_months(table: str, delta: DeltaTable, rows: pa.RecordBatchReader, months: Sequence[str]) -> None:
+    """A new version that holds exactly `rows` in these months; the other months stay as they are."""
+    listed = ", ".join(f"'{month}'" for month in months)
+    with _busy(table):
+        write_deltalake(
+            delta,
+            rows,
+            mode="overwrite",
+            predicate=f"month IN ({listed})",
+            schema_mode="merge",
+            commit_properties=COMMIT,
+        )
+
+
+def compact(table: str, delta: DeltaTable) -> None:
+    """A new version with the same rows in fewer files."""
+    with _busy(table):
+        delta.optimize.compact(commit_properties=COMMIT)
+
+
+def vacuum(table: str, delta: DeltaTable, keep: Sequence[int], keep_files_for: timedelta) -> int:
+    """Delete the files that none of the versions `keep` refers to, nor the newest. Returns how many went."""
+    with _busy(table):
+        removed = delta.vacuum(
+            retention_hours=int(keep_files_for.total_seconds() // 3600),
+            enforce_retention_duration=False,
+            dry_run=False,
+            full=True,  # also what a killed import left behind, which no version ever knew
+            keep_versions=list(keep),
+            commit_properties=COMMIT,
+        )
+    return len(removed)
+
+
+@contextmanager
+def _busy(table: str) -> Iterator[None]:
+    try:
+        yield
+    except CommitFailedError as error:
+        raise RecordBusyError(
+            Message("Another import wrote the record's table %(table)s at the same time.", table=table)
+        ) from error
