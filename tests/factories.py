@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
 
-from webapp import clock, extract
-from webapp.documents import Department, LearningEvent, Output, Parameters, ReportJob, Team, User
+from webapp import clock, record
+from webapp.documents import Department, Output, Parameters, ReportJob, Team, User
+from webapp.record import RecordVersion
 from webapp.services.people import passwords
+from webapp.services.record import reading
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -69,14 +72,64 @@ def make_people() -> People:
     )
 
 
+def new_id() -> str:
+    """An id as rows of the record have them."""
+    return str(ObjectId())
+
+
+def make_record(*, source: str = "test", **tables: Iterable[dict[str, Any]]) -> RecordVersion:
+    """Rows by table (`rosters=[{"learner_id": …}]`), published in one import; and the departments that there are.
+
+    Ids may be ObjectIds. A row without key is called by its id; `enrollments` are given as `rosters`, instructors of a
+    class as `teachings`. Persons and classes that rows name and nobody gives are made, because a row of nobody is
+    refused.
+    """
+    given = {table: [_row(row) for row in rows] for table, rows in tables.items()}
+    given["departments"] = [*given.get("departments", ()), *_departments_there(given.get("departments", ()))]
+    before = record.current()
+    for table, columns in (("persons", ("learner_id", "person_id")), ("classes", ("class_id",))):
+        known = {row["id"] for row in given.get(table, ())}
+        known |= set(record.select(before, table, ["id"])["id"].to_pylist())
+        named = {row[column] for rows in given.values() for row in rows for column in columns if row.get(column)}
+        made = [{"id": each, "key": each, "name": each} for each in sorted(named - known)]
+        given[table] = [*given.get(table, ()), *made]
+    with record.importing(source=source, what="a test's own", import_id=new_id(), by="test") as staging:
+        for table, rows in given.items():
+            staging.add(table, rows)
+        comparison = staging.compare()
+        assert not comparison.summary.refused, comparison.summary.refusals
+        version = staging.publish()
+    reading.forget()
+    return version
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    plain = {name: _plain(value) for name, value in row.items()}
+    plain.setdefault("id", new_id())
+    return {"key": plain["id"], **plain}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, ObjectId) else value
+
+
+def _departments_there(given: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = {row["id"] for row in given}
+    return [
+        _row({"id": each.id, "name": each.name, "code": each.code, "parent_id": each.parent_id, "is_active": each.is_active})
+        for each in Department.objects
+        if str(each.id) not in known
+    ]
+
+
 def make_numbers_known(*names: str) -> None:
-    """An event that has these numbers in its data, read into the extract."""
-    now, data = clock.utcnow(), dict.fromkeys(names, 1.0)
-    events = LearningEvent._get_collection()  # its own client would refuse a name with a dot
-    events.insert_one(
-        {"eventType": "content-viewed", "timestamp": now, "data": data, "isActive": True, "updatedAt": now}
+    """An event that has these numbers in its data."""
+    data = dict.fromkeys(names, 1.0)
+    make_record(
+        events=[{"learner_id": new_id(), "event_type": "content-viewed", "timestamp": clock.utcnow(), "data": data}]
     )
-    extract.refresh([events.name])
 
 
 def build_job(requested_by: ObjectId | None = None, **fields: Any) -> ReportJob:

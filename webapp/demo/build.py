@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,7 +14,7 @@ from webapp.demo.record_rows import LAST, SEED, Maker, Row
 from webapp.messages import Message
 from webapp.services.people import demo_accounts
 from webapp.services.people.demo_accounts import NotADemoHomeError
-from webapp.services.record import mirror, reading
+from webapp.services.record import changing, reading
 
 SOURCE = demo_accounts.SOURCE
 BATCH = 10_000
@@ -56,13 +57,15 @@ def build(*, scale: float = 1.0, on_progress: Progress | None = None) -> DemoSum
     demo_accounts.require_nobody_else()
     if not _is_in_record():
         _import(scale, summary, on_progress)
-    mirror.bring_departments(record.current())
+    changing.took_effect(record.current())
     summary.added |= _accounts().write()
     return summary
 
 
 def _is_in_record() -> bool:
-    return bool(reading.rows("certificates", ["id"], "source = ? AND key = ?", [SOURCE, LAST], version=record.current()))
+    return bool(
+        reading.rows("certificates", ["id"], "source = ? AND key = ?", [SOURCE, LAST], version=record.current())
+    )
 
 
 def _accounts() -> Accounts:
@@ -76,7 +79,8 @@ def _chance() -> random.Random:
 def _import(scale: float, summary: DemoSummary, on_progress: Progress | None) -> None:
     ids, chance, now = Ids(), _chance(), clock.utcnow()
     teachers = Accounts(ids, chance, now).teachers()
-    with record.importing(source=SOURCE, what=Message("The demo organisation")) as staging:
+    told = Message("The demo organisation")
+    with record.importing(source=SOURCE, what=told, import_id=uuid.uuid4().hex, by="terminal") as staging:
         for table, rows, expected in Maker(scale, now, ids, chance, teachers).tables():
             made = 0
             for batch in _batches(rows):
@@ -86,7 +90,6 @@ def _import(scale: float, summary: DemoSummary, on_progress: Progress | None) ->
                     on_progress(table, min(made, expected or made), expected or made)
             summary.added[table] = made
         staging.publish()
-    reading.forget()
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

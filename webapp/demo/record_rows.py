@@ -65,12 +65,24 @@ class Maker:
     def _departments(self) -> Iterator[Row]:
         for code, name, above in given.DEPARTMENTS:
             parent = self.ids.departments[above] if above else None
-            yield {"id": self.ids.departments[code], "key": f"demo-{code}", "name": name, "code": code, "parent_id": parent}
+            yield {
+                "id": self.ids.departments[code],
+                "key": f"demo-{code}",
+                "name": name,
+                "code": code,
+                "parent_id": parent,
+            }
 
     def _programs(self) -> Iterator[Row]:
         for code, name, department in given.PROGRAMS:
             place = self.ids.departments[department]
-            yield {"id": self.programs[code][0], "key": f"demo-{code}", "name": name, "code": code, "department_id": place}
+            yield {
+                "id": self.programs[code][0],
+                "key": f"demo-{code}",
+                "name": name,
+                "code": code,
+                "department_id": place,
+            }
 
     def _courses(self) -> Iterator[Row]:
         for code, name, program in given.COURSES:

@@ -199,8 +199,10 @@ def _earlier(job_id: ObjectId | None) -> dict[str, Any]:
         return provenance
     if provenance.get("versions"):
         raise PinnedDataGoneError(
-            Message("The report whose data was to be used again was made by an older version of Reportdesk, whose data "
-            "is no longer kept.")
+            Message(
+                "The report whose data was to be used again was made by an older version of Reportdesk, whose data "
+                "is no longer kept."
+            )
         )
     raise PinnedDataGoneError(Message("The report whose data was to be used again is gone, or has none."))
 

@@ -35,9 +35,9 @@ def sweep(now: datetime) -> Swept:
     expired = expire_due_files(now)
     uploads.delete_old(now)
     found = sweep_orphans(now)
-    keeping.keep_up()
     swept = Swept(found.files_left, found.bytes_left, found.removed, expired)
     sweep_figures.write(now, swept, next_sweep_at=now + SWEEP_EVERY)
+    keeping.keep_up()
     return swept
 
 

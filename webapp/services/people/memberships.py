@@ -31,7 +31,9 @@ def of_roles(roles: Iterable[str], department_ids: Iterable[ObjectId]) -> tuple[
     return [role for role in wanted if is_global(role)], found
 
 
-def replaced(user: User, roles: Iterable[str], department_ids: Sequence[ObjectId]) -> dict[str, list[str] | list[Membership]]:
+def replaced(
+    user: User, roles: Iterable[str], department_ids: Sequence[ObjectId]
+) -> dict[str, list[str] | list[Membership]]:
     """The fields of the account when these are its roles: in these departments, where some are named; otherwise all
     that it has.
 

@@ -177,4 +177,16 @@ _departments: CollectionFacts[Choice] = CollectionFacts(
     "departments", ("name", "code"), _department, order=lambda choice: (choice.folded, choice.id)
 )
 
-__all__ = ["KINDS", "MOST", "MOST_NAMED", "Choice", "every", "find", "forget", "named", "reached", "read_ahead", "search"]
+__all__ = [
+    "KINDS",
+    "MOST",
+    "MOST_NAMED",
+    "Choice",
+    "every",
+    "find",
+    "forget",
+    "named",
+    "reached",
+    "read_ahead",
+    "search",
+]

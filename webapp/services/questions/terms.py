@@ -42,10 +42,7 @@ def _read(version: RecordVersion) -> list[Term]:
     columns = ["starts_at", "ends_at"]
     given = reading.rows("terms", ["name", *columns], "name > '' AND is_active IS NOT FALSE", version=version)
     taught = reading.rows("classes", ["term", *columns], "term > ''", version=version)
-    return [
-        Term(name, *days)
-        for name, days in {**_usual_days(taught, "term"), **_usual_days(given, "name")}.items()
-    ]
+    return [Term(name, *days) for name, days in {**_usual_days(taught, "term"), **_usual_days(given, "name")}.items()]
 
 
 def _usual_days(rows: list[dict[str, Any]], name: str) -> dict[str, tuple[date, date]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -58,7 +59,10 @@ def run(by: Actor, *, drop: bool = False, on_progress: Progress | None = None) -
     require_permission(by, Permission.ADMINISTER)
     documents: Counter[str] = Counter()
     with record.importing(
-        source=old_documents.SOURCE, what=Message("The learning record of an older version"), by=reading.name_of(by)
+        source=old_documents.SOURCE,
+        what=Message("The learning record of an older version"),
+        import_id=uuid.uuid4().hex,
+        by=reading.name_of(by),
     ) as staging:
         waiting: dict[str, list[Row]] = {}
         for name, table, row in old_documents.rows():

@@ -6,6 +6,7 @@ goes into MongoDB at once and from there into the record; should an import be un
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from bson import ObjectId
@@ -64,7 +65,11 @@ def give_departments() -> bool:
         return True
     try:
         with record.importing(
-            source=SOURCE, what=Message("Departments edited here"), on_wait=_do_not_wait
+            source=SOURCE,
+            what=Message("Departments edited here"),
+            import_id=uuid.uuid4().hex,
+            by="",
+            on_wait=_do_not_wait,
         ) as staging:
             staging.add("departments", _as_rows(waiting))
             staging.publish()
@@ -81,7 +86,10 @@ def _as_rows(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     known = {
         row["id"]: row
         for row in reading.rows_of(
-            "departments", [each["_id"] for each in documents], ["id", "key", "source", "kind"], version=record.current()
+            "departments",
+            [each["_id"] for each in documents],
+            ["id", "key", "source", "kind"],
+            version=record.current(),
         )
     }
     rows = []
@@ -99,5 +107,5 @@ def _as_rows(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _do_not_wait(*_: object) -> None:
+def _do_not_wait() -> None:
     raise _ImportUnderWayError

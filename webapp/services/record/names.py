@@ -46,9 +46,7 @@ class Named:
     more: tuple[str, ...] = ()
 
 
-def choice_of(
-    row_id: Any, name: str | None, note: str | None, *more: str | None, **places: ObjectId | None
-) -> Choice:
+def choice_of(row_id: Any, name: str | None, note: str | None, *more: str | None, **places: ObjectId | None) -> Choice:
     """`more` is found by a search, and not shown."""
     name, note = name or "", "" if note == name else note or ""
     text = folded(" ".join(each for each in (name, note, *more) if each)).strip()

@@ -166,10 +166,16 @@ def _enrollment(document: Document) -> Iterator[tuple[str, str, Row]]:
         yield "enrollments", "rosters", row | given
     for each in said:
         if each.get("event") is not None:
-            yield "enrollments", "outcomes", _outcome(document, each["event"], each["effect"], each["at"], each.get("score"))
+            yield (
+                "enrollments",
+                "outcomes",
+                _outcome(document, each["event"], each["effect"], each["at"], each.get("score")),
+            )
     if document.get("source") == STATEMENTS and not said and document.get("outcomeAt"):
         # Decided before enrollments kept what was said about them.
-        effect = {"completed": "completed", "failed": "failed", "withdrawn": "withdrawn"}.get(document.get("status", ""))
+        effect = {"completed": "completed", "failed": "failed", "withdrawn": "withdrawn"}.get(
+            document.get("status", "")
+        )
         if effect:
             yield (
                 "enrollments", "outcomes",
