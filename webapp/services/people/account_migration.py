@@ -32,11 +32,11 @@ def run() -> None:
 
 def _of_before() -> Iterator[Document]:
     """Without reading through the learners, of whom there may be 50,000: by the roles that others have, and by their
-    passwords."""
+    passwords. Who has neither can do nothing here."""
     users, seen = User._get_collection(), set[ObjectId]()
     others = [key for key in LookupValue.objects(category=LookupCategory.ROLE.value).scalar("key") if key != LEARNER]
     fields = ["roles", "departmentIds", "externalId", "passwordHash", "personId", "memberships"]
-    for matching in ({"roles": {"$in": others}}, {"passwordHash": {"$exists": True}}, {"roles": {"$size": 0}}):
+    for matching in ({"roles": {"$in": others}}, {"passwordHash": {"$exists": True}}):
         for user in list(users.find(matching, fields)):
             if user["_id"] not in seen and "memberships" not in user and _is_account(user):
                 seen.add(user["_id"])

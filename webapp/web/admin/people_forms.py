@@ -1,22 +1,50 @@
-"""The form of a person."""
+"""The form of an account: who somebody is, and what they may do where."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from zoneinfo import available_timezones
 
 from bson import ObjectId
+from flask import request
 from flask_babel import lazy_gettext as _l
-from wtforms import EmailField, SelectField, SelectMultipleField, StringField
+from wtforms import (
+    BooleanField,
+    EmailField,
+    FieldList,
+    Form,
+    FormField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
 from wtforms.validators import InputRequired, Length
 
-from webapp.documents import Department, LookupCategory, Team, User
+from webapp.documents import Department, LookupCategory, Membership, Team, User
+from webapp.documents.ids import id_or_none
 from webapp.services.lookups import values as lookups
+from webapp.services.people import persons
 from webapp.services.people.departments import Node
+from webapp.services.permissions import is_global
+from webapp.services.questions.filter_choices import Choice
 from webapp.web.formatting import label
 from webapp.web.forms import DeskForm
 from webapp.web.languages import LANGUAGES, in_readers_language
+
+#: Nobody belongs to more departments; of a page that was tampered with the rest is not read.
+MOST_MEMBERSHIPS = 50
+#: It has no account: offered to nobody, and kept where an account has it.
+LEARNER = "learner"
+
+
+class MembershipForm(Form):
+    """One department of a person, and what they are there. Without a department it is no membership."""
+
+    department = SelectField(_l("Department"))
+    roles = SelectMultipleField(_l("Roles there"))
+    is_active = BooleanField(_l("Active"), default=True)
 
 
 class PersonForm(DeskForm):
@@ -33,41 +61,50 @@ class PersonForm(DeskForm):
         [Length(max=320, message=_l("An e-mail address has at most %(max)d characters."))],
         render_kw={"autocomplete": "off"},
     )
-    roles = SelectMultipleField(_l("Roles"))
-    departments = SelectMultipleField(_l("Departments"))
+    roles = SelectMultipleField(_l("Roles for the whole desk"))
+    memberships = FieldList(FormField(MembershipForm), max_entries=MOST_MEMBERSHIPS)
+    primary = StringField()  # the name of the membership that is it
     teams = SelectMultipleField(_l("Teams"))
+    person = RadioField(_l("In the learning record"), default="")
+    person_search = StringField(_l("Find a person by name, number or e-mail address"))
     time_zone = SelectField(_l("Time zone"))
     locale = SelectField(_l("Language"))
+
+    #: How many persons of the record the search has found.
+    found = 0
+    #: What is wrong with the memberships together.
+    memberships_errors: Sequence[str] = ()
 
     @classmethod
     def build(cls, person: User | None, tree: Sequence[Node[Department]], teams: Sequence[Team]) -> PersonForm:
         """With what can be chosen: active roles, departments and teams, and what the person has already."""
         form = cls()
-        has_roles, has_departments, has_teams = (
-            (set(person.roles), set(person.department_ids), set(person.team_ids)) if person else (set(), set(), set())
-        )
-        form.roles.choices = [
-            (role.key, label("role", role.key))
-            for role in lookups.every(LookupCategory.ROLE)
-            if role.is_active or role.key in has_roles
-        ]
-        form.departments.choices = [
+        if person is not None and request.method != "POST":
+            form._fill(person)
+        if not form.memberships.entries or request.form.get("more"):
+            form._add_membership()
+        had = list(person.memberships) if person else []
+        form._offer_roles(person, had)
+        places = {each.department_id for each in had}
+        departments = [
             (str(node.department.id), "\u2003" * node.depth + node.department.name)
             for node in tree
-            if node.department.is_active or node.department.id in has_departments
+            if node.department.is_active or node.department.id in places
         ]
+        for row in form.memberships.entries:
+            row.form.department.choices = [("", _l("None")), *departments]
+        has_teams = set(person.team_ids) if person else set()
         form.teams.choices = [(str(team.id), team.name) for team in teams if team.is_active or team.id in has_teams]
         zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
         form.time_zone.choices = [("", _l("As this installation")), *((zone, zone) for zone in zones)]
         form.locale.choices = [("", _l("As the browser asks")), *LANGUAGES.items()]
+        form._offer_persons(person)
         return form
 
-    def fill(self, person: User) -> None:
-        self.name.data, self.email.data = person.name, person.email
-        self.roles.data = list(person.roles)
-        self.departments.data = [str(each) for each in person.department_ids]
-        self.teams.data = [str(each) for each in person.team_ids]
-        self.time_zone.data, self.locale.data = person.time_zone or "", person.locale or ""
+    @property
+    def is_unfinished(self) -> bool:
+        """Was it sent to be shown with another line, or with the persons who were looked for, not to be saved?"""
+        return bool(request.form.get("more") or (self.person_search.data or "").strip())
 
     def to_fields(self) -> dict[str, Any]:
         """As the service wants them."""
@@ -75,15 +112,81 @@ class PersonForm(DeskForm):
             "name": (self.name.data or "").strip(),
             "email": (self.email.data or "").strip().lower() or None,
             "roles": list(self.roles.data or ()),
-            "department_ids": [ObjectId(each) for each in self.departments.data or ()],
+            "memberships": [
+                Membership(
+                    department_id=ObjectId(row.form.department.data),
+                    roles=list(row.form.roles.data or ()),
+                    is_primary=row.name == self.primary.data,
+                    is_active=bool(row.form.is_active.data),
+                )
+                for row in self.memberships.entries
+                if row.form.department.data
+            ],
             "team_ids": [ObjectId(each) for each in self.teams.data or ()],
+            "person_id": id_or_none(self.person.data),
             "time_zone": self.time_zone.data or None,
             "locale": self.locale.data or None,
         }
 
     def add_errors(self, errors: dict[str, str]) -> None:
         """Put what the service found wrong under the fields it names; the rest under the name."""
-        names = {"department_ids": "departments", "team_ids": "teams"}
+        names = {"team_ids": "teams", "person_id": "person"}
         for name, text in errors.items():
+            if name == "memberships":
+                self.memberships_errors = [*self.memberships_errors, in_readers_language(text)]
+                continue
             field = self._fields.get(names.get(name, name), self.name)
             field.errors = [*field.errors, in_readers_language(text)]
+
+    def _fill(self, person: User) -> None:
+        self.name.data, self.email.data = person.name, person.email
+        self.roles.data = list(person.roles)
+        for each in person.memberships:
+            row = self._add_membership()
+            row.department.data, row.roles.data = str(each.department_id), list(each.roles)
+            row.is_active.data = bool(each.is_active)
+            if each.is_primary:
+                self.primary.data = self.memberships.entries[-1].name
+        self.teams.data = [str(each) for each in person.team_ids]
+        self.person.data = str(person.person_id or "")
+        self.time_zone.data, self.locale.data = person.time_zone or "", person.locale or ""
+
+    def _add_membership(self) -> MembershipForm:
+        """One more line, as far as there is room for it."""
+        if len(self.memberships.entries) < MOST_MEMBERSHIPS:
+            self.memberships.append_entry()
+        return cast("MembershipForm", self.memberships.entries[-1].form)
+
+    def _offer_roles(self, person: User | None, had: Sequence[Membership]) -> None:
+        held = {role for each in had for role in each.roles}
+        known = lookups.every(LookupCategory.ROLE)
+        self.roles.choices = _roles(
+            each.key
+            for each in known
+            if (each.is_active and is_global(each.key)) or (person and each.key in person.roles)
+        )
+        here = _roles(
+            each.key
+            for each in known
+            if (each.is_active and each.key != LEARNER and not is_global(each.key)) or each.key in held
+        )
+        for row in self.memberships.entries:
+            row.form.roles.choices = here
+
+    def _offer_persons(self, person: User | None) -> None:
+        """Nobody, whom the account is tied to, and whom the search finds."""
+        chosen = id_or_none(self.person.data)
+        matching = persons.search(self.person_search.data or "")
+        found, self.found = [each for each in (persons.find(chosen),) if each] + matching, len(matching)
+        choices: dict[str, Any] = {"": _l("Nobody")}
+        if person is not None and chosen and chosen == person.person_id:
+            choices[str(chosen)] = _l("Somebody who is not in the record now (%(id)s)", id=str(chosen))
+        self.person.choices = list((choices | {str(each.id): _in_words(each) for each in found}).items())
+
+
+def _roles(keys: Any) -> list[tuple[str, str]]:
+    return [(key, label("role", key)) for key in keys]
+
+
+def _in_words(person: Choice) -> str:
+    return f"{person.name} ({person.note})" if person.note else person.name

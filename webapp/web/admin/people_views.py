@@ -8,8 +8,9 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from webapp.documents import User
+from webapp.documents import LookupCategory, User
 from webapp.errors import ConflictError, InvalidRequestError
+from webapp.services.lookups import values as lookups
 from webapp.services.lookups.administrators import LastAdministratorError
 from webapp.services.people import departments, directory, resets
 from webapp.services.people.directory import PeopleQuery
@@ -18,13 +19,13 @@ from webapp.settings import get_settings
 from webapp.web import access
 from webapp.web.access import current_actor, permission_required
 from webapp.web.admin.page_args import page_number, plain
-from webapp.web.admin.people_forms import PersonForm
+from webapp.web.admin.people_forms import LEARNER, PersonForm
 from webapp.web.fragments import redirect_after
 
 
 @permission_required(Permission.ADMINISTER)
 def index() -> ResponseReturnValue:
-    """Everyone but learners, by name; learners are searched."""
+    """Everyone who has an account, by name."""
     query = PeopleQuery(
         text=plain("q"),
         role=plain("role"),
@@ -32,14 +33,16 @@ def index() -> ResponseReturnValue:
         page=page_number(),
     )
     names = {each.id: each.name for each in departments.every()}
-    return render_template("admin/people.html", query=query, page=directory.page(query), departments=names)
+    # A learner is a person of the record, and has no account.
+    roles = [each.key for each in lookups.active(LookupCategory.ROLE) if each.key != LEARNER]
+    return render_template("admin/people.html", query=query, page=directory.page(query), departments=names, roles=roles)
 
 
 @permission_required(Permission.ADMINISTER)
 def add() -> ResponseReturnValue:
     """A new account; its password is shown once."""
     form = PersonForm.build(None, departments.tree(departments.every()), departments.teams())
-    if form.validate_on_submit():
+    if request.method == "POST" and not form.is_unfinished and form.validate():
         try:
             person, password = directory.add(current_actor(), **form.to_fields())
         except InvalidRequestError as error:
@@ -56,9 +59,7 @@ def person(user_id: str) -> ResponseReturnValue:
     """Change a person; what they may do changes with their next request."""
     found = directory.find(user_id)
     form = PersonForm.build(found, departments.tree(departments.every()), departments.teams())
-    if request.method != "POST":
-        form.fill(found)
-    elif form.validate() and _changed(form, found):
+    if request.method == "POST" and not form.is_unfinished and form.validate() and _changed(form, found):
         access.forget(found)
         return redirect_after(url_for("admin.person", user_id=found.id), _("Saved."))
     return _page(form, found)
@@ -121,7 +122,8 @@ def _changed(form: PersonForm, found: User) -> bool:
 
 
 def _page(form: PersonForm, found: User | None) -> ResponseReturnValue:
-    status = HTTPStatus.OK if request.method != "POST" else HTTPStatus.UNPROCESSABLE_ENTITY
+    is_refused = request.method == "POST" and not form.is_unfinished
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if is_refused else HTTPStatus.OK
     return render_template("admin/person.html", form=form, person=found), status
 
 
