@@ -10,9 +10,10 @@ from typing import Any
 from bson import ObjectId
 
 from webapp import clock, record
-from webapp.documents import Department, Output, Parameters, ReportJob, Team, User
+from webapp.documents import Department, Membership, Output, Parameters, ReportJob, Team, User
 from webapp.record import RecordVersion
 from webapp.services.people import passwords
+from webapp.services.permissions import is_global
 from webapp.services.record import reading
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -41,15 +42,70 @@ def make_department(name: str, code: str, parent: Department | None = None) -> D
 
 
 def make_user(name: str, roles: list[str], departments: list[Department], teams: list[Team] | None = None) -> User:
+    """Somebody with these roles, those of a department in each of these; in the record a person with the same id."""
+    user_id = ObjectId()
     user = User(
+        id=user_id,
+        person_id=user_id,
         name=name.title(),
         email=f"{name.replace(' ', '.')}@staff.example",
         password_hash=_password_hash(),
-        roles=roles,
-        department_ids=[department.id for department in departments],
         team_ids=[team.id for team in teams or []],
     )
-    return user.save()
+    return hold(user, roles, departments).save()
+
+
+def hold(user: User, roles: list[str], departments: list[Department] | None = None) -> User:
+    """Give the account these roles in place of all it has, in these departments or those that it is in. Not saved."""
+    places = [each.department_id for each in user.memberships] if departments is None else [d.id for d in departments]
+    user.roles = [role for role in roles if is_global(role)]
+    here = [role for role in roles if not is_global(role)]
+    user.memberships = [Membership(department_id=each, roles=here, is_primary=not n) for n, each in enumerate(places)]
+    return user
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A person of the learning record, who has no account."""
+
+    id: ObjectId
+    name: str
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A class of the record."""
+
+    id: ObjectId
+    name: str
+    department_id: ObjectId | None
+
+
+def make_learner(
+    name: str, number: str | None = None, email: str | None = None, *, of: Taught | None = None
+) -> Learner:
+    """A person whom a source calls a learner; enrolled in the class `of`."""
+    learner = Learner(ObjectId(), name)
+    person = {"id": learner.id, "name": name, "number": number, "email": email, "roles": ["learner"]}
+    rosters = [{"learner_id": learner.id, "class_id": of.id, "status": "in-progress"}] if of else []
+    make_record(persons=[person], rosters=rosters)
+    return learner
+
+
+def make_class(
+    name: str, *, department: Department | None = None, instructors: Iterable[ObjectId] = (), **columns: Any
+) -> Taught:
+    """A class of the record, with the persons who teach it."""
+    found = Taught(ObjectId(), name, department.id if department else None)
+    row = {"id": found.id, "name": name, "department_id": found.department_id, **columns}
+    make_record(classes=[row], teachings=[{"class_id": found.id, "person_id": each} for each in instructors])
+    return found
+
+
+def end_teachings(of_class: Taught) -> None:
+    """Nobody teaches it any more."""
+    found = record.select(record.current(), "teachings", ["id", "key", "person_id", "class_id"]).to_pylist()
+    make_record(teachings=[{**row, "is_active": False} for row in found if row["class_id"] == str(of_class.id)])
 
 
 def make_people() -> People:
@@ -118,7 +174,15 @@ def _plain(value: Any) -> Any:
 def _departments_there(given: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     known = {row["id"] for row in given}
     return [
-        _row({"id": each.id, "name": each.name, "code": each.code, "parent_id": each.parent_id, "is_active": each.is_active})
+        _row(
+            {
+                "id": each.id,
+                "name": each.name,
+                "code": each.code,
+                "parent_id": each.parent_id,
+                "is_active": each.is_active,
+            }
+        )
         for each in Department.objects
         if str(each.id) not in known
     ]
