@@ -102,6 +102,16 @@ def make_class(
     return found
 
 
+def make_spring(people: People, *statuses: str) -> Taught:
+    """The class HIS1-S of the course HIS1 in the owner's department, with a learner's enrollment of each status."""
+    course = {"id": ObjectId(), "name": "History I", "code": "HIS1", "department_id": people.department.id}
+    found = Taught(ObjectId(), "Spring", people.department.id)
+    of_class = {"id": found.id, "name": "Spring", "code": "HIS1-S", "course_id": course["id"]}
+    rosters = [{"learner_id": new_id(), "class_id": found.id, "status": status} for status in statuses]
+    make_record(courses=[course], classes=[of_class], rosters=rosters)
+    return found
+
+
 def end_teachings(of_class: Taught) -> None:
     """Nobody teaches it any more."""
     found = record.select(record.current(), "teachings", ["id", "key", "person_id", "class_id"]).to_pylist()

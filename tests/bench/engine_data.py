@@ -1,25 +1,25 @@
-"""An invented university of any size, straight into Delta: as the extract would have written it, without a database.
+"""An invented university of any size, straight into Parquet: as the record would have written it, without an import.
 
 Learners grow with the events (250 events each); courses, classes and contents stay what they are. Events come in the
-order of time, as documents are read in the order of their ids.
+order of time, as they come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 
-from webapp.extract import delta
-from webapp.extract.tables import arrow_schema, layout
+from webapp.record.tables import TABLES
 
 EVENTS_PER_LEARNER = 250
 CHUNK = 250_000
-BEGIN, END = datetime(2023, 9, 1), datetime(2025, 7, 1)  # noqa: DTZ001 - naive UTC, as the extract keeps instants
+BEGIN, END = datetime(2023, 9, 1), datetime(2025, 7, 1)  # noqa: DTZ001 - naive UTC, as the record keeps instants
 EVENT_TYPES = [
     *("content-viewed", "content-completed", "video-played", "video-completed", "assessment-submitted"),
     *("assessment-graded", "session-started", "login"),
@@ -33,15 +33,14 @@ KINDS = ["departments", "programs", "courses", "classes", "contents", "persons",
 
 
 def make(folder: Path, events: int) -> dict[str, list[str]]:
-    """The files of each table, made in `folder` unless they are there. Settings must name `folder` as the extract."""
+    """The files of each table, made in `folder` unless they are there."""
     done = folder / "complete"
     if not done.exists():
         for table, rows in _small_tables(events).items():
-            _write(table, iter([_table(table, rows)]))
-        _write("events", _events(events))
+            _write(folder, table, iter([_table(table, rows)]))
+        _write(folder, "events", _events(events))
         done.touch()
-    tables = [*KINDS]
-    return {table: delta.files(found) for table in tables if (found := delta.open_table(table)) is not None}
+    return {table: sorted(map(str, (folder / table).glob("*.parquet"))) for table in KINDS}
 
 
 def learner_count(events: int) -> int:
@@ -59,16 +58,21 @@ def ids(kind: str, numbers: np.ndarray[Any, Any]) -> pa.Array:
     return pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets.tobytes()), pa.py_buffer(text.tobytes()))
 
 
-def _write(table: str, chunks: Iterator[pa.Table]) -> None:
-    schema = arrow_schema(table, ["data_clicks"] if table == "events" else [])
-    batches = (batch for chunk in chunks for batch in chunk.to_batches())
-    state = delta.State("bench", layout(table), datetime.now(UTC).isoformat())
-    delta.replace(table, None, pa.RecordBatchReader.from_batches(schema, batches), state)
+def _schema(table: str) -> pa.Schema:
+    """Without the partition's column, which stands in no file."""
+    found = TABLES[table].arrow_schema(["data_clicks"] if table == "events" else [])
+    return pa.schema([field for field in found if field.name != "month"])
+
+
+def _write(folder: Path, table: str, chunks: Iterator[pa.Table]) -> None:
+    (folder / table).mkdir(parents=True, exist_ok=True)
+    for number, chunk in enumerate(chunks):
+        pyarrow.parquet.write_table(chunk, folder / table / f"{number:04}.parquet", compression="snappy")
 
 
 def _table(table: str, columns: dict[str, Any]) -> pa.Table:
     """`columns` in the schema of `table`, what is missing empty."""
-    schema = arrow_schema(table, ["data_clicks"] if table == "events" else [])
+    schema = _schema(table)
     count = len(columns["id"])
     columns = {"changed_at": [BEGIN] * count, "is_active": [True] * count} | columns
     arrays = [

@@ -64,17 +64,17 @@ def main() -> None:
 
 
 def data(folder: Path, events: int) -> Files:
-    """The files of an invented university with so many events; settings name it as the extract."""
+    """The files of an invented university with so many events; settings name its folder."""
     place = folder / str(events)
     place.mkdir(parents=True, exist_ok=True)
-    os.environ |= {"REPORTDESK_HOME": str(place / "home"), "REPORTDESK_EXTRACT_URL": place.as_uri()}
+    os.environ |= {"REPORTDESK_HOME": str(place / "home"), "REPORTDESK_RECORD_URL": place.as_uri()}
     get_settings.cache_clear()
     return engine_data.make(place, events)
 
 
 def borrowed_data(folder: Path, events: int) -> Iterator[Files]:
     """As `data`, for a test: the environment is as before when it ends."""
-    before = {name: os.environ.get(name) for name in ("REPORTDESK_HOME", "REPORTDESK_EXTRACT_URL")}
+    before = {name: os.environ.get(name) for name in ("REPORTDESK_HOME", "REPORTDESK_RECORD_URL")}
     try:
         yield data(folder, events)
     finally:

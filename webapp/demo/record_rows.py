@@ -1,4 +1,4 @@
-"""The rows of the demo organisation's learning record. The same seed gives the same rows; only their dates follow today."""
+"""The demo organisation's learning record. The same seed gives the same rows; only their dates follow today."""
 
 from __future__ import annotations
 

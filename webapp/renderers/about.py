@@ -13,7 +13,7 @@ from webapp.clock import aware
 
 @dataclass(frozen=True)
 class About:
-    """`provenance` is what the job keeps: question, measures, recordVersion, asOf, rowsMatched, rowsWritten, software…"""
+    """`provenance` is what the job keeps: question, measures, recordVersion, asOf, rowsMatched, software…"""
 
     title: str
     description: str

@@ -52,8 +52,7 @@ def teach(department: Department, instructor: Any, name: str) -> dict[str, Any]:
 @pytest.fixture
 def records(people: People) -> dict[str, Any]:
     teach(people.department, people.owner, MINE)
-    found = teach(people.other_department, people.stranger, THEIRS)
-    return found
+    return teach(people.other_department, people.stranger, THEIRS)
 
 
 def _by_hand(ids: dict[str, Any]) -> list[dict[str, Any]]:

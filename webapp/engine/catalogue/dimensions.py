@@ -29,7 +29,9 @@ ENTITIES: dict[str, Entity] = {
     "course": Entity("courses", _name),
     "class": Entity("classes", _code_or_name),
     "content": Entity("contents", _name),
-    "learner": Entity("persons", _name, lambda user: user.key, Message("Learner number")),
+    "learner": Entity(
+        "persons", _name, lambda person: ibis.coalesce(_filled(person.number), person.key), Message("Learner number")
+    ),
     "instructor": Entity("persons", _name),
 }
 

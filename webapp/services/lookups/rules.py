@@ -149,8 +149,8 @@ def _data_field(field: str) -> dict[str, str]:
     if not known:
         return {
             "field": Message(
-                "No numbers in the data of events are known yet, so not “%(field)s” either. Import events, then add the "
-                "measure.",
+                "No numbers in the data of events are known yet, so not “%(field)s” either. Import events, then add "
+                "the measure.",
                 field=field[:60],
             )
         }

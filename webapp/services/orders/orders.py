@@ -1,4 +1,4 @@
-"""What administrators order beside reports: imports, a compacted record, a sweep. Workers carry it out (`lifecycle`)."""
+"""What administrators order: imports, a compacted record, a sweep. Workers carry it out (`lifecycle`)."""
 
 from __future__ import annotations
 
