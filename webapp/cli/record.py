@@ -75,7 +75,7 @@ def migrate(drop: bool) -> None:
         if not carry_over.there():
             click.echo("There is nothing of an older version in this database.")
             return
-        found = carry_over.run(TERMINAL, drop=drop, on_progress=_show)
+        found = carry_over.run(TERMINAL, on_progress=_show)
         click.echo("\r" + " " * 60 + "\r", nl=False, err=True)
         for name, count in found.documents.items():
             click.echo(f"{name:20} {count:>13,} documents {found.rows[name]:>13,} in the record")
@@ -83,12 +83,11 @@ def migrate(drop: bool) -> None:
             click.echo(f"{count:>9,} refused: {reason}")
         for (was, became), count in found.differences.items():
             click.echo(f"{count:>9,} enrollments were {was} and are {became}")
-        if found.is_whole and not found.dropped:
-            click.echo("Everything is in the record. The old collections are still there; --drop takes them away.")
-        elif found.dropped:
+        if drop or not found.is_whole:
+            carry_over.drop(found, by=TERMINAL)
             click.echo(f"Dropped: {', '.join(found.dropped)}, and the learners among the accounts.")
-        if not found.is_whole:
-            raise click.ClickException("Not everything is in the record; the old collections stay.")
+        else:
+            click.echo("Everything is in the record. The old collections are still there; --drop takes them away.")
 
 
 def _line(version: record.RecordVersion) -> str:

@@ -152,7 +152,8 @@ class Maker:
     @staticmethod
     def _person(row_id: ObjectId, key: str, name: str, role: str, department_id: ObjectId) -> Row:
         return {
-            "id": row_id, "key": key, "number": key, "name": name, "roles": [role], "department_ids": [str(department_id)],
+            "id": row_id, "key": key, "number": key, "name": name, "roles": [role],
+            "department_ids": [str(department_id)],
         }  # fmt: skip
 
     def _learners(self) -> Iterator[Row]:

@@ -50,12 +50,8 @@ def there() -> list[str]:
     return [name for name in old_documents.OLD if name in names]
 
 
-def run(by: Actor, *, drop: bool = False, on_progress: Progress | None = None) -> CarriedOver:
-    """Carry everything over in one import; what is carried over already stays. With `drop` the old collections go, and
-    the learners who stand among the accounts.
-
-    Raises NotCarriedOverError instead of dropping anything that is not in the record.
-    """
+def run(by: Actor, *, on_progress: Progress | None = None) -> CarriedOver:
+    """Carry everything over in one import; what is carried over already stays. Nothing of the old is touched."""
     require_permission(by, Permission.ADMINISTER)
     documents: Counter[str] = Counter()
     with record.importing(
@@ -82,8 +78,6 @@ def run(by: Actor, *, drop: bool = False, on_progress: Progress | None = None) -
     found = CarriedOver(version, {name: count for name, count in documents.items() if count})
     _count(found)
     found.refused = {str(reason): count for reason, count in comparison.summary.refused.items()}
-    if drop:
-        _drop(found)
     return found
 
 
@@ -122,7 +116,10 @@ def _compare_enrollments(found: CarriedOver) -> int:
     return count
 
 
-def _drop(found: CarriedOver) -> None:
+def drop(found: CarriedOver, *, by: Actor) -> None:
+    """Take away the old collections, and the learners who stand among the accounts. Raises NotCarriedOverError unless
+    all of them were found in the record."""
+    require_permission(by, Permission.ADMINISTER)
     if not found.is_whole:
         raise NotCarriedOverError(Message("Not everything is in the record, so nothing was dropped."))
     learners = [each["_id"] for each in old_documents.people() if old_documents.is_only_a_person(each)]
