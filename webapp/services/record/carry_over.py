@@ -45,7 +45,11 @@ class CarriedOver:
 
 
 def there() -> list[str]:
-    """The old collections that this database still has."""
+    """The old collections that this database still has, and that are not empty."""
+    return [name for name in _old_collections() if current_database()[name].find_one({}, {"_id": 1}) is not None]
+
+
+def _old_collections() -> list[str]:
     names = set(current_database().list_collection_names())
     return [name for name in old_documents.OLD if name in names]
 
@@ -125,6 +129,6 @@ def drop(found: CarriedOver, *, by: Actor) -> None:
     learners = [each["_id"] for each in old_documents.people() if old_documents.is_only_a_person(each)]
     for begin in range(0, len(learners), BATCH):
         User._get_collection().delete_many({"_id": {"$in": learners[begin : begin + BATCH]}})
-    for name in there():
+    for name in _old_collections():
         current_database().drop_collection(name)
         found.dropped.append(name)
