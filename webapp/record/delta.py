@@ -6,7 +6,8 @@ fails. Delta would otherwise let two appends of the same rows both succeed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,10 @@ from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import Field as DeltaField
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.schema import PrimitiveType
+from deltalake.transaction import AddAction, RemoveAction
 
 from webapp.errors import ConflictError
 from webapp.messages import Message
@@ -104,7 +108,7 @@ def as_published(table: str, version: int, table_id: str) -> DeltaTable | None:
     return newest
 
 
-def replace(table: str, delta: DeltaTable | None, rows: pa.RecordBatchReader, partition_by: Sequence[str]) -> None:
+def replace(table: str, delta: DeltaTable | None, rows: pa.RecordBatchReader) -> None:
     """A new version that holds exactly `rows`."""
     if delta is None and "://" not in location(table):
         Path(location(table)).parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +116,6 @@ def replace(table: str, delta: DeltaTable | None, rows: pa.RecordBatchReader, pa
         write_deltalake(
             delta if delta is not None else location(table),
             rows,
-            partition_by=list(partition_by) or None,
             mode="overwrite" if delta is not None else "error",
             schema_mode="overwrite" if delta is not None else None,
             configuration=CONFIGURATION if delta is None else None,
@@ -120,24 +123,40 @@ def replace(table: str, delta: DeltaTable | None, rows: pa.RecordBatchReader, pa
         )
 
 
-def append(table: str, delta: DeltaTable, rows: pa.RecordBatchReader) -> None:
-    """A new version with `rows` added, and with their columns."""
+def change_files(table: str, delta: DeltaTable, schema: pa.Schema, added: Sequence[AddAction], gone: Sequence[str]) -> None:
+    """A new version with these files, which lie there already, and without those of the paths `gone`."""
+    there = {each.name for each in delta.schema().fields}
+    more = [DeltaField(name, PrimitiveType("double")) for name in schema.names if name not in there]
+    now = int(time.time() * 1000)
     with _busy(table):
-        write_deltalake(delta, rows, mode="append", schema_mode="merge", commit_properties=COMMIT)
-
-
-def replace_months(table: str, delta: DeltaTable, rows: pa.RecordBatchReader, months: Sequence[str]) -> None:
-    """A new version that holds exactly `rows` in these months; the other months stay as they are."""
-    listed = ", ".join(f"'{month}'" for month in months)
-    with _busy(table):
-        write_deltalake(
-            delta,
-            rows,
-            mode="overwrite",
-            predicate=f"month IN ({listed})",
-            schema_mode="merge",
+        if more:
+            delta.alter.add_columns(more, commit_properties=COMMIT)
+            delta.update_incremental()
+        delta.create_write_transaction(
+            [*added, *(RemoveAction(path, True, now) for path in gone)],
+            "append",
+            schema,
+            ["month"],
             commit_properties=COMMIT,
         )
+
+
+def create(table: str, schema: pa.Schema) -> DeltaTable:
+    """A new table without rows, in partitions by month."""
+    place = location(table)
+    if "://" not in place:
+        Path(place).mkdir(parents=True, exist_ok=True)
+    with _busy(table):
+        return DeltaTable.create(
+            place, schema, partition_by=["month"], configuration=CONFIGURATION, commit_properties=COMMIT
+        )
+
+
+def paths(delta: DeltaTable, months: Collection[str] | None = None) -> list[str]:
+    """The files of these months (None: all), as the table names them."""
+    actions = pa.table(delta.get_add_actions(flatten=True))
+    found = zip(actions["path"].to_pylist(), actions["partition.month"].to_pylist(), strict=True)
+    return [path for path, month in found if months is None or month in months]
 
 
 def compact(table: str, delta: DeltaTable) -> None:

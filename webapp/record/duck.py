@@ -14,7 +14,7 @@ from webapp.engine.catalogue.tables import DATA_PREFIX, Kind
 from webapp.engine.sql import literal
 from webapp.record.tables import RecordTable
 
-MEMORY_MB = 512
+MEMORY_MB = 384
 THREADS = 2
 ROWS_AT_ONCE = 50_000
 
@@ -33,6 +33,7 @@ class Duck:
     """One connection. What it works out lies in a file of `folder`, so that it need not fit into memory."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         options: dict[str, Any] = {
             "memory_limit": f"{MEMORY_MB}MB",
             "threads": THREADS,

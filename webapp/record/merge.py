@@ -323,14 +323,11 @@ class Merge:
             f"FROM ({derived.final(table, self.data, rows, more)})"
         )
 
-    def events_new(self, months: Sequence[str] = (), *, is_without: bool = False) -> str:
-        """The events that are added (all, or those of `months`, or all but those), as they shall be."""
+    def events_new(self) -> str:
+        """The events that are added, as they shall be."""
         table = TABLES["events"]
-        rows = f"(SELECT * FROM {self.taken(table)} {_of_months(derived.month(table), months, is_without)})"  # noqa: S608
-        return (
-            f"SELECT *, {derived.month(table)} AS month "  # noqa: S608
-            f"FROM ({derived.final(table, self.data, rows, more=())})"
-        )
+        rows = derived.final(table, self.data, self.taken(table), more=())
+        return f"SELECT *, {derived.month(table)} AS month FROM ({rows})"  # noqa: S608
 
 
 def _empty(wanted: Sequence[str], there: Collection[str]) -> str:
@@ -338,10 +335,8 @@ def _empty(wanted: Sequence[str], there: Collection[str]) -> str:
     return "".join(f', NULL::DOUBLE AS "{name}"' for name in wanted if name not in there)
 
 
-def _of_months(month: str, months: Sequence[str], is_without: bool = False) -> str:
-    if not months:
-        return ""
-    return f"WHERE {month} {'NOT ' if is_without else ''}IN ({', '.join(literal(each) for each in months)})"
+def _of_months(month: str, months: Sequence[str]) -> str:
+    return f"WHERE {month} IN ({', '.join(literal(each) for each in months)})" if months else ""
 
 
 def _reason(column: str) -> Message:

@@ -11,6 +11,7 @@ from webapp.record import delta, derived
 from webapp.record.comparison import Comparison
 from webapp.record.delta import VersionGoneError
 from webapp.record.merge import Merge
+from webapp.record.months import write_files
 from webapp.record.tables import TABLES, RecordTable
 
 
@@ -38,43 +39,30 @@ def _write_whole(merge: Merge, table: RecordTable) -> None:
     columns["import_id"] = f"CASE WHEN {same_import} THEN _import_id ELSE {_import(merge)} END"
     sql = f"SELECT {derived.named(columns)} FROM w_{table.name} ORDER BY id"  # noqa: S608
     known = _as_published(merge, table.name)
-    delta.replace(table.name, known, merge.duck.batches(sql, table.arrow_schema()), [])
+    delta.replace(table.name, known, merge.duck.batches(sql, table.arrow_schema()))
 
 
 def _write_events(merge: Merge) -> None:
-    """Months in which something changes are written anew, what else is added is appended."""
+    """Months in which something changes are written anew, what else is added lies beside what is there."""
     table = TABLES["events"]
     schema = table.arrow_schema(merge.data)
-    names = schema.names
-    new = {name: f'"{name}"' for name in names} | {"changed_at": merge.now, "import_id": _import(merge)}
-    there = {name: f'"{name}"' for name in names} | {
+    new = {name: f'"{name}"' for name in schema.names} | {"changed_at": merge.now, "import_id": _import(merge)}
+    there = {name: f'"{name}"' for name in schema.names} | {
         "changed_at": f"CASE WHEN _is_moved THEN {merge.now} ELSE _changed_at END",
         "import_id": "_import_id",
     }
-    given = merge.given.get("events")
-    added = given.count - merge.skipped["events"] if given is not None else 0
-    order = "ORDER BY month, class_id, timestamp, id"
-
-    def of_new(source: str) -> str:
-        return f"SELECT {derived.named(new)} FROM ({source})"  # noqa: S608
-
-    known = _as_published(merge, table.name)
-    if "events" not in merge.base.tables:
-        rows = merge.duck.batches(f"{of_new(merge.events_new())} {order}", schema)
-        delta.replace(table.name, known, rows, ["month"])
-        return
-    assert known is not None
     months = sorted(merge.moved)
+    given = merge.given.get(table.name)
+    parts: list[str] = []
     if months:
-        sql = f"SELECT {derived.named(there)} FROM ({merge.events_there(months)})"  # noqa: S608
-        if added:
-            sql += f" UNION ALL {of_new(merge.events_new(months))}"
-        delta.replace_months(table.name, known, merge.duck.batches(f"SELECT * FROM ({sql}) {order}", schema), months)  # noqa: S608
-    if added:
-        source = merge.events_new(months, is_without=True)
-        if months and not merge.duck.one(f"SELECT count(*) FROM ({source})"):  # noqa: S608
-            return
-        delta.append(table.name, _newest(table.name), merge.duck.batches(f"{of_new(source)} {order}", schema))
+        parts.append(f"SELECT {derived.named(there)} FROM ({merge.events_there(months)})")  # noqa: S608
+    if given is not None and given.count > merge.skipped[table.name]:
+        parts.append(f"SELECT {derived.named(new)} FROM ({merge.events_new()})")  # noqa: S608
+    sql = f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY month, class_id, timestamp, id"  # noqa: S608
+    added = write_files(table.name, merge.duck.batches(sql, schema), schema, merge.duck.folder)
+    known = _as_published(merge, table.name) or delta.create(table.name, schema)
+    gone = delta.paths(known, months if table.name in merge.base.tables else None)
+    delta.change_files(table.name, known, schema, added, gone)
 
 
 def _import(merge: Merge) -> str:
