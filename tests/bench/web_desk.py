@@ -97,7 +97,7 @@ def make_staff(count: int) -> list[User]:
 def make_month(people: list[User], count: int) -> None:
     """`count` jobs of the last thirty days, as big as finished jobs are; the same at every run."""
     chance, now = random.Random(7), clock.utcnow()
-    staff = [each for each in people if each.department_ids]
+    staff = [each for each in people if each.memberships]
     scopes = {each.id: data_scope.data_scope(each).to_document() for each in staff}
     model = build_job(staff[0].id).to_mongo().to_dict()
     batch: list[dict[str, Any]] = []
@@ -111,7 +111,7 @@ def make_month(people: list[User], count: int) -> None:
         batch.append({
             **model, "_id": ObjectId(), "name": f"{chance.choice(['Enrolments', 'Résultats', 'Activity', 'Completion'])} {number} of {chance.choice(['spring', 'autumn'])}",
             "reportType": chance.choice(REPORT_TYPES), "status": status, "priority": "normal", "priorityRank": 30,
-            "requestedBy": person.id, "departmentId": person.department_ids[0], "visibility": chance.choice(VISIBILITIES),
+            "requestedBy": person.id, "departmentId": person.memberships[0].department_id, "visibility": chance.choice(VISIBILITIES),
             "output": {"format": chance.choice(FORMATS), "filename": "figures"}, "history": times, "eventCount": 6,
             "provenance": {"scope": scopes[person.id], "tables": {f"table{n}": {"version": n, "rows": 1000 * n} for n in range(6)}},
             "createdAt": created, "updatedAt": created, "scheduledFor": created, "completedAt": created + timedelta(seconds=40),
@@ -129,7 +129,7 @@ def make_running(people: list[User], count: int) -> list[ReportJob]:
         person = people[(number * 7) % (len(people) - 1)]
         jobs.append(build_job(
             person.id, name=f"Running {number}", status="processing", slot=f"bench:{number}", started_at=clock.utcnow(),
-            department_id=person.department_ids[0], visibility=("organization", "department", "team", "private")[number % 4],
+            department_id=person.memberships[0].department_id, visibility=("organization", "department", "team", "private")[number % 4],
         ).save())  # fmt: skip
     return jobs
 

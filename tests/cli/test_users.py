@@ -10,16 +10,16 @@ from webapp.documents import User
 from webapp.services.people import accounts
 
 GOOD = "orchard lantern 47 quiet"
-ANA = ("users", "add", "ana@staff.example", "--name", "Ana Ruiz", "--role", "staff")
+ANA = ("users", "add", "ana@staff.example", "--name", "Ana Ruiz", "--role", "staff", "--department", "history")
 
 
 @pytest.mark.does("users add", "users list")
 def test_who_is_added_signs_in_and_is_listed_with_roles_and_departments(terminal: Terminal, people: People) -> None:
-    done = terminal(*ANA, "--role", "instructor", "--department", "history", "--password", GOOD)
-    assert (done.exit_code, done.stdout) == (0, "ana@staff.example may now sign in as staff, instructor.\n")
+    done = terminal(*ANA, "--role", "instructor", "--role", "billing-admin", "--password", GOOD)
+    assert (done.exit_code, done.stdout) == (0, "ana@staff.example may now sign in as staff, instructor, billing-admin.\n")
     assert accounts.authenticate("ana@staff.example", GOOD) is not None
     listed = terminal("users", "list").stdout.splitlines()
-    assert "ana@staff.example  Ana Ruiz  [staff, instructor]  history" in listed
+    assert "ana@staff.example  Ana Ruiz  [billing-admin; history: staff, instructor]" in listed
     assert len(listed) == User.objects(password_hash__exists=True).count()
     assert terminal("users", "list", "--role", "instructor").stdout.count("\n") == 1
 
@@ -29,20 +29,21 @@ def test_a_password_that_is_not_given_is_asked_for_twice_and_never_shown(termina
     done = terminal(*ANA, typed=f"{GOOD}\n{GOOD}\n")
     assert done.exit_code == 0, done.stderr
     assert GOOD not in done.output
-    assert terminal("users", "add", "bo@staff.example", "--name", "Bo", "--role", "staff").exit_code == 1  # no answer
+    assert terminal("users", "add", "bo@staff.example", "--name", "Bo", "--role", "billing-admin").exit_code == 1  # no answer
 
 
 @pytest.mark.refuses("users add")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("ana", "--name", "Ana", "--role", "staff"), "“ana” is not an e-mail address."),
-        (("ana@x.example", "--name", " ", "--role", "staff"), "A person needs a name."),
-        (("ana@x.example", "--name", "x" * 2_000, "--role", "staff"), "too long"),
+        (("ana", "--name", "Ana", "--role", "billing-admin"), "“ana” is not an e-mail address."),
+        (("ana@x.example", "--name", " ", "--role", "billing-admin"), "A person needs a name."),
+        (("ana@x.example", "--name", "x" * 2_000, "--role", "billing-admin"), "too long"),
         (("ana@x.example", "--name", "Ana", "--role", "chief"), "Not an active role: chief."),
+        (("ana@x.example", "--name", "Ana", "--role", "department-admin"), "In which department?"),
         (("ana@x.example", "--name", "Ana", "--role", "staff", "--department", "nowhere"), "history, physics"),
-        (("ana@x.example", "--name", "Ana", "--role", "staff", "--time-zone", "Mars/X"), "“Mars/X” is not a time zone"),
-        (("Olivia.Owner@staff.example", "--name", "Ana", "--role", "staff"), "There is already an account"),
+        (("ana@x.example", "--name", "Ana", "--role", "billing-admin", "--time-zone", "Mars/X"), "“Mars/X” is not a time zone"),
+        (("Olivia.Owner@staff.example", "--name", "Ana", "--role", "billing-admin"), "There is already an account"),
     ],
 )
 def test_an_account_that_cannot_be_made_is_refused_in_words(
@@ -69,16 +70,27 @@ def test_a_new_password_is_the_only_one(terminal: Terminal, people: People) -> N
 def test_roles_are_replaced_and_told_with_what_they_allow(terminal: Terminal, people: People) -> None:
     done = terminal("users", "set-roles", people.owner.email, "instructor", "staff")
     assert done.exit_code == 0, done.stderr
-    assert people.owner.reload().roles == ["instructor", "staff"]
+    owner = people.owner.reload()
+    assert (owner.roles, owner.memberships[0].roles) == ([], ["instructor", "staff"])
+    # Managed in one department, taught in another: of which it is has to be said.
+    managing = ("users", "set-roles", people.owner.email, "department-admin")
+    assert terminal(*managing, "--department", "physics").exit_code == 0
+    held = {each.department_id: each.roles for each in people.owner.reload().memberships}
+    assert held == {
+        people.department.id: ["instructor", "staff"], people.other_department.id: ["department-admin"],
+    }  # fmt: skip
+    assert "In which department?" in terminal(*managing).stderr
     assert any(line.startswith("staff: Staff.") for line in terminal("users", "roles").stdout.splitlines())
-    assert "(allows: nothing)" in terminal("users", "roles").stdout
+    told = terminal("users", "roles").stdout
+    assert "(allows: nothing; held in a department)" in told
+    assert "read-billing; held for the whole desk)" in told
 
 
 @pytest.mark.does("users deactivate")
 def test_who_is_deactivated_cannot_sign_in_and_is_listed_as_such(terminal: Terminal, people: People) -> None:
     assert terminal("users", "deactivate", people.owner.email).exit_code == 0
     assert accounts.authenticate(people.owner.email, PASSWORD) is None
-    assert "history  (inactive)" in terminal("users", "list").stdout
+    assert "[history: staff]  (inactive)" in terminal("users", "list").stdout
 
 
 @pytest.mark.does("users reset-link")
@@ -99,6 +111,8 @@ def test_a_link_for_a_new_password_stands_alone_on_standard_output(terminal: Ter
         (("set-roles", "nobody@x.example", "staff"), "no active account"),
         (("set-roles", "olivia.owner@staff.example", "chief"), "Not an active role: chief."),
         (("set-roles", "olivia.owner@staff.example"), "Missing argument"),
+        (("set-roles", "ada.administrator@staff.example", "staff"), "In which department?"),
+        (("set-roles", "olivia.owner@staff.example", "billing-admin", "--department", "history"), "whole desk"),
         (("deactivate", "nobody@x.example"), "no active account"),
         (("reset-link", "nobody@x.example"), "no active account"),
         (("reset-link", "olivia.owner@staff.example", "--at", "nonsense"), "“nonsense” is not an address"),

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from tests.factories import People, make_job
+from tests.factories import People, hold, make_job
 from tests.services.questions.asked import NOW, make_records, requests
 from tests.web.conftest import Client
 from tests.web.test_pages import ask
@@ -84,7 +84,7 @@ def at_this_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_request_comes_back_from_the_form_as_it_went(app: Flask, people: People, at_this_moment: None) -> None:
     records = make_records(people)
-    people.administrator.department_ids = [people.department.id]
+    hold(people.administrator, ["system-admin"], [people.department])
 
     @settings(
         max_examples=40,
@@ -142,7 +142,7 @@ def whole_request(people: People, **changes: Any) -> ReportRequest:
 def test_nothing_is_lost_when_one_changes_something_first(
     people: People, as_person: Client, at_this_moment: None
 ) -> None:
-    people.administrator.department_ids = [people.department.id]
+    hold(people.administrator, ["system-admin"], [people.department])
     people.administrator.save()
     request = whole_request(people)
     job = ReportJob(**ways.job_fields(request), requested_by=people.administrator.id, created_at=NOW).save()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import People, make_job
+from tests.factories import People, hold, make_job
 from tests.web.conftest import Client
 from webapp.documents import ReportJob
 
@@ -99,7 +99,7 @@ def test_someone_who_lost_a_department_can_no_longer_open_what_was_made_with_it(
     people: People, as_person: Client, ready_job: Callable[..., ReportJob]
 ) -> None:
     job = ready_job(visibility="organization")
-    people.owner.update(set__department_ids=[people.other_department.id])
+    hold(people.owner, ["staff"], [people.other_department]).save()
     assert as_person(people.owner).get(f"/reports/{job.id}/download").status_code == 403
     assert as_person(people.stranger).get(f"/reports/{job.id}/download").status_code == 403
     assert as_person(people.administrator).get(f"/reports/{job.id}/download").status_code == 200

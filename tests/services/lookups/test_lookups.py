@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.factories import hold
 from webapp.documents import LookupCategory, LookupValue
 from webapp.documents.lookup_value import lookup_cache
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -90,7 +91,7 @@ def test_values_are_read_again_only_after_their_time(database, settings_env, mon
 
 def test_permissions_are_the_union_of_active_roles(people):
     assert permissions.permissions_of(people.owner) == {"request-reports"}
-    people.owner.roles = ["staff", "department-admin"]
+    hold(people.owner, ["staff", "department-admin"])
     assert permissions.permissions_of(people.owner) == {"request-reports", "manage-department", "use-high-priority"}
     lookups.change(LookupCategory.ROLE, "department-admin", is_active=False, by=TERMINAL)
     assert permissions.permissions_of(people.owner) == {"request-reports"}

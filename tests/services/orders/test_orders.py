@@ -162,7 +162,7 @@ def test_a_roster_is_imported_in_a_child_and_its_refusals_are_told(
     counts = {each["what"]: each for each in order.summary["counts"]}
     assert (counts["users"]["read"], counts["users"]["added"]) == (3, 2)
     assert order.summary["refusals"] == [{"source": "users.csv", "line": 3, "reason": "sourcedId is empty"}]
-    assert User.objects.get(external_id="u1").name == "Ana Ruiz"
+    assert User.objects(__raw__={"externalId": "u1"}).get().name == "Ana Ruiz"
     files = storage.open_storage(get_settings().effective_storage_url)
     assert list(files.list(uploads.FOLDER)) == []  # what is read is not kept
     events = AdminEvent.objects(area=AdminArea.IMPORTS.value)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from tests.factories import People
+from tests.factories import People, hold
 from webapp.documents import JobEvent, ReportJob
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 from webapp.services import database_clock
@@ -126,7 +126,7 @@ def test_odd_names_are_kept_as_they_are(people: People, name: str) -> None:
 
 
 def test_only_those_who_may_ask_can(people: People) -> None:
-    people.owner.roles = ["learner"]
+    hold(people.owner, ["learner"])
     with pytest.raises(ForbiddenError):
         asking.create(people.owner, a_request())
 
@@ -267,8 +267,7 @@ def test_an_ended_job_cannot_be_cancelled_or_reprioritised(people: People) -> No
 
 def test_a_failed_job_can_be_retried_with_the_rows_its_requester_may_read_now(people: People) -> None:
     job = failed(asking.create(people.owner, a_request()))
-    people.owner.department_ids = [people.other_department.id]
-    people.owner.save()
+    hold(people.owner, ["staff"], [people.other_department]).save()
     again = changing.retry(people.owner, job.id)
     assert (again.status, again.error) == ("queued", None)
     assert again.provenance["scope"]["departmentIds"] == [str(people.other_department.id)]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.factories import People, make_class, make_department, make_job, make_user
+from tests.factories import People, hold, make_class, make_department, make_job, make_user
 from webapp.documents import LookupValue, Team, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.services import remembered
@@ -43,7 +43,7 @@ def test_a_deactivated_role_gives_no_rows_no_permission_and_no_department(people
 
 def test_of_two_roles_only_the_active_one_counts(people: People) -> None:
     taught = make_class("History 1", instructors=[people.owner.id])
-    people.owner.roles = ["staff", "instructor"]
+    hold(people.owner, ["staff", "instructor"])
     both = data_scope.data_scope(people.owner)
     assert both == DataScope((str(people.department.id),), (str(taught.id),))
     close("staff")
@@ -53,14 +53,13 @@ def test_of_two_roles_only_the_active_one_counts(people: People) -> None:
 def test_a_role_that_allows_neither_to_ask_nor_to_manage_opens_no_department(people: People) -> None:
     lookups.add("role", "hurried", "Hurried", metadata={"permissions": ["use-high-priority"]}, by=TERMINAL)
     taught = make_class("History 1", instructors=[people.owner.id])
-    people.owner.roles = ["instructor", "hurried", "unheard-of", "learner"]
+    hold(people.owner, ["instructor", "hurried", "unheard-of", "learner"])
     assert data_scope.data_scope(people.owner) == DataScope((), (str(taught.id),))
 
 
 def test_the_last_role_of_administrators_cannot_be_closed_but_a_closed_one_administers_nothing(people: People) -> None:
     lookups.add("role", "chief", "Chief", metadata={"permissions": ["administer"]}, by=TERMINAL)
-    people.owner.update(set__roles=["chief"])
-    owner = people.owner.reload()
+    owner = hold(people.owner, ["chief"]).save()
     assert data_scope.data_scope(owner).is_everything
     close("chief")
     assert data_scope.data_scope(owner) == NOTHING
@@ -82,7 +81,7 @@ def test_belonging_to_a_closed_department_gives_nothing_and_above_it_stays_what_
 
 
 def test_somebody_of_an_open_and_a_closed_department_keeps_the_open_one(people: People) -> None:
-    people.owner.department_ids = [people.other_department.id, people.department.id]
+    hold(people.owner, ["staff"], [people.other_department, people.department])
     people.other_department.update(set__is_active=False)
     assert organisation.departments_of(people.owner) == [people.department.id]
     assert data_scope.data_scope(people.owner) == own(people.department.id)
@@ -140,13 +139,10 @@ def test_closing_a_role_is_like_not_having_it(people: People, roles: list[str], 
         make_job(people.owner.id, visibility=each, department_id=below.id)
         for each in ("private", "team", "department", "organization")
     ]
-    person = User(
-        name="P", roles=roles, department_ids=[people.department.id, below.id], team_ids=[people.team.id], id=people.neighbour.id
-    )  # fmt: skip
-    without = User(
-        name="P", roles=[each for each in roles if each not in closed], department_ids=person.department_ids,
-        team_ids=person.team_ids, id=person.id,
-    )  # fmt: skip
+    places = [people.department, below]
+    person, without = (User(name="P", team_ids=[people.team.id], id=people.neighbour.id) for _ in range(2))
+    hold(person, roles, places)
+    hold(without, [each for each in roles if each not in closed], places)
     remembered.forget_everything()
     expected = (
         permissions_of(without), data_scope.data_scope(without), [visibility.may_see(without, job) for job in jobs],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from tests.factories import People, make_record
+from tests.factories import People, hold, make_record
 from webapp import record
 from webapp.documents import Department
 from webapp.engine import runner
@@ -86,8 +86,7 @@ def test_a_department_reads_nothing_of_another(
 
 
 def test_an_instructor_reads_nothing_of_other_classes(people: People, records: dict[str, Any], tmp_path: Path) -> None:
-    people.owner.roles, people.owner.department_ids = ["instructor"], []
-    people.owner.save()
+    hold(people.owner, ["instructor"]).save()
     scope = data_scope.data_scope(people.owner)
     for report_type in REPORT_TYPES:
         query = as_query.to_query(ReportRequest(report_type=report_type), scope)

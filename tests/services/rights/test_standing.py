@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import People, end_teachings, make_class, make_job
+from tests.factories import People, end_teachings, hold, make_class, make_job
 from tests.worker.conftest import RecordingJanitor, all_finished, run_until, short_times  # noqa: F401 - a fixture
 from webapp.documents import LookupValue, ReportJob, User
 from webapp.documents.lookup_value import lookup_cache
@@ -25,15 +25,15 @@ Loss = Callable[[People], object]
 LOSSES: dict[str, tuple[Loss, type[Exception], str]] = {
     "left": (lambda people: people.owner.update(set__is_active=False), RequesterGoneError, "has left"),
     "deleted": (lambda people: people.owner.delete(), RequesterGoneError, "has left"),
-    "no role": (lambda people: people.owner.update(set__roles=[]), RightLostError, "may not ask"),
-    "a learner": (lambda people: people.owner.update(set__roles=["learner"]), RightLostError, "may not ask"),
+    "no role": (lambda people: hold(people.owner, []).save(), RightLostError, "may not ask"),
+    "a learner": (lambda people: hold(people.owner, ["learner"]).save(), RightLostError, "may not ask"),
     "role closed": (
         lambda people: LookupValue.objects(category="role", key="staff").update(set__is_active=False),
         RightLostError,
         "may not ask",
     ),
     "moved": (
-        lambda people: people.owner.update(set__department_ids=[people.other_department.id]),
+        lambda people: hold(people.owner, ["staff"], [people.other_department]).save(),
         ScopeLostError,
         "may not read any more",
     ),
@@ -61,12 +61,12 @@ def test_what_its_requester_has_lost_is_said(people: People, loss: str) -> None:
 
 def test_whoever_may_read_more_now_gets_what_they_asked_for(people: People) -> None:
     job = ask(people.owner)
-    people.owner.update(push__department_ids=people.other_department.id)
+    hold(people.owner, ["staff"], [people.department, people.other_department]).save()
     standing.require_standing(job, DataScope.from_document(job.provenance["scope"]))
 
 
 def test_an_instructor_whose_class_was_taken_away_reads_it_no_more(people: People) -> None:
-    people.owner.update(set__roles=["instructor"])
+    hold(people.owner, ["instructor"]).save()
     taught = make_class("History 1", instructors=[people.owner.id])
     job = ask(people.owner.reload())
     assert job.provenance["scope"]["classIds"] == [str(taught.id)]
@@ -96,10 +96,11 @@ def test_it_is_made_again_once_the_right_is_back_and_not_before(people: People, 
     job = make_job(
         people.owner.id, status="failed", department_id=people.department.id, provenance={"scope": scope},
     )  # fmt: skip
-    people.owner.update(set__roles=[])
+    hold(people.owner, []).save()
     with pytest.raises(ConflictError, match="may not ask"):
         changing.retry(people.administrator, job.id)
-    people.owner.update(set__roles=["staff"], set__is_active=False)
+    hold(people.owner, ["staff"]).save()
+    people.owner.update(set__is_active=False)
     with pytest.raises(ConflictError, match="has left"):
         changing.retry(people.administrator, job.id)
     people.owner.update(set__is_active=True)
@@ -108,7 +109,7 @@ def test_it_is_made_again_once_the_right_is_back_and_not_before(people: People, 
 
 def test_a_job_of_another_client_whose_requester_may_not_ask_is_refused(people: People, database: Any) -> None:
     learner = people.stranger
-    learner.update(set__roles=["learner"])
+    hold(learner, ["learner"]).save()
     job = make_job(learner.id)
     from webapp.services.queue import promotion
 

@@ -161,7 +161,8 @@ def _learners(version: RecordVersion) -> set[str]:
     """The persons whom a source calls learners, and whoever is enrolled."""
     called = record.select(version, "persons", ["id"], where="list_contains(roles, ?)", parameters=[LEARNER])
     enrolled = record.select(version, "enrollments", ["learner_id"])
-    return {*called["id"].to_pylist(), *enrolled["learner_id"].unique().to_pylist()}
+    found = {*called["id"].to_pylist(), *enrolled["learner_id"].unique().to_pylist()}
+    return {each for each in found if each is not None}
 
 
 _kept: dict[str, KeptOfRecord[list[Choice]]] = {

@@ -104,7 +104,8 @@ class PersonForm(DeskForm):
     @property
     def is_unfinished(self) -> bool:
         """Was it sent to be shown with another line, or with the persons who were looked for, not to be saved?"""
-        return bool(request.form.get("more") or (self.person_search.data or "").strip())
+        asked = any(request.form.get(name) for name in ("more", "find"))
+        return bool(asked or (self.person_search.data or "").strip())
 
     def to_fields(self) -> dict[str, Any]:
         """As the service wants them."""
