@@ -14,7 +14,7 @@ from bson import ObjectId
 from webapp import record
 from webapp.record import RecordVersion
 from webapp.services.plain_text import folded
-from webapp.services.record import reading
+from webapp.services.record import quick, reading
 from webapp.services.record.kept import KeptOfRecord, State, state_of
 
 LEARNER, PERSON = "learner", "person"
@@ -139,7 +139,7 @@ def _learners_within(
     parameters: list[Any] = [list(department_ids), list(class_ids)]
     if wanted is not None:
         where, parameters = f"{where} AND list_contains(?, learner_id)", [*parameters, wanted]
-    found = record.select(version, "enrollments", ["learner_id"], where=where, parameters=parameters)
+    found = quick.select(version, "enrollments", ["learner_id"], where, parameters)
     return [each for each in found["learner_id"].unique().to_pylist() if each is not None]
 
 

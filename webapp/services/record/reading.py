@@ -10,6 +10,7 @@ from bson import ObjectId
 from webapp import record
 from webapp.record import RecordVersion
 from webapp.services.permissions import Actor, Terminal
+from webapp.services.record import quick
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
 
 
@@ -27,7 +28,7 @@ def rows(
     version: RecordVersion | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of `table` as they are in `version` (None: of now); `where` is SQL, with a `?` for each parameter."""
-    found = record.select(version or current(), table, list(columns), where=where, parameters=list(parameters))
+    found = quick.select(version or current(), table, columns, where, parameters)
     return found.to_pylist()
 
 
