@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
 
-from webapp import clock, extract
-from webapp.documents import Department, LearningEvent, Membership, Output, Parameters, ReportJob, Team, User
+from webapp import clock, record
+from webapp.documents import Department, Membership, Output, Parameters, ReportJob, Team, User
+from webapp.record import RecordVersion
 from webapp.services.people import passwords
 from webapp.services.permissions import is_global
+from webapp.services.record import reading
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -69,14 +72,50 @@ class Learner:
     name: str
 
 
-def make_learner(name: str, number: str | None = None, email: str | None = None) -> Learner:
-    now, learner = clock.utcnow(), Learner(ObjectId(), name)
-    told = {"name": name, "externalId": number, "email": email}
-    User._get_collection().insert_one(
-        {"_id": learner.id, "roles": ["learner"], "isActive": True, "createdAt": now, "updatedAt": now}
-        | {field: value for field, value in told.items() if value is not None}
-    )
+@dataclass(frozen=True)
+class Taught:
+    """A class of the record."""
+
+    id: ObjectId
+    name: str
+    department_id: ObjectId | None
+
+
+def make_learner(
+    name: str, number: str | None = None, email: str | None = None, *, of: Taught | None = None
+) -> Learner:
+    """A person whom a source calls a learner; enrolled in the class `of`."""
+    learner = Learner(ObjectId(), name)
+    person = {"id": learner.id, "name": name, "number": number, "email": email, "roles": ["learner"]}
+    rosters = [{"learner_id": learner.id, "class_id": of.id, "status": "in-progress"}] if of else []
+    make_record(persons=[person], rosters=rosters)
     return learner
+
+
+def make_class(
+    name: str, *, department: Department | None = None, instructors: Iterable[ObjectId] = (), **columns: Any
+) -> Taught:
+    """A class of the record, with the persons who teach it."""
+    found = Taught(ObjectId(), name, department.id if department else None)
+    row = {"id": found.id, "name": name, "department_id": found.department_id, **columns}
+    make_record(classes=[row], teachings=[{"class_id": found.id, "person_id": each} for each in instructors])
+    return found
+
+
+def make_spring(people: People, *statuses: str) -> Taught:
+    """The class HIS1-S of the course HIS1 in the owner's department, with a learner's enrollment of each status."""
+    course = {"id": ObjectId(), "name": "History I", "code": "HIS1", "department_id": people.department.id}
+    found = Taught(ObjectId(), "Spring", people.department.id)
+    of_class = {"id": found.id, "name": "Spring", "code": "HIS1-S", "course_id": course["id"]}
+    rosters = [{"learner_id": new_id(), "class_id": found.id, "status": status} for status in statuses]
+    make_record(courses=[course], classes=[of_class], rosters=rosters)
+    return found
+
+
+def end_teachings(of_class: Taught) -> None:
+    """Nobody teaches it any more."""
+    found = record.select(record.current(), "teachings", ["id", "key", "person_id", "class_id"]).to_pylist()
+    make_record(teachings=[{**row, "is_active": False} for row in found if row["class_id"] == str(of_class.id)])
 
 
 def make_people() -> People:
@@ -99,14 +138,72 @@ def make_people() -> People:
     )
 
 
+def new_id() -> str:
+    """An id as rows of the record have them."""
+    return str(ObjectId())
+
+
+def make_record(*, source: str = "test", **tables: Iterable[dict[str, Any]]) -> RecordVersion:
+    """Rows by table (`rosters=[{"learner_id": …}]`), published in one import; and the departments that there are.
+
+    Ids may be ObjectIds. A row without key is called by its id; `enrollments` are given as `rosters`, instructors of a
+    class as `teachings`. Persons and classes that rows name and nobody gives are made, because a row of nobody is
+    refused.
+    """
+    given = {table: [_row(row) for row in rows] for table, rows in tables.items()}
+    given["departments"] = [*given.get("departments", ()), *_departments_there(given.get("departments", ()))]
+    before = record.current()
+    for table, columns in (("persons", ("learner_id", "person_id")), ("classes", ("class_id",))):
+        known = {row["id"] for row in given.get(table, ())}
+        known |= set(record.select(before, table, ["id"])["id"].to_pylist())
+        named = {row[column] for rows in given.values() for row in rows for column in columns if row.get(column)}
+        made = [{"id": each, "key": each, "name": each} for each in sorted(named - known)]
+        given[table] = [*given.get(table, ()), *made]
+    with record.importing(source=source, what="a test's own", import_id=new_id(), by="test") as staging:
+        for table, rows in given.items():
+            staging.add(table, rows)
+        comparison = staging.compare()
+        assert not comparison.summary.refused, comparison.summary.refusals
+        version = staging.publish()
+    reading.forget()
+    return version
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    plain = {name: _plain(value) for name, value in row.items()}
+    plain.setdefault("id", new_id())
+    return {"key": plain["id"], **plain}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, ObjectId) else value
+
+
+def _departments_there(given: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = {row["id"] for row in given}
+    return [
+        _row(
+            {
+                "id": each.id,
+                "name": each.name,
+                "code": each.code,
+                "parent_id": each.parent_id,
+                "is_active": each.is_active,
+            }
+        )
+        for each in Department.objects
+        if str(each.id) not in known
+    ]
+
+
 def make_numbers_known(*names: str) -> None:
-    """An event that has these numbers in its data, read into the extract."""
-    now, data = clock.utcnow(), dict.fromkeys(names, 1.0)
-    events = LearningEvent._get_collection()  # its own client would refuse a name with a dot
-    events.insert_one(
-        {"eventType": "content-viewed", "timestamp": now, "data": data, "isActive": True, "updatedAt": now}
+    """An event that has these numbers in its data."""
+    data = dict.fromkeys(names, 1.0)
+    make_record(
+        events=[{"learner_id": new_id(), "event_type": "content-viewed", "timestamp": clock.utcnow(), "data": data}]
     )
-    extract.refresh([events.name])
 
 
 def build_job(requested_by: ObjectId | None = None, **fields: Any) -> ReportJob:

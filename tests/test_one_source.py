@@ -22,7 +22,7 @@ ANOTHER_THING = {
     "SCORM attempts": "the rows are called so, and a report type that shows them",
     ".csv": "a file of a OneRoster import",
     ".json": "a file of an import, and of the assets",
-    ".parquet": "a file of the extract",
+    ".parquet": "a file of the record",
     "application/json": "in what form a page asks for suggestions",
 }
 #: Lists in which some of the words stand for a reason of their own.

@@ -10,7 +10,6 @@ import sys
 
 from tests.bench import (
     engine_speed,
-    extract_speed,
     files,
     import_speed,
     queue_cost,
@@ -23,7 +22,6 @@ from tests.bench import (
 
 PARTS = {
     "import": import_speed.main,
-    "extract": extract_speed.main,
     "engine": engine_speed.main,
     "files": files.main,
     "queue": queue_cost.main,

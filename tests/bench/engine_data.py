@@ -1,25 +1,25 @@
-"""An invented university of any size, straight into Delta: as the extract would have written it, without a database.
+"""An invented university of any size, straight into Parquet: as the record would have written it, without an import.
 
 Learners grow with the events (250 events each); courses, classes and contents stay what they are. Events come in the
-order of time, as documents are read in the order of their ids.
+order of time, as they come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 
-from webapp.extract import delta
-from webapp.extract.tables import arrow_schema, layout
+from webapp.record.tables import TABLES
 
 EVENTS_PER_LEARNER = 250
 CHUNK = 250_000
-BEGIN, END = datetime(2023, 9, 1), datetime(2025, 7, 1)  # noqa: DTZ001 - naive UTC, as the extract keeps instants
+BEGIN, END = datetime(2023, 9, 1), datetime(2025, 7, 1)  # noqa: DTZ001 - naive UTC, as the record keeps instants
 EVENT_TYPES = [
     *("content-viewed", "content-completed", "video-played", "video-completed", "assessment-submitted"),
     *("assessment-graded", "session-started", "login"),
@@ -29,19 +29,18 @@ CONTENT_TYPES = ["page", "video", "assessment", "file", "forum", "scorm"]
 STATUSES = ["completed", "in-progress", "withdrawn", "failed", "not-started"]
 DEPARTMENTS, PROGRAMS, COURSES, CLASSES, CONTENTS = 40, 20, 200, 1_000, 2_000
 #: The ids of each kind of thing begin with a number of its own.
-KINDS = ["departments", "programs", "courses", "classes", "contents", "users", "enrollments", "learningevents"]
+KINDS = ["departments", "programs", "courses", "classes", "contents", "persons", "enrollments", "events"]
 
 
 def make(folder: Path, events: int) -> dict[str, list[str]]:
-    """The files of each table, made in `folder` unless they are there. Settings must name `folder` as the extract."""
+    """The files of each table, made in `folder` unless they are there."""
     done = folder / "complete"
     if not done.exists():
         for table, rows in _small_tables(events).items():
-            _write(table, iter([_table(table, rows)]))
-        _write("learningevents", _events(events))
+            _write(folder, table, iter([_table(table, rows)]))
+        _write(folder, "events", _events(events))
         done.touch()
-    tables = [*KINDS]
-    return {table: delta.files(found) for table in tables if (found := delta.open_table(table)) is not None}
+    return {table: sorted(map(str, (folder / table).glob("*.parquet"))) for table in KINDS}
 
 
 def learner_count(events: int) -> int:
@@ -59,18 +58,23 @@ def ids(kind: str, numbers: np.ndarray[Any, Any]) -> pa.Array:
     return pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets.tobytes()), pa.py_buffer(text.tobytes()))
 
 
-def _write(table: str, chunks: Iterator[pa.Table]) -> None:
-    schema = arrow_schema(table, ["data_clicks"] if table == "learningevents" else [])
-    batches = (batch for chunk in chunks for batch in chunk.to_batches())
-    state = delta.State("bench", layout(table), datetime.now(UTC).isoformat())
-    delta.replace(table, None, pa.RecordBatchReader.from_batches(schema, batches), state)
+def _schema(table: str) -> pa.Schema:
+    """Without the partition's column, which stands in no file."""
+    found = TABLES[table].arrow_schema(["data_clicks"] if table == "events" else [])
+    return pa.schema([field for field in found if field.name != "month"])
+
+
+def _write(folder: Path, table: str, chunks: Iterator[pa.Table]) -> None:
+    (folder / table).mkdir(parents=True, exist_ok=True)
+    for number, chunk in enumerate(chunks):
+        pyarrow.parquet.write_table(chunk, folder / table / f"{number:04}.parquet", compression="snappy")
 
 
 def _table(table: str, columns: dict[str, Any]) -> pa.Table:
     """`columns` in the schema of `table`, what is missing empty."""
-    schema = arrow_schema(table, ["data_clicks"] if table == "learningevents" else [])
+    schema = _schema(table)
     count = len(columns["id"])
-    columns = {"updated_at": [BEGIN] * count, "is_active": [True] * count} | columns
+    columns = {"changed_at": [BEGIN] * count, "is_active": [True] * count} | columns
     arrays = [
         pa.nulls(count, field.type)
         if field.name not in columns
@@ -117,15 +121,15 @@ def _small_tables(events: int) -> dict[str, dict[str, Any]]:
             "name": [f"Unit {n % 10} of course {n // 10}" for n in contents],
             "content_type": [CONTENT_TYPES[n % len(CONTENT_TYPES)] for n in contents],
         },
-        "users": {
-            "id": ids("users", users),
+        "persons": {
+            "id": ids("persons", users),
             "name": [f"{names[n % len(names)]} {n // 7}" for n in users],
-            "external_id": [f"L{n}" for n in users],
+            "key": [f"L{n}" for n in users],
         },
         "enrollments": _placed(of_class // 5)
         | {
             "id": ids("enrollments", enrollments),
-            "learner_id": ids("users", enrollments // 3),
+            "learner_id": ids("persons", enrollments // 3),
             "class_id": ids("classes", of_class),
             "course_id": ids("courses", of_class // 5),
             "status": [STATUSES[n] for n in status],
@@ -154,7 +158,7 @@ def _events(events: int) -> Iterator[pa.Table]:
     random = np.random.default_rng(2)
     learners = learner_count(events)
     known = {
-        "users": ids("users", np.arange(learners)),
+        "persons": ids("persons", np.arange(learners)),
         "classes": ids("classes", np.arange(CLASSES)),
         "courses": ids("courses", np.arange(COURSES)),
         "contents": ids("contents", np.arange(CONTENTS)),
@@ -177,10 +181,10 @@ def _events(events: int) -> Iterator[pa.Table]:
         clicks = np.floor(random.exponential(4, count)) + 1
         score = random.integers(0, 1001, count) / 10
         yield _table(
-            "learningevents",
+            "events",
             {
-                "id": ids("learningevents", numbers),
-                "learner_id": known["users"].take(learner),
+                "id": ids("events", numbers),
+                "learner_id": known["persons"].take(learner),
                 "class_id": known["classes"].take(of_class),
                 "course_id": known["courses"].take(course),
                 "department_id": places["department_id"].take(course),
@@ -189,7 +193,7 @@ def _events(events: int) -> Iterator[pa.Table]:
                 "content_id": known["contents"].take(course * 10 + random.integers(0, 10, count)),
                 "event_type": types.take(event_type),
                 "timestamp": np.datetime64(BEGIN, "us") + at.astype("timedelta64[us]"),
-                "updated_at": np.datetime64(BEGIN, "us") + at.astype("timedelta64[us]"),
+                "changed_at": np.datetime64(BEGIN, "us") + at.astype("timedelta64[us]"),
                 "duration": _sparse(random.integers(1, 3_600, count), random.random(count) < 0.6),
                 "score": _sparse(score, scored),
                 "passed": pa.array(score >= 50, pa.bool_(), mask=~scored),

@@ -85,7 +85,7 @@ QUESTIONS = [
         f"SELECT coalesce(nullif(l.code, ''), l.name, l.id, g.key), n, learners FROM g {_CLASS_LABEL}",
         "SELECT count(*), count(DISTINCT learner_id) FROM events WHERE is_active IS NOT FALSE",
         (
-            "learningevents",
+            "events",
             [
                 *_group({"key": "$classId", "learner": "$learnerId"}, n=_COUNT),
                 {"$group": {"_id": "$_id.key", "n": {"$sum": "$n"}, "learners": {"$sum": 1}}},
@@ -99,7 +99,7 @@ QUESTIONS = [
         "LEFT JOIN contents c ON c.id = e.content_id WHERE e.is_active IS NOT FALSE GROUP BY 1 ORDER BY 1",
         "SELECT sum(data_clicks), avg(data_clicks) FROM events WHERE is_active IS NOT FALSE",
         (
-            "learningevents",
+            "events",
             [
                 # Contents are few: the sums of each first, then their types.
                 *_group(
@@ -129,7 +129,7 @@ QUESTIONS = [
         "count(*), sum(duration) FROM events WHERE is_active IS NOT FALSE GROUP BY 1 ORDER BY 1",
         "SELECT count(*), sum(duration) FROM events WHERE is_active IS NOT FALSE",
         (
-            "learningevents",
+            "events",
             _group(
                 {"$dateTrunc": {"date": "$timestamp", "unit": "day", "timezone": "Europe/Madrid"}},
                 n=_COUNT,
@@ -144,7 +144,7 @@ QUESTIONS = [
         "WHERE is_active IS NOT FALSE GROUP BY date_trunc('month', timestamp) ORDER BY 1",
         "SELECT median(data_clicks) FROM events WHERE is_active IS NOT FALSE",
         (
-            "learningevents",
+            "events",
             _group(
                 {"$dateTrunc": {"date": "$timestamp", "unit": "month"}},
                 middle={"$percentile": {"input": "$data.clicks", "p": [0.5], "method": "approximate"}},
@@ -156,12 +156,12 @@ QUESTIONS = [
         _query("learner-activity", sort=(Sort("event-count", descending=True),)),
         "WITH g AS (SELECT learner_id AS key, count(*) AS n, sum(duration) AS seconds, "
         "count(DISTINCT content_id) AS contents, max(timestamp) AS newest FROM events WHERE is_active IS NOT FALSE GROUP BY 1) "
-        f"SELECT {_NAMED}, l.external_id, n, seconds, contents, newest FROM g LEFT JOIN users l ON l.id = g.key "
+        f"SELECT {_NAMED}, l.key, n, seconds, contents, newest FROM g LEFT JOIN persons l ON l.id = g.key "
         f"ORDER BY n DESC, strip_accents(lower({_NAMED})), {_NAMED}, g.key",
         "SELECT count(*), sum(duration), count(DISTINCT content_id), max(timestamp) FROM events "
         "WHERE is_active IS NOT FALSE",
         (
-            "learningevents",
+            "events",
             [
                 *_group(
                     "$learnerId",
@@ -180,7 +180,7 @@ QUESTIONS = [
         f"WITH g AS (SELECT course_id AS key, count(*) AS n, {KINDS_SQL} FROM events WHERE is_active IS NOT FALSE GROUP BY 1) "
         f"SELECT {_NAMED}, g.* EXCLUDE (key) FROM g {_LABEL.format(table='courses')}",
         f"SELECT count(*), {KINDS_SQL} FROM events WHERE is_active IS NOT FALSE",
-        ("learningevents", _group({"course": "$courseId", "kind": "$eventType"}, n=_COUNT)),
+        ("events", _group({"course": "$courseId", "kind": "$eventType"}, n=_COUNT)),
     ),
     BenchQuestion(
         "departments with those below them",
@@ -194,7 +194,7 @@ QUESTIONS = [
         "SELECT count(*), count(DISTINCT learner_id), avg(score), stddev_samp(score) FROM events "
         "WHERE is_active IS NOT FALSE",
         (
-            "learningevents",
+            "events",
             [
                 {"$match": _ACTIVE},
                 {
@@ -228,7 +228,7 @@ QUESTIONS = [
         f"SELECT {_NAMED}, g.* EXCLUDE (key) FROM g {_LABEL.format(table='courses')}",
         f"WITH {ACTIVE_SQL} SELECT {RATES_SQL} FROM enrollments e LEFT JOIN active a USING (class_id, learner_id) WHERE e.is_active IS NOT FALSE",
         (
-            "learningevents",
+            "events",
             [
                 {"$match": {**_ACTIVE, "eventType": {"$not": {"$regex": "^enrollment-"}}}},
                 {"$group": {"_id": "$enrollmentId", "engaged": {"$max": 1}}},
@@ -278,7 +278,7 @@ QUESTIONS = [
         f"WHERE {CHOSEN_SQL} GROUP BY date_trunc('week', local) ORDER BY date_trunc('week', local)",
         f"SELECT count(*), avg(score) FROM events WHERE {CHOSEN_SQL}",
         (
-            "learningevents",
+            "events",
             [
                 {
                     "$match": {
@@ -317,7 +317,7 @@ QUESTIONS = [
         "sum(n), sum(clicks) FROM named GROUP BY least(place, 11), 1, 2 ORDER BY least(place, 11)",
         "SELECT count(*), sum(data_clicks) FROM events WHERE is_active IS NOT FALSE",
         (
-            "learningevents",
+            "events",
             [*_group("$contentId", n=_COUNT, clicks={"$sum": "$data.clicks"}), {"$sort": {"n": -1}}, {"$limit": 10}],
         ),
     ),
@@ -333,7 +333,7 @@ QUESTIONS = [
         "SELECT sum(duration) / count(DISTINCT learner_id) FILTER (duration IS NOT NULL), count(*) FROM events "
         "WHERE is_active IS NOT FALSE",
         (
-            "learningevents",
+            "events",
             [
                 {"$match": _ACTIVE},
                 {
@@ -371,15 +371,15 @@ QUESTIONS = [
             date_range=DateRange(START, END),
             filters=(Filter("class", "eq", (ONE_CLASS,)),),
         ),
-        "SELECT e.timestamp, coalesce(nullif(u.name, ''), u.id, e.learner_id), u.external_id, "
+        "SELECT e.timestamp, coalesce(nullif(u.name, ''), u.id, e.learner_id), u.key, "
         "coalesce(nullif(c.code, ''), c.name, c.id, e.class_id), e.event_type, coalesce(nullif(o.name, ''), o.id, e.content_id), "
-        "e.duration, e.score FROM events e LEFT JOIN users u ON u.id = e.learner_id LEFT JOIN classes c ON c.id = e.class_id "
+        "e.duration, e.score FROM events e LEFT JOIN persons u ON u.id = e.learner_id LEFT JOIN classes c ON c.id = e.class_id "
         f"LEFT JOIN contents o ON o.id = e.content_id WHERE e.is_active IS NOT FALSE AND e.class_id = '{ONE_CLASS}' "
         f"AND e.timestamp >= '{START:%Y-%m-%d}' AND e.timestamp < '{END:%Y-%m-%d}' "
         "ORDER BY e.timestamp, strip_accents(lower(coalesce(nullif(u.name, ''), u.id))), e.id",
         None,
         (
-            "learningevents",
+            "events",
             [
                 {"$match": {**_ACTIVE, "classId": ObjectId(ONE_CLASS), "timestamp": {"$gte": START, "$lt": END}}},
                 {"$sort": {"timestamp": 1, "learnerId": 1}},

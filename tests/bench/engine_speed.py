@@ -64,17 +64,17 @@ def main() -> None:
 
 
 def data(folder: Path, events: int) -> Files:
-    """The files of an invented university with so many events; settings name it as the extract."""
+    """The files of an invented university with so many events; settings name its folder."""
     place = folder / str(events)
     place.mkdir(parents=True, exist_ok=True)
-    os.environ |= {"REPORTDESK_HOME": str(place / "home"), "REPORTDESK_EXTRACT_URL": place.as_uri()}
+    os.environ |= {"REPORTDESK_HOME": str(place / "home"), "REPORTDESK_RECORD_URL": place.as_uri()}
     get_settings.cache_clear()
     return engine_data.make(place, events)
 
 
 def borrowed_data(folder: Path, events: int) -> Iterator[Files]:
     """As `data`, for a test: the environment is as before when it ends."""
-    before = {name: os.environ.get(name) for name in ("REPORTDESK_HOME", "REPORTDESK_EXTRACT_URL")}
+    before = {name: os.environ.get(name) for name in ("REPORTDESK_HOME", "REPORTDESK_RECORD_URL")}
     try:
         yield data(folder, events)
     finally:
@@ -87,8 +87,7 @@ def by_sql(question: BenchQuestion, files: Files, rows_path: Path) -> tuple[Any,
     """Answer by hand: the rows into `rows_path`; returns the totals."""
     with duckdb.connect(config={"temp_directory": str(rows_path.with_suffix(".spill"))}) as connection:
         for table, paths in files.items():
-            name = "events" if table == "learningevents" else table
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({paths})")
+            connection.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({paths})")
         connection.execute(f"COPY ({question.rows}) TO '{rows_path}' (FORMAT parquet)")
         return connection.execute(question.totals).fetchone() if question.totals else None
 

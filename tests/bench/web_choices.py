@@ -14,8 +14,7 @@ from typing import Any
 from bson import ObjectId
 
 from tests.bench import web_desk
-from webapp import clock
-from webapp.documents.connection import current_database
+from tests.factories import make_record
 from webapp.services.questions import filter_choices
 from webapp.services.rights import data_scope
 
@@ -65,23 +64,20 @@ def _told(what: str, times: list[float]) -> float:
 
 
 def _make_learners(departments: list[ObjectId]) -> None:
-    chance, now, database = random.Random(3), clock.utcnow(), current_database()
+    chance = random.Random(3)
     learners = [
-        {"_id": ObjectId(), "name": f"{chance.choice(FIRST)} {chance.choice(LAST)} {n}", "externalId": f"L{n:07}", "email": f"learner{n}@learn.example",
-         "roles": ["learner"], "isActive": True, "createdAt": now, "updatedAt": now}
+        {
+            "id": ObjectId(), "name": f"{chance.choice(FIRST)} {chance.choice(LAST)} {n}", "number": f"L{n:07}",
+            "email": f"learner{n}@learn.example", "roles": ["learner"],
+        }
         for n in range(LEARNERS)
     ]  # fmt: skip
     classes = [
-        {"_id": ObjectId(), "name": f"Class {n}", "code": f"C{n}", "externalId": f"C{n}", "departmentId": departments[n % len(departments)], "isActive": True, "createdAt": now, "updatedAt": now}
+        {"id": ObjectId(), "name": f"Class {n}", "code": f"C{n}", "department_id": departments[n % len(departments)]}
         for n in range(CLASSES)
-    ]  # fmt: skip
-    enrollments = []
-    for n in range(ENROLLED):
-        of = classes[n % CLASSES]
-        enrollments.append({
-            "_id": ObjectId(), "externalId": f"E{n}", "learnerId": learners[n // 2]["_id"], "classId": of["_id"], "departmentId": of["departmentId"],
-            "status": "in-progress", "isActive": True, "createdAt": now, "updatedAt": now,
-        })  # fmt: skip
-    for name, documents in (("users", learners), ("classes", classes), ("enrollments", enrollments)):
-        for start in range(0, len(documents), 2_000):
-            database[name].insert_many(documents[start : start + 2_000], ordered=False)
+    ]
+    rosters = [
+        {"learner_id": learners[n // 2]["id"], "class_id": classes[n % CLASSES]["id"], "status": "in-progress"}
+        for n in range(ENROLLED)
+    ]
+    make_record(persons=learners, classes=classes, rosters=rosters)

@@ -19,8 +19,7 @@ from statistics import median
 from urllib.parse import urlencode
 
 from tests.bench import web_desk
-from webapp import demo, extract
-from webapp.engine.catalogue.tables import TABLES
+from webapp import demo
 
 IDLE, SLOW, SECONDS = 200, 40, 60
 PREVIEWS, PREVIEW_SECONDS = 60, 20
@@ -41,7 +40,6 @@ QUESTION = {
 def main() -> None:
     with web_desk.desk("bench_edge"):
         demo.build()
-        extract.refresh(TABLES)
         with web_desk.serving() as (port, _pid):
             busy, other = (Browser(port, email) for email in list(demo.SIGN_INS)[:2])
             _told("alone (baseline)", _meanwhile(other, 10))

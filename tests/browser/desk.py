@@ -31,13 +31,10 @@ from webapp.documents import connect
 from webapp import demo
 from webapp.services import database_setup
 from webapp.settings import get_settings
-from webapp import extract
-from webapp.engine.catalogue.tables import TABLES
 settings = get_settings()
 connect(settings.mongodb_uri, settings.mongodb_database)
 database_setup.prepare()
 demo.build(scale=0.02)
-extract.refresh(TABLES)
 """
 #: The states that a report's page can show, and what the document says in each beside its status.
 STATES: dict[str, dict[str, Any]] = {

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Terminal
-from tests.factories import People
-from webapp.documents import Class, Course, Enrollment, ReportJob
+from tests.factories import People, make_spring
+from webapp.documents import ReportJob
 from webapp.services.people import resets
 
 
@@ -26,18 +26,12 @@ def reportdesk(*arguments: str, **environment: str) -> subprocess.CompletedProce
 
 
 def enroll(people: People) -> None:
-    course = Course(name="History I", code="HIS1", department_id=people.department.id).save()
-    of_class = Class(name="Spring", code="HIS1-S", course_id=course.id, department_id=people.department.id).save()
-    for status in ("completed", "failed", "withdrawn", "completed"):
-        Enrollment(
-            learner_id=people.colleague.id, class_id=of_class.id, course_id=course.id,
-            department_id=people.department.id, status=status,
-        ).save()  # fmt: skip
+    make_spring(people, "completed", "failed", "withdrawn", "completed")
 
 
 def test_help_teaches_every_command(terminal: Terminal) -> None:
     said = terminal("--help").stdout
-    for name in ("run", "web", "worker", "import", "report", "lookups", "users", "extract", "demo", "info"):
+    for name in ("run", "web", "worker", "import", "report", "lookups", "users", "record", "demo", "info"):
         assert f"  {name} " in said
         assert terminal(name, "--help").exit_code == 0
 
@@ -80,10 +74,7 @@ def test_the_data_of_an_earlier_report_give_the_same_bytes_again(people: People,
     ask = ["report", "--type", "enrollment-summary", "--as", people.owner.email, "--quiet"]
     first = reportdesk(*ask)
     job = ReportJob.objects.get()
-    enroll_again = Enrollment.objects.first()
-    Enrollment(
-        learner_id=people.colleague.id, class_id=enroll_again.class_id, department_id=people.department.id
-    ).save()
+    make_spring(people, "in-progress")
     fresh = reportdesk(*ask)
     again = reportdesk(*ask, "--as-of", str(job.id))
     assert first.stdout

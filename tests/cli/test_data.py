@@ -1,4 +1,4 @@
-"""`reportdesk import` and `reportdesk extract`: data in, and the tables that reports are computed from."""
+"""`reportdesk import`: data in."""
 
 from __future__ import annotations
 
@@ -120,23 +120,3 @@ def test_a_file_that_cannot_be_read_is_named_and_changes_nothing(
     assert name in done.stderr
     assert done.stdout == ""
     assert (User.objects.count(), LearningEvent.objects.count()) == (0, 0)
-
-
-@pytest.mark.does("extract refresh", "extract rebuild", "extract vacuum")
-def test_tables_are_refreshed_rebuilt_and_swept(terminal: Terminal) -> None:
-    make_learner("Lee", "u1")
-    done = terminal("extract", "refresh", "users")
-    assert done.exit_code == 0, done.stderr
-    assert done.stdout.split()[:2] == ["users", "version"]
-    assert done.stdout.count("\n") == 1
-    assert terminal("extract", "refresh").stdout.count("\n") > 5
-    assert terminal("extract", "rebuild", "users", "courses").stdout.count("\n") == 2
-    assert terminal("extract", "vacuum").stdout.endswith(" files deleted.\n")
-
-
-@pytest.mark.refuses("extract refresh", "extract rebuild")
-@pytest.mark.parametrize("command", ["refresh", "rebuild"])
-def test_a_table_that_there_is_not_is_named(terminal: Terminal, command: str) -> None:
-    done = terminal("extract", command, "nothing")
-    assert done.exit_code == 2
-    assert "'nothing' is not one of" in done.stderr

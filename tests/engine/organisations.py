@@ -62,9 +62,9 @@ class _Maker:
         record_id = self.id()
         return {
             "id": record_id,
-            "updated_at": datetime(2025, 1, 1, tzinfo=UTC),
+            "changed_at": datetime(2025, 1, 1, tzinfo=UTC),
             "is_active": self.random.choices([True, False, None], [85, 12, 3])[0],
-            "external_id": external or f"x-{record_id[-4:]}",
+            "key": external or f"x-{record_id[-4:]}",
         }
 
 
@@ -124,13 +124,13 @@ def make(seed: int) -> Tables:
     content_ids = [*(c["id"] for c in contents), gone]
     return {
         "departments": departments,
-        "users": users,
+        "persons": users,
         "programs": programs,
         "courses": courses,
         "classes": classes,
         "contents": contents,
         "enrollments": enrollments,
-        "learningevents": [
+        "events": [
             _place(m, classes, user_ids, content_ids)
             | {
                 "event_type": m.one(["content-viewed", "enrollment-created", "video-played", None]), "verb": None,
@@ -139,7 +139,7 @@ def make(seed: int) -> Tables:
             }
             for _ in range(m.one([0, 60, 160]))
         ],
-        "assessmentresults": [
+        "results": [
             _place(m, classes, user_ids, content_ids)
             | {
                 "status": m.one(["submitted", "graded", "exempt"]), "attempt": m.maybe(float(m.random.randrange(1, 4))), "score": m.score(),
@@ -147,7 +147,7 @@ def make(seed: int) -> Tables:
             }
             for _ in range(50)
         ],
-        "scormattempts": [
+        "attempts": [
             _place(m, classes, user_ids, content_ids)
             | {
                 "status": m.one(["incomplete", "completed", "passed", "failed", None]), "attempt": 1.0, "score": m.score(),
@@ -192,7 +192,7 @@ def write(tables: Tables, folder: Path) -> dict[str, list[str]]:
     """The tables as the extract keeps them; each in two files, as after an append. Returns paths by table."""
     files: dict[str, list[str]] = {}
     for name, rows in tables.items():
-        more = ["data_clicks"] if name == "learningevents" else []
+        more = ["data_clicks"] if name == "events" else []
         schema = arrow_schema(name, more)
         plain = [{column: _naive(row.get(column)) for column in schema.names} for row in rows]
         files[name] = []

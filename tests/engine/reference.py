@@ -27,9 +27,9 @@ DATES = {
 }
 TABLE = {
     "enrollments": "enrollments",
-    "activity": "learningevents",
-    "assessments": "assessmentresults",
-    "scorm-attempts": "scormattempts",
+    "activity": "events",
+    "assessments": "results",
+    "scorm-attempts": "attempts",
     "certificates": "certificates",
     "classes": "classes",
 }
@@ -39,8 +39,8 @@ ENTITY_TABLE = {
     "program": "programs",
     "course": "courses",
     "class": "classes",
-    "learner": "users",
-    "instructor": "users",
+    "learner": "persons",
+    "instructor": "persons",
     "content": "contents",
     "activity": "contents",
     "assessment": "contents",
@@ -202,9 +202,9 @@ def _value(question: Question, row: Row, dimension: str, tables: Tables) -> Any:
         words |= dict.fromkeys(["failed", "withdrawn", "expired"], "not completed")
         return words.get(row["status"])
     if dimension in ("enrollment", "scorm-attempt"):
-        return row["external_id"] or row["id"]
+        return row["key"] or row["id"]
     if dimension == "certificate":
-        return row["name"] or row["external_id"] or row["id"]
+        return row["name"] or row["key"] or row["id"]
     raise KeyError(dimension)
 
 
@@ -397,7 +397,7 @@ def _completion_rate(question: Question, rows: Sequence[Row], _: Tables) -> floa
 
 def _engagement_rate(question: Question, rows: Sequence[Row], tables: Tables) -> float | None:
     active = set()
-    for event in tables["learningevents"]:
+    for event in tables["events"]:
         if event["is_active"] is False or str(event["event_type"] or "").startswith("enrollment-"):
             continue
         at = event["timestamp"]

@@ -137,8 +137,8 @@ def _filters(key: str, tables: Tables) -> st.SearchStrategy[tuple[str, str, tupl
         "department": [d["id"] for d in tables["departments"]],
         "department-tree": [d["id"] for d in tables["departments"]],
         "class": [c["id"] for c in tables["classes"]],
-        "learner": [u["id"] for u in tables["users"]],
-        "instructor": [u["id"] for u in tables["users"][:4]],
+        "learner": [u["id"] for u in tables["persons"]],
+        "instructor": [u["id"] for u in tables["persons"][:4]],
         "course": [c["id"] for c in tables["courses"]],
     }
     for name, known in ids.items():
@@ -441,7 +441,7 @@ def test_a_question_beyond_the_declarations_is_refused_with_what_would_do(tmp_pa
 
 def test_a_slicer_with_too_many_values_is_refused_with_advice(tmp_path: Path) -> None:
     tables = organisations.make(1)
-    tables["users"] = [organisations._Maker(9).base() | {"id": f"{n:024x}", "name": f"P{n}"} for n in range(150)]
+    tables["persons"] = [organisations._Maker(9).base() | {"id": f"{n:024x}", "name": f"P{n}"} for n in range(150)]
     tables["enrollments"] = [
         dict(tables["enrollments"][0], id=f"{n + 1000:024x}", learner_id=f"{n:024x}", is_active=True)
         for n in range(150)

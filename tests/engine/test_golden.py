@@ -29,9 +29,7 @@ def answer(folder: Path, tables: dict[str, Rows], **question: Any) -> tuple[Rows
 
 
 def events(*moments: str, **more: Any) -> dict[str, Rows]:
-    return {
-        "learningevents": [{"timestamp": datetime.fromisoformat(text).replace(tzinfo=UTC), **more} for text in moments]
-    }
+    return {"events": [{"timestamp": datetime.fromisoformat(text).replace(tzinfo=UTC), **more} for text in moments]}
 
 
 def test_a_spring_day_of_23_hours_and_an_autumn_day_of_25(tmp_path: Path) -> None:
@@ -98,7 +96,7 @@ def test_an_empty_cell_of_a_column_counts_zero_and_averages_nothing(tmp_path: Pa
     rows, _ = answer(
         tmp_path,
         {
-            "learningevents": [
+            "events": [
                 {"class_id": "a", "event_type": "login", "score": 50.0},
                 {"class_id": "b", "event_type": "video-played", "score": 80.0},
             ]
@@ -117,7 +115,7 @@ def test_groups_sort_by_any_column_those_of_slicers_included(tmp_path: Path) -> 
     for column, order in (("class", "abc"), ("event-count", "acb"), ("event-count[login]", "cab")):
         for descending in (False, True):
             found, _ = answer(
-                tmp_path, {"learningevents": rows}, dimensions=("class",), slicers=("event-type",),
+                tmp_path, {"events": rows}, dimensions=("class",), slicers=("event-type",),
                 sort=(Sort(column, descending), Sort(column, descending)),
             )  # fmt: skip
             expected = order[::-1] if descending else order
@@ -129,7 +127,7 @@ def test_groups_sort_by_any_column_those_of_slicers_included(tmp_path: Path) -> 
 def test_nulls_are_a_group_of_their_own_at_the_end_and_no_value(tmp_path: Path) -> None:
     rows, totals = answer(
         tmp_path,
-        {"learningevents": [{"event_type": None}, {"event_type": "", "score": 40.0}, {"event_type": "login", "score": 60.0}]},
+        {"events": [{"event_type": None}, {"event_type": "", "score": 40.0}, {"event_type": "login", "score": 60.0}]},
         dimensions=("event-type",), measures=("event-count", "average:score"),
     )  # fmt: skip
     assert [list(row.values()) for row in rows] == [["login", 1, 60.0], [None, 2, 40.0]]
@@ -138,7 +136,7 @@ def test_nulls_are_a_group_of_their_own_at_the_end_and_no_value(tmp_path: Path) 
     for operator, count in (("eq", 1), ("ne", 2), ("in", 1), ("not-in", 2), ("is-null", 1)):
         values = () if operator == "is-null" else ("login",)
         rows, _ = answer(
-            tmp_path, {"learningevents": [{"event_type": None}, {"event_type": "x"}, {"event_type": "login"}]},
+            tmp_path, {"events": [{"event_type": None}, {"event_type": "x"}, {"event_type": "login"}]},
             filters=(Filter("event-type", operator, values),),  # type: ignore[arg-type]
         )  # fmt: skip
         assert rows == [{"event-count": count}], operator
@@ -148,7 +146,7 @@ def test_events_alike_in_everything_but_their_id_are_two(tmp_path: Path) -> None
     # The same document read twice is one row of the extract (tests/extract); two statements are two events.
     alike = {"learner_id": "p", "event_type": "login", "timestamp": datetime(2024, 1, 1, tzinfo=UTC), "duration": 5.0}
     rows, _ = answer(
-        tmp_path, {"learningevents": [dict(alike), dict(alike)]},
+        tmp_path, {"events": [dict(alike), dict(alike)]},
         measures=("event-count", "sum:duration", "count-distinct:learner", "avg-study-time"),
     )  # fmt: skip
     assert list(rows[0].values()) == [2, 10.0, 1, 10.0]
@@ -156,11 +154,9 @@ def test_events_alike_in_everything_but_their_id_are_two(tmp_path: Path) -> None
 
 def test_names_of_every_script_stay_what_they_are_and_namesakes_stay_apart(tmp_path: Path) -> None:
     names = ["Zoë Łuka", "李小龙", "Émile", "émile", "Emile", "O’Brien", "عمر", "Ana", "Ana", "🎓 Grad", "İpek"]
-    users = [{"id": f"u{n}", "name": name, "external_id": f"L{n}"} for n, name in enumerate(names)]
+    users = [{"id": f"u{n}", "name": name, "key": f"L{n}"} for n, name in enumerate(names)]
     learners = [{"learner_id": user["id"]} for user in users] + [{"learner_id": "gone"}]
-    rows, _ = answer(
-        tmp_path, {"users": users, "learningevents": learners}, dimensions=("learner",), sort=(Sort("learner"),)
-    )
+    rows, _ = answer(tmp_path, {"persons": users, "events": learners}, dimensions=("learner",), sort=(Sort("learner"),))
     assert sorted(row["learner"] for row in rows) == sorted([*names, "gone"])
     assert all(row["event-count"] == 1 for row in rows)
     # Accents and case do not part what belongs together; a person who is gone is told by id.
@@ -169,5 +165,5 @@ def test_names_of_every_script_stay_what_they_are_and_namesakes_stay_apart(tmp_p
     assert set(order[2:5]) == {"Émile", "émile", "Emile"}
     assert [row["learner-number"] for row in rows if row["learner"] == "Ana"] == ["L7", "L8"]
     contains = (Filter("learner", "contains", ("émile",)),)
-    rows, _ = answer(tmp_path, {"users": users, "learningevents": learners}, dimensions=("learner",), filters=contains)
+    rows, _ = answer(tmp_path, {"persons": users, "events": learners}, dimensions=("learner",), filters=contains)
     assert {row["learner"] for row in rows} == {"Émile", "émile"}

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.factories import People
-from webapp.documents import Class, Course, Enrollment, ReportJob
+from tests.factories import People, make_spring
+from webapp.documents import ReportJob
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("seed_schema.js")
@@ -46,15 +46,7 @@ def worker(database: Any) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_job_inserted_by_mongoose_is_made_and_loads_in_mongoose_unchanged_in_shape(
     mongo: str, database_name: str, people: People, worker: object
 ) -> None:
-    course = Course(name="History I", code="HIS1", department_id=people.department.id).save()
-    of_class = Class(
-        name="History I, spring", code="HIS1-S", course_id=course.id, department_id=people.department.id
-    ).save()
-    for status in ("completed", "failed", "completed"):
-        Enrollment(
-            learner_id=people.colleague.id, class_id=of_class.id, course_id=course.id,
-            department_id=people.department.id, status=status,
-        ).save()  # fmt: skip
+    make_spring(people, "completed", "failed", "completed")
     asked = {
         "reportType": "completion-rates",
         "name": "From the LMS",

@@ -1,4 +1,4 @@
-"""Every report type, as it stands and row by row, answered from the extract and written in every format."""
+"""Every report type, as it stands and row by row, answered from the record and written in every format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.renderers.reading_back import check_same
 from tests.renderers.results import make_about
-from webapp import extract, renderers
+from webapp import record, renderers
 from webapp.engine import runner
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.result import Result
@@ -45,8 +45,8 @@ def answer(case: Case, folder: Path, limit: int | None) -> Result:
         shape = {name: getattr(declared, name) for name in ("group_by", "measures", "slicers", "sort")}
     request = ReportRequest(report_type=case.report_type, time_zone=ZONE, limit=limit, **shape)
     query = as_query.to_query(request, DataScope())
-    snapshot = extract.refresh(as_query.tables_for(query))
-    return runner.run(query, snapshot.files, folder / "rows.parquet")
+    files = record.current().files(as_query.tables_for(query))
+    return runner.run(query, files, folder / "rows.parquet")
 
 
 def check(case: Case, folder: Path, *, limit: int | None, rows_in_pdf: int = 5000) -> tuple[int, int]:

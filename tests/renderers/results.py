@@ -95,7 +95,7 @@ def make_about(**changes: Any) -> About:
         "provenance": {
             "question": [["Rows", "Activity"], ["Period", "all time"]],
             "measures": {"count": {"label": "Count", "unit": "count", "definition": "Number of rows."}},
-            "versions": {"learningevents": 7},
+            "versions": {"events": 7},
             "asOf": datetime(2026, 3, 2, 9, 29, tzinfo=UTC),
             "timeZone": "Europe/Madrid",
             "rowsMatched": 30,

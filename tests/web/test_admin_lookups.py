@@ -166,7 +166,7 @@ def test_a_measure_whose_number_is_gone_can_still_be_renamed(people: People, as_
     data = {"display_as": "M", "aggregate": "sum", "field": "data.clicks", "datasets": ["activity"], "format": "number"}
     client = as_person(people.administrator)
     assert client.post("/admin/lookups/measure-type/add", data={**data, "key": "m"}).status_code == 303
-    shutil.rmtree(home / "extract")
+    shutil.rmtree(home / "record")
     assert client.post("/admin/lookups/measure-type/m", data={**data, "display_as": "N"}).status_code == 303
     assert client.post("/admin/lookups/measure-type/m", data={**data, "field": "data.other"}).status_code == 422
 

@@ -28,7 +28,7 @@ PAGES = [
 POSTS = [
     "/admin/lookups/role/add", "/admin/lookups/role/staff", "/admin/lookups/role/staff/move",
     "/admin/lookups/role/staff/active", "/admin/people/add", "/admin/departments/add", "/admin/imports/",
-    "/admin/storage/rebuild", "/admin/storage/sweep",
+    "/admin/storage/compact", "/admin/storage/sweep",
 ]  # fmt: skip
 MOST_CALLS = 6
 

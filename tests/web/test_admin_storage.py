@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.factories import People
+from tests.factories import People, make_learner
 from tests.web.conftest import Client
-from webapp import extract
 from webapp.documents import AdminEvent, Order, ReportJob
 from webapp.services import database_clock
 from webapp.services.files import retention
@@ -22,15 +21,15 @@ def test_the_page_tells_what_the_sweep_counted(
     client = as_person(people.administrator)
     assert "Nothing has been counted yet" in client.get("/admin/storage/").text
     ready_job()
-    extract.refresh(["users"])
+    make_learner("Lee")
     retention.sweep(database_clock.now())
     page = client.get("/admin/storage/").text
     assert str(get_settings().home / "storage") in page
     assert "<dt>Files</dt><dd>2</dd>" in page
     assert "<dt>Files</dt><dd>7 d</dd>" in page
     assert "<dt>Reports</dt><dd>30 d</dd>" in page
-    row = page.split('<th scope="row">users</th>')[1].split("</tr>")[0]
-    assert '<td class="num">7</td>' in row
+    row = page.split('<th scope="row">persons</th>')[1].split("</tr>")[0]
+    assert '<td class="num">1</td>' in row
 
 
 def test_a_password_in_the_storage_address_is_never_shown(
@@ -45,17 +44,14 @@ def test_a_password_in_the_storage_address_is_never_shown(
     assert "abc" not in page.split("s3://bucket/reports")[1][:40]
 
 
-def test_a_rebuild_and_a_sweep_are_ordered_followed_and_written_down(people: People, as_person: Client) -> None:
+def test_a_compaction_and_a_sweep_are_ordered_followed_and_written_down(people: People, as_person: Client) -> None:
     client = as_person(people.administrator)
-    assert client.post("/admin/storage/rebuild", data={"table": "users"}).status_code == 303
-    assert client.post("/admin/storage/rebuild").status_code == 303
-    assert client.post("/admin/storage/sweep").status_code == 303
-    assert client.post("/admin/storage/rebuild", data={"table": "../etc"}).status_code == 404
-    for twice in ("rebuild", "sweep"):
-        assert client.post(f"/admin/storage/{twice}").status_code == 303
+    for ordered in ("compact", "sweep"):
+        assert client.post(f"/admin/storage/{ordered}").status_code == 303
+        assert client.post(f"/admin/storage/{ordered}").status_code == 303
         assert "ordered already and is not done yet" in client.get("/admin/storage/").text
-    assert [len(order.tables) for order in Order.objects.order_by("asked_at")] == [1, 11, 0]
-    assert {event.action for event in AdminEvent.objects} == {"ordered rebuild-extract", "ordered sweep"}
+    assert [order.kind for order in Order.objects.order_by("asked_at")] == ["compact-record", "sweep"]
+    assert {event.action for event in AdminEvent.objects} == {"ordered compact-record", "ordered sweep"}
     poll = client.get("/admin/storage/orders", headers={"HX-Request": "true"})
     assert "hx-trigger" in poll.text
     again = {"HX-Request": "true", "HX-PTag": poll.headers["HX-PTag"]}

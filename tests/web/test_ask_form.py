@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 
-from tests.factories import People, make_job
+from tests.factories import People, make_class, make_job, make_record
 from tests.web.conftest import Client
 from tests.web.test_pages import ask
-from webapp import extract
-from webapp.documents import Class, Enrollment, ReportJob
+from webapp.documents import ReportJob
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.services.questions import conditions
 from webapp.services.questions.conditions import ConditionTexts
@@ -23,16 +22,16 @@ TODAY = date(2026, 11, 24)
 MADRID = ZoneInfo("Europe/Madrid")
 
 
-def make_class(term: str, start: datetime, end: datetime) -> None:
-    Class(name=term, term=term, starts_at=start, ends_at=end).save()
+def make_dated(term: str, start: datetime, end: datetime) -> None:
+    make_class(term, term=term, starts_at=start, ends_at=end)
 
 
 def test_a_named_period_tells_its_exact_days(app: Flask, people: People) -> None:
     # The college's midnights: an hour before those of UTC in winter, two in summer.
     for _ in range(2):
-        make_class("2026 spring", datetime(2026, 1, 31, 23, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC))
-    make_class("2026 spring", datetime(2026, 2, 9, 23, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC))
-    make_class("2026 autumn", datetime(2026, 8, 31, 22, tzinfo=UTC), datetime(2027, 1, 31, 23, tzinfo=UTC))
+        make_dated("2026 spring", datetime(2026, 1, 31, 23, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC))
+    make_dated("2026 spring", datetime(2026, 2, 9, 23, tzinfo=UTC), datetime(2026, 6, 30, 22, tzinfo=UTC))
+    make_dated("2026 autumn", datetime(2026, 8, 31, 22, tzinfo=UTC), datetime(2027, 1, 31, 23, tzinfo=UTC))
     with app.test_request_context("/"):
         offered = dict(period_choices(TODAY))
         assert offered["last-30-days"] == "Last 30 days: 26 Oct – 24 Nov 2026"
@@ -106,11 +105,16 @@ def test_a_condition_goes_into_the_question_and_comes_back_to_the_form(people: P
 
 def test_the_preview_says_what_one_gets_and_what_the_records_lack(people: People, as_person: Client) -> None:
     dated = datetime(2026, 3, 1, tzinfo=UTC)
-    for number in range(3):
-        Enrollment(
-            learner_id=people.owner.id, department_id=people.department.id, enrolled_at=dated, score=number
-        ).save()
-    extract.refresh(("enrollments", "classes", "courses", "departments", "users", "programs", "contents"))
+    # Certificates are the rows that may be of a department and of no class.
+    make_record(
+        certificates=[
+            {
+                "learner_id": people.owner.id, "department_id": people.department.id, "name": f"First aid {n}",
+                "issued_at": dated,
+            }
+            for n in range(3)
+        ]
+    )  # fmt: skip
     client = as_person(people.owner)
     said = client.post("/reports/new/preview", data=ask(group=["department"], visibility="department")).text
     assert "3 records name no class" in said

@@ -11,11 +11,11 @@ import pytest
 from bson import ObjectId
 from flask.testing import FlaskClient
 
-from tests.factories import People, make_job, make_learner, make_user
+from tests.factories import People, make_class, make_job, make_learner, make_record, make_user
 from tests.web.conftest import Client
 from tests.web.test_pages import ask
 from webapp.cli import report
-from webapp.documents import Class, Content, Course, Enrollment, Parameters, ReportJob, User
+from webapp.documents import Parameters, ReportJob, User
 from webapp.errors import InvalidRequestError
 from webapp.services.questions import filter_choices
 from webapp.services.rights import data_scope
@@ -42,21 +42,21 @@ class Place:
 @pytest.fixture
 def history(people: People) -> Place:
     instructor = make_user("ines instructor", ["instructor"], [people.other_department])
-    course = Course(name="Zephyr course", code="ZC-1", department_id=people.department.id).save()
-    of_class = Class(
-        name="Zephyr class", code="ZK-1", course_id=course.id, department_id=people.department.id,
-        instructor_ids=[instructor.id],
-    ).save()  # fmt: skip
-    learner = make_learner("Zora Zephyr", "ZL-1", "zora@learn.example")
-    Enrollment(
-        learner_id=learner.id, class_id=of_class.id, course_id=course.id, department_id=people.department.id
-    ).save()
-    content = Content(name="Zephyr content", class_id=of_class.id, department_id=people.department.id).save()
+    course, content = ObjectId(), ObjectId()
+    make_record(
+        courses=[{"id": course, "name": "Zephyr course", "code": "ZC-1", "department_id": people.department.id}]
+    )
+    of_class = make_class(
+        "Zephyr class", code="ZK-1", course_id=course, department=people.department, instructors=[instructor.id]
+    )
+    learner = make_learner("Zora Zephyr", "ZL-1", "zora@learn.example", of=of_class)
+    of_content = {"class_id": of_class.id, "department_id": people.department.id}
+    make_record(contents=[{"id": content, "name": "Zephyr content", **of_content}])
     filter_choices.forget()
     return Place(
         {
-            "department": people.department.id, "course": course.id, "class": of_class.id, "learner": learner.id,
-            "content": content.id,
+            "department": people.department.id, "course": course, "class": of_class.id, "learner": learner.id,
+            "content": content,
         },
         {
             "department": ["History"], "course": ["Zephyr course", "ZC-1"], "class": ["Zephyr class", "ZK-1"],
@@ -121,7 +121,8 @@ def test_a_department_that_one_may_not_file_under_is_not_named(people: People, a
 
 
 def test_twelve_hundred_ids_are_not_twelve_hundred_names(people: People, as_person: Client) -> None:
-    ids = [str(make_learner(f"Nameless {n}", f"N{n}").id) for n in range(1_200)]
+    ids = [str(ObjectId()) for _ in range(1_200)]
+    make_record(persons=[{"id": each, "name": f"Nameless {n}", "roles": ["learner"]} for n, each in enumerate(ids)])
     for person, most in ((people.stranger, 0), (people.administrator, filter_choices.MOST_NAMED)):
         client = as_person(person)
         named = set(re.findall(r"Nameless \d+", client.post("/reports/new/form", data=ask(learner=ids)).text))
@@ -196,12 +197,13 @@ def test_the_terminal_knows_a_code_or_an_id_of_others_no_better(people: People, 
 
 
 def test_an_instructor_reaches_what_they_teach_and_its_surroundings_alone(people: People, history: Place) -> None:
-    other = Course(name="Other course", department_id=people.department.id).save()
+    other = ObjectId()
+    make_record(courses=[{"id": other, "name": "Other course", "department_id": people.department.id}])
     scope = data_scope.data_scope(history.cast["instructor"])
     for kind in KINDS:
         assert filter_choices.reached(kind, [history.ids[kind]], scope) == {history.ids[kind]}, kind
         assert filter_choices.reached(kind, [history.ids[kind]], DataScope((), ())) == frozenset(), kind
-    assert filter_choices.reached("course", [other.id], scope) == frozenset()
+    assert filter_choices.reached("course", [other], scope) == frozenset()
     assert filter_choices.reached("department", [people.other_department.id], scope) == frozenset()
 
 

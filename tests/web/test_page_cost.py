@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from tests.commands import recorded, scans
-from tests.factories import People, make_job, make_learner
+from tests.factories import People, Taught, make_job, make_learner, make_record
 from tests.web.conftest import Client
 from webapp import clock
-from webapp.documents import Course, Enrollment, Parameters, ReportFilters, ReportJob, WorkerRecord
+from webapp.documents import Parameters, ReportFilters, ReportJob, WorkerRecord
 from webapp.services import database_setup, remembered
 from webapp.services.rights import visibility
 from webapp.settings import get_settings
@@ -34,11 +35,14 @@ def addresses(
     database_setup.prepare()
     now = clock.utcnow()
     WorkerRecord(id="w1", host="here", pid=1, concurrency=2, last_beat_at=now + timedelta(hours=1)).save()
-    course = Course(name="History", department_id=people.department.id).save()
-    learner = make_learner("Lee Learner", "L1")
-    Enrollment(learner_id=learner.id, course_id=course.id, department_id=people.department.id).save()
+    course, of_class = ObjectId(), ObjectId()
+    make_record(
+        courses=[{"id": course, "name": "History", "department_id": people.department.id}],
+        classes=[{"id": of_class, "name": "History 1", "course_id": course}],
+    )
+    learner = make_learner("Lee Learner", "L1", of=Taught(of_class, "History 1", people.department.id))
     asked = Parameters(
-        group_by=["class"], measures=["count"], filters=ReportFilters(course_ids=[course.id], learner_ids=[learner.id])
+        group_by=["class"], measures=["count"], filters=ReportFilters(course_ids=[course], learner_ids=[learner.id])
     )
     ready = ready_job(visibility="team", parameters=asked)
     of_owner = {"visibility": "organization", "department_id": people.department.id}

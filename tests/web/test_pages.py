@@ -11,7 +11,7 @@ import pytest
 from bson import ObjectId
 from flask import Flask
 
-from tests.factories import PASSWORD, People, make_job, make_learner
+from tests.factories import PASSWORD, People, make_class, make_job, make_learner
 from tests.web.conftest import Client
 from tests.web.hostile import field_names
 from webapp.documents import ReportJob
@@ -309,12 +309,9 @@ def test_all_that_match_are_changed_at_once_not_only_a_page(people: People, as_p
 
 
 def test_a_choice_is_found_without_accents_and_only_within_ones_data(people: People, as_person: Client) -> None:
-    from webapp.documents import Class, Enrollment
     from webapp.services.questions import filter_choices
 
-    zoe = make_learner("Zoë Łuka", "z1")
-    of = Class(name="History 1", code="H1", department_id=people.department.id).save()
-    Enrollment(learner_id=zoe.id, class_id=of.id, department_id=people.department.id).save()
+    zoe = make_learner("Zoë Łuka", "z1", of=make_class("History 1", code="H1", department=people.department))
     filter_choices.forget()
     found = as_person(people.owner).get("/reports/new/choices/learner?q=zoe").json
     assert [each["value"] for each in found] == [str(zoe.id)]

@@ -18,11 +18,11 @@ import pytest
 from bson import ObjectId
 from python_calamine import CalamineWorkbook
 
-from tests.factories import People
+from tests.factories import People, make_record
 from tests.renderers.reading_back import READERS
 from tests.renderers.test_formats import HOSTILE
 from webapp import storage
-from webapp.documents import Class, Course, JobStatus, ReportJob, User
+from webapp.documents import JobStatus, ReportJob, User
 from webapp.renderers import FORMATS
 from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
@@ -54,22 +54,15 @@ class Alone:
 @pytest.fixture
 def learners(people: People) -> list[str]:
     """One learner for each text, enrolled in one class; returns their names as the database holds them."""
-    course = Course(name="]]>", code="C", department_id=people.department.id).save()
-    of_class = Class(name="#[x]", code="=1+1", course_id=course.id, department_id=people.department.id).save()
     names = [text for text in HOSTILE if text.strip()]
-    people_ids = [ObjectId() for _ in names]
-    User._get_collection().insert_many(
-        {"_id": _id, "name": name, "email": f"l{n}@x.example", "externalId": f"L{n:02}", "roles": ["learner"]}
-        for n, (_id, name) in enumerate(zip(people_ids, names, strict=True))
-    )
-    database = ReportJob._get_collection().database
-    database.enrollments.insert_many(
-        {
-            "learnerId": _id, "classId": of_class.id, "courseId": course.id, "departmentId": people.department.id,
-            "status": "completed", "isActive": True, "updatedAt": people.owner.created_at,
-        }
-        for _id in people_ids
-    )  # fmt: skip
+    course = {"id": ObjectId(), "name": "]]>", "code": "C", "department_id": people.department.id}
+    of_class = {"id": ObjectId(), "name": "#[x]", "code": "=1+1", "course_id": course["id"]}
+    persons = [
+        {"id": ObjectId(), "name": name, "email": f"l{n}@x.example", "number": f"L{n:02}", "roles": ["learner"]}
+        for n, name in enumerate(names)
+    ]
+    rosters = [{"learner_id": each["id"], "class_id": of_class["id"], "status": "completed"} for each in persons]
+    make_record(courses=[course], classes=[of_class], persons=persons, rosters=rosters)
     return names
 
 

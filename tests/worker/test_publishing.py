@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import S3Bucket
-from tests.factories import People
+from tests.factories import People, make_spring
 from tests.storage.cutting_proxy import CuttingProxy
 from tests.worker import publishing
 from tests.worker.conftest import RecordingJanitor, all_finished, run_until
 from webapp import storage
-from webapp.documents import Class, Course, Enrollment, ReportJob, User
+from webapp.documents import ReportJob, User
 from webapp.services import database_clock
 from webapp.services.files import downloads, retention
 from webapp.services.files.downloads import NotReadyError
@@ -43,13 +43,7 @@ def world(short_times: None, people: People, settings_env: pytest.MonkeyPatch) -
     """Something to report on, and room for all jobs at once."""
     settings_env.setenv("REPORTDESK_REQUESTER_CAP", "50")
     get_settings.cache_clear()
-    course = Course(name="History I", code="HIS1", department_id=people.department.id).save()
-    of_class = Class(name="Spring", code="HIS1-S", course_id=course.id, department_id=people.department.id).save()
-    for status in ("completed", "failed", "withdrawn"):
-        Enrollment(
-            learner_id=people.colleague.id, class_id=of_class.id, course_id=course.id,
-            department_id=people.department.id, status=status,
-        ).save()  # fmt: skip
+    make_spring(people, "completed", "failed", "withdrawn")
     return people
 
 

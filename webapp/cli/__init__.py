@@ -15,7 +15,7 @@ COMMANDS = {
     "report": ("report", "Ask for a report here, wait, and get its file."),
     "import": ("imports", "Read an LMS's exports: OneRoster CSV, xAPI statements."),
     "source": ("sources", "An LMS's database, read in place: check it, bring over what has changed."),
-    "extract": ("extract", "The tables that reports are computed from."),
+    "record": ("record", "The learning record: its versions, undo, upkeep."),
     "demo": ("demo", "Add an invented organisation to try things on."),
     "users": ("users", "People who may sign in."),
     "lookups": ("lookups", "Report types, formats, priorities and the other lists."),

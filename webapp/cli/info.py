@@ -15,7 +15,7 @@ from webapp.services.queue import workers
 
 @click.command("info")
 def command() -> None:
-    """Version, home, database, storage, extract and live workers, as JSON."""
+    """Version, home, database, storage, record and live workers, as JSON."""
     with connected() as settings:
         told = {
             "version": version("reportdesk"),
@@ -23,7 +23,7 @@ def command() -> None:
             "mongodb_uri": without_password(embedded.ensure_running(settings)),
             "mongodb_database": settings.mongodb_database,
             "storage_url": without_password(settings.effective_storage_url),
-            "extract_url": without_password(settings.effective_extract_url),
+            "record_url": without_password(settings.effective_record_url),
             "workers": [
                 {
                     "id": each.id,

@@ -20,11 +20,10 @@ from types import FrameType
 
 import click
 
-from webapp import demo, embedded, extract
+from webapp import demo, embedded
 from webapp.cli.session import connected, load_settings
 from webapp.cli.web import server_command, warn_if_open
 from webapp.documents import ReportJob, User
-from webapp.engine.catalogue.tables import TABLES
 from webapp.private_home import make_private
 from webapp.services import database_setup
 from webapp.services.questions.request import ReportRequest
@@ -117,8 +116,6 @@ def _prepare(with_demo: bool, host: str) -> None:
         else:
             click.echo("Making the demo organisation …", err=True)
             demo.build()
-    # So that previews have something to show; reports refresh what they read anyway.
-    extract.refresh(TABLES)
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 # code, name, code of the department above
 DEPARTMENTS = [
     ("northgate", "Northgate College", None),
@@ -154,3 +156,9 @@ CONTENTS = [
     ("Assignment 2", "assessment"),
     ("Final examination", "assessment"),
 ]
+
+
+def name_of_somebody(chance: random.Random) -> str:
+    """A given name and a family name."""
+    family = chance.choice(FAMILY_NAMES).replace("~", " ")
+    return f"{chance.choice(GIVEN_NAMES)} {family}"

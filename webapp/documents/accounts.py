@@ -24,6 +24,7 @@ class Department(Stamped):
     name = me.StringField(required=True, max_length=255)
     code = me.StringField(required=True, max_length=100)
     parent_id = me.ObjectIdField(db_field="parentId")
+    edited_at = me.DateTimeField(db_field="editedAt")  # here, and not in the record yet (`services.record.mirror`)
     is_active = me.BooleanField(db_field="isActive", default=True)
 
 

@@ -19,7 +19,7 @@ class Stored(me.Document):
 
 
 class Stamped(Stored):
-    """A document that knows when it was made and last changed. `updatedAt` is the extract's watermark."""
+    """A document that knows when it was made and last changed."""
 
     meta: dict[str, Any] = {"abstract": True}
 

@@ -1,4 +1,4 @@
-"""What administrators order and a worker carries out beside reports: imports, a rebuilt extract, a sweep."""
+"""What administrators order and a worker carries out beside reports: imports, a compacted record, a sweep."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webapp.documents.lease import LEASE_INDEX, Lease
 class OrderKind(StrEnum):
     ONEROSTER = "import-oneroster"
     XAPI = "import-xapi"
-    REBUILD = "rebuild-extract"
+    COMPACT = "compact-record"
     SWEEP = "sweep"
 
 
@@ -62,7 +62,6 @@ class Order(Stored):
     ended_at = me.DateTimeField(db_field="endedAt")
     expires_at = me.DateTimeField(db_field="expiresAt")
     files = me.ListField(me.DictField())  # {key, name, size}: where an upload lies, and what it was called
-    tables = me.ListField(me.StringField())  # of the extract, for a rebuild
     same_as = me.StringField(db_field="sameAs")  # while it is not finished, no other order may say the same
     slot = me.StringField()
     lease = me.EmbeddedDocumentField(Lease)

@@ -26,5 +26,5 @@ class SweepFigures(Stored):
     formats = me.ListField(me.DictField())
     # Jobs (people, for roles) by lookup category and key.
     uses = me.DictField()
-    # The extract: {table, version, rows, files, bytes, readUntil}.
+    # The learning record: {table, version, rows, files, bytes}.
     tables = me.ListField(me.DictField())

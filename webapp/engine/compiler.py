@@ -52,7 +52,7 @@ def tables_of(query: Query) -> tuple[str, ...]:
 
 
 def data_columns_of(query: Query) -> tuple[str, ...]:
-    """Columns of `data` that the question names; the extract may not have them."""
+    """Columns of `data` that the question names; the record may not have them."""
     from webapp.engine.catalogue.tables import data_column
 
     keys = [field_of_measure(query, text) for text in query.measures]
@@ -61,7 +61,7 @@ def data_columns_of(query: Query) -> tuple[str, ...]:
 
 
 def schema_of(name: str, more: Sequence[str] = ()) -> ibis.Schema:
-    """The declared columns of a table of the extract, and `more` numbers."""
+    """The declared columns of a table of the record, and `more` numbers."""
     columns = {column: TYPES[kind] for column, kind in TABLES[name].items()}
     return ibis.schema(columns | dict.fromkeys(more, "float64"))
 

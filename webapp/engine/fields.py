@@ -12,7 +12,7 @@ _ORDERED_UNITS = (Unit.INSTANT, Unit.DATE)
 
 
 def is_data_field(dataset: Dataset, key: str) -> bool:
-    """Whether `key` has the form of a number in these rows' data; which there are, only the extract knows."""
+    """Whether `key` has the form of a number in these rows' data; which there are, only the record knows."""
     return dataset.has_data and key.startswith(DATA) and len(key) > len(DATA)
 
 

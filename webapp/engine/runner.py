@@ -1,4 +1,4 @@
-"""Runs a question on an engine: from the extract's files to one Parquet file of rows."""
+"""Runs a question on an engine: from the record's files to one Parquet file of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The extract's files as the tables that a question reads."""
+"""The files of a record version as the tables that a question reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def open_tables(backend: Backend, query: Query, files: Files) -> Tables:
     tables: Tables = {}
     wanted = compiler.data_columns_of(query)
     for name in compiler.tables_of(query):
-        more = wanted if name == "learningevents" else ()
+        more = wanted if name == "events" else ()
         tables[name] = _open_table(backend, name, list(files.get(name, ())), more)
     if DEPARTMENT_TREE in {DIMENSIONS[key].many for key in _dimensions_named(query)}:
         tables[DEPARTMENT_TREE] = _department_tree(backend, tables["departments"])

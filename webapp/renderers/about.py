@@ -13,7 +13,7 @@ from webapp.clock import aware
 
 @dataclass(frozen=True)
 class About:
-    """`provenance` is what the job keeps: question, measures, versions, asOf, rowsMatched, rowsWritten, software…"""
+    """`provenance` is what the job keeps: question, measures, recordVersion, asOf, rowsMatched, software…"""
 
     title: str
     description: str
@@ -32,7 +32,6 @@ class About:
 
     def facts(self) -> list[tuple[str, str]]:
         """Where the numbers come from, as (what, said)."""
-        versions = self.provenance.get("versions") or {}
         return [
             ("Requested by", self.requested_by),
             ("Data scope", str(self.provenance.get("scopeInWords", ""))),
@@ -40,7 +39,7 @@ class About:
             ("Time zone", self.time_zone),
             ("Rows matched", f"{self.provenance.get('rowsMatched', 0):,}"),
             ("Rows written", f"{self.provenance.get('rowsWritten', 0):,}"),
-            ("Extract versions", ", ".join(f"{table} {version}" for table, version in sorted(versions.items()))),
+            ("Record version", str(self.provenance.get("recordVersion", ""))),
             ("Software", str(self.provenance.get("software", ""))),
             ("Report job", self.job_id),
         ]

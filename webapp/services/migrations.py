@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pymongo.errors import OperationFailure
 
-from webapp.documents import Order, OrderState
+from webapp.documents import Order, OrderKind, OrderState
 from webapp.documents.connection import current_database
 from webapp.services.people import account_migration, demo_accounts
 
@@ -19,6 +19,7 @@ def run() -> None:
     """Bring stored documents up to this version. Indexes come afterwards."""
     _rename_orders()
     _lease_orders()
+    _compact_instead_of_rebuild()
     account_migration.run()
     demo_accounts.mark()
 
@@ -56,3 +57,12 @@ def _lease_orders() -> None:
         change = {"lease": lease, "crashCount": max(int(order.get("attempts") or 0) - 1, 0)}
         same = {"_id": order["_id"], "claimId": order["claimId"]}
         orders.update_one(same, {"$set": change, "$unset": dict.fromkeys(_OLD_LEASE, "")})
+
+
+def _compact_instead_of_rebuild() -> None:
+    """What was read anew from documents is the record itself now."""
+    old = {"kind": "rebuild-extract"}
+    new = {"$set": {"kind": OrderKind.COMPACT.value}, "$unset": {"tables": ""}}
+    if Order._get_collection().find_one(old, {"_id": 1}) is not None:
+        Order._get_collection().update_many({**old, "sameAs": {"$exists": True}}, {"$unset": {"sameAs": ""}})
+        Order._get_collection().update_many(old, new)

@@ -1,6 +1,6 @@
 """One job, in its child process: question -> fresh data -> answer -> file -> published (DESIGN §6 and §7).
 
-Progress runs over one scale: extract to 30 %, query to 60 %, file to 90 %, storing to 99 %; the last step is the
+Progress runs over one scale: data to 30 %, query to 60 %, file to 90 %, storing to 99 %; the last step is the
 worker's, when it has written that the job is ready.
 """
 
@@ -11,23 +11,23 @@ import errno
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bson import ObjectId
 
-from webapp import clock, extract, renderers, storage
+from webapp import clock, record, renderers, storage
 from webapp.documents import JobStatus, LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.engine import runner
 from webapp.engine.backends import Limits
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
+from webapp.record import RecordVersion
 from webapp.renderers import page_result
 from webapp.renderers.about import About
 from webapp.renderers.filenames import content_disposition, fill_template
@@ -39,7 +39,7 @@ from webapp.worker.assignment import Context, Outcome
 
 log = logging.getLogger(__name__)
 
-EXTRACTED, ANSWERED, RENDERED, STORED = 30.0, 60.0, 90.0, 99.0
+OPENED, ANSWERED, RENDERED, STORED = 30.0, 60.0, 90.0, 99.0
 _CHUNK = 1 << 20
 
 
@@ -80,32 +80,31 @@ def _execute(context: Context) -> Outcome:
     tables = as_query.tables_for(query)
 
     context.progress(Message("Reading new data"), 1)
-    if job.parameters.as_of_job_id is not None:
-        snapshot = extract.snapshot(tables, *_pinned_by(job.parameters.as_of_job_id))
-    else:
-        snapshot = extract.refresh(tables, on_progress=_extracting(context, tables))
-
+    # One record version from beginning to end, whatever is published meanwhile.
+    earlier = _earlier(job.parameters.as_of_job_id)
+    version = record.at(int(earlier["recordVersion"])) if earlier else record.current()
+    files = version.files(tables)
     # “Now” of the question is the moment of its data, so that the same data give the same answer at any time.
-    query = dataclasses.replace(query, moment=_moment_of(job.parameters.as_of_job_id) or snapshot.as_of)
+    query = dataclasses.replace(query, moment=earlier.get("asOf") or clock.utcnow())
 
-    context.progress(Message("Working out the numbers"), EXTRACTED)
+    context.progress(Message("Working out the numbers"), OPENED)
     rows_path = scratch / "rows.parquet"
     settings = get_settings()
     result = runner.run(
         query,
-        snapshot.files,
+        files,
         rows_path,
         engine=settings.engine,
         # The engine spills to disk beyond this; the rest is for the interpreter and the file.
         limits=Limits(memory_mb=max(settings.job_memory_limit_mb // 2, 128)),
-        on_progress=_scaled(context, Message("Working out the numbers"), EXTRACTED, ANSWERED),
+        on_progress=_scaled(context, Message("Working out the numbers"), OPENED, ANSWERED),
     )
     options = dict(job.output.options or {})
     renderers.check_fits(job.output.format, result.row_count, options)
 
     context.enter(JobStatus.RENDERING)
     context.progress(Message("Writing the file"), ANSWERED, 0, result.row_count)
-    provenance = _provenance(job, query, result, snapshot)
+    provenance = _provenance(job, query, result, version, tables)
     rendered = renderers.render(
         job.output.format,
         result,
@@ -190,19 +189,22 @@ def _full_disk_in_words() -> Iterator[None]:
         raise
 
 
-def _pinned_by(job_id: ObjectId) -> tuple[dict[str, int], dict[str, str]]:
-    """The versions that an earlier report was made from, and the ids of their tables."""
-    earlier = ReportJob.objects(id=job_id).first()
-    provenance = (earlier.provenance or {}) if earlier else {}
-    versions = provenance.get("versions")
-    if not versions:
-        raise PinnedDataGoneError(Message("The report whose data was to be used again is gone, or has none."))
-    return {str(table): int(number) for table, number in versions.items()}, dict(provenance.get("tableIds") or {})
-
-
-def _moment_of(job_id: ObjectId | None) -> datetime | None:
-    earlier = ReportJob.objects(id=job_id).first() if job_id is not None else None
-    return (earlier.provenance or {}).get("asOf") if earlier is not None else None
+def _earlier(job_id: ObjectId | None) -> dict[str, Any]:
+    """What an earlier report says of the data that it was made from; nothing where today's are asked for."""
+    if job_id is None:
+        return {}
+    found = ReportJob.objects(id=job_id).first()
+    provenance: dict[str, Any] = (found.provenance or {}) if found else {}
+    if "recordVersion" in provenance:
+        return provenance
+    if provenance.get("versions"):
+        raise PinnedDataGoneError(
+            Message(
+                "The report whose data was to be used again was made by an older version of Reportdesk, whose data "
+                "is no longer kept."
+            )
+        )
+    raise PinnedDataGoneError(Message("The report whose data was to be used again is gone, or has none."))
 
 
 def _file_stem(job: ReportJob, time_zone: str) -> str:
@@ -211,7 +213,10 @@ def _file_stem(job: ReportJob, time_zone: str) -> str:
     return fill_template(template, name=job.name, day=clock.utcnow().astimezone(ZoneInfo(time_zone)).date())
 
 
-def _provenance(job: ReportJob, query: Any, result: Any, snapshot: extract.Snapshot) -> dict[str, Any]:
+def _provenance(
+    job: ReportJob, query: Any, result: Any, version: RecordVersion, tables: Iterable[str]
+) -> dict[str, Any]:
+    read = [table for table in tables if table in version.tables]
     scope = DataScope.from_document(job.provenance["scope"])
     return {
         "question": [[label, text] for label, text in in_words.describe(ways.from_job(job), scope)],
@@ -221,13 +226,14 @@ def _provenance(job: ReportJob, query: Any, result: Any, snapshot: extract.Snaps
             for column in result.columns
             if column.role == "measure"
         },
-        "versions": dict(snapshot.versions),
-        "tableIds": dict(snapshot.table_ids),
+        "recordVersion": version.number,
+        "versions": {table: version.tables[table] for table in read},
+        "tableIds": {table: version.table_ids[table] for table in read},
         "asOf": query.moment,
         "timeZone": query.time_zone,
         "rowsMatched": result.rows_matched,
         "rowsWritten": result.row_count,
-        "software": f"reportdesk {version('reportdesk')}",
+        "software": f"reportdesk {installed('reportdesk')}",
         "jobId": str(job.id),
         "requestedBy": str(job.requested_by),
     }
@@ -256,17 +262,5 @@ def _scaled(context: Context, step: str, begin: float, end: float) -> Callable[[
     def tell(done: int, total: int) -> None:
         share = min(done / total, 1.0) if total else 0.0
         context.progress(step, begin + (end - begin) * share, done, total)
-
-    return tell
-
-
-def _extracting(context: Context, tables: Sequence[str]) -> Callable[[str, int, int], None]:
-    """A callback (table, documents read, documents expected): each table fills an equal part of the scale."""
-    order = list(tables)
-    width = (EXTRACTED - 1) / max(len(order), 1)
-
-    def tell(table: str, done: int, total: int) -> None:
-        begin = 1 + width * order.index(table)
-        _scaled(context, Message("Reading new data"), begin, begin + width)(done, total)
 
     return tell

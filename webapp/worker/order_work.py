@@ -6,14 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from webapp import extract
 from webapp.documents import Order, OrderKind, User
-from webapp.engine.catalogue.tables import TABLES
 from webapp.importers.oneroster import FILES
 from webapp.importers.summary import Summary
 from webapp.services import database_clock
 from webapp.services.files import retention
 from webapp.services.orders import imports, orders, uploads
+from webapp.services.record import keeping
 
 #: (share done, what it is at, how many of it)
 Progress = Callable[[float, str, int], None]
@@ -23,8 +22,9 @@ MOST_REASONS = 50
 def carry_out(order: Order, folder: Path, on_progress: Progress) -> dict[str, Any]:
     """Do it; the summary is what its page shows. Raises ReportdeskError."""
     by = orders.asker(order)
-    if order.kind == OrderKind.REBUILD:
-        return _rebuild(order, on_progress)
+    if order.kind == OrderKind.COMPACT:
+        keeping.compact()
+        return {}
     if order.kind == OrderKind.SWEEP:
         swept = retention.sweep(database_clock.now())
         return {"orphansRemoved": swept.orphans_removed, "filesExpired": swept.files_expired}
@@ -44,17 +44,6 @@ def _import(by: User, kind: OrderKind, found: dict[Path, str], on_progress: Prog
             on_progress=lambda file, count: on_progress(FILES.index(file) / len(FILES), file, count),
         )
     return imports.import_xapi(by, found, on_progress=lambda count, share: on_progress(share, "statements", count))
-
-
-def _rebuild(order: Order, on_progress: Progress) -> dict[str, Any]:
-    tables = [table for table in order.tables if table in TABLES]
-    for place, table in enumerate(tables):
-
-        def told(name: str, done: int, total: int, place: int = place) -> None:
-            on_progress((place + done / max(total, 1)) / len(tables), name, done)
-
-        extract.rebuild([table], on_progress=told)
-    return {"tables": [[name, version] for name, version in extract.snapshot(tables).versions.items()]}
 
 
 def _stored(summary: Summary, names: dict[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Carries out what administrators order (imports, a rebuilt extract, a sweep), one at a time, each in a child process.
+"""Carries out what administrators order (imports, a compacted record, a sweep), one at a time, each in a child process.
 
 A thread of the worker beside its loop: jobs never wait for an order. The child writes its own progress and end, guarded
 by its hold; this thread keeps the lease, minds the limits, and hands the order back when the worker stops.

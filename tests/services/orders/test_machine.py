@@ -35,7 +35,7 @@ S = OrderState
 IS_FULL = os.environ.get("REPORTDESK_TEST_FAULTS") == "full"
 STEPS = 10_000 if IS_FULL else 400
 STEPS_EACH = 50
-TABLES = ["users", "courses", "classes"]
+KINDS = (OrderKind.COMPACT, OrderKind.SWEEP)
 NTH = st.integers(0, 99)
 MOST_CRASHES, MOST_TRIES = 3, 3
 
@@ -45,7 +45,7 @@ class Model:
     """What the machine must remember of one order. `lease` stays when a run ends: a late repetition still matches."""
 
     place: int
-    same: str
+    same: OrderKind
     state: OrderState = S.WAITING
     fence: int = 0
     lease: Hold | None = None
@@ -77,18 +77,18 @@ class OrderMachine(RuleBasedStateMachine):
 
     @initialize(target=asked)
     def begin(self) -> ObjectId:
-        asked = self.ask("users")
+        asked = self.ask(OrderKind.COMPACT)
         self.claim("w1")
         return asked
 
-    @rule(target=asked, table=st.sampled_from(TABLES))
-    def ask(self, table: str) -> ObjectId:
-        order, is_new = orders.ask(self.by, OrderKind.REBUILD, table, tables=[table])
-        same = [each for each in self.model.values() if each.same == table and each.state in (S.WAITING, S.RUNNING)]
+    @rule(target=asked, kind=st.sampled_from(KINDS))
+    def ask(self, kind: OrderKind) -> ObjectId:
+        order, is_new = orders.ask(self.by, kind, kind.value)
+        same = [each for each in self.model.values() if each.same == kind and each.state in (S.WAITING, S.RUNNING)]
         assert is_new is not bool(same)
         if is_new:
             self.places += 1
-            self.model[order.id] = Model(self.places, table)
+            self.model[order.id] = Model(self.places, kind)
         return order.id
 
     @rule(order_id=asked)

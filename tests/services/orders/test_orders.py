@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.factories import People
+from tests.factories import People, make_learner
 from webapp import storage
 from webapp.documents import AdminArea, AdminEvent, LearningEvent, Order, OrderKind, OrderState, SweepFigures, User
 from webapp.errors import ConflictError, InvalidRequestError
@@ -73,7 +73,7 @@ def worker(people: People, mongo: str) -> Iterator[OrderThread]:
 
 def test_only_one_runs_at_a_time_and_the_oldest_first(people: People) -> None:
     first = orders.ask(people.administrator, OrderKind.SWEEP, "storage").order
-    second = orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users"]).order
+    second = orders.ask(people.administrator, OrderKind.COMPACT, "learning record").order
     held = order_lifecycle.claim("worker-1")
     assert held is not None
     assert held.id == first.id
@@ -111,7 +111,7 @@ def test_after_its_second_death_an_order_waits_before_it_is_begun_again(people: 
     for _ in range(2):
         assert order_lifecycle.claim("worker-1") is not None
         Order.objects(id=order.id).update(set__lease__until=database_clock.now() - timedelta(seconds=1))
-    orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users"])
+    orders.ask(people.administrator, OrderKind.COMPACT, "learning record")
     assert order_lifecycle.claim("worker-1") is None  # nor does it take the next one, which may build on this one
     assert order.reload().not_before > database_clock.now() + timedelta(seconds=5)
 
@@ -128,22 +128,21 @@ def test_what_a_worker_hands_back_costs_no_attempt(people: People) -> None:
     assert (again.fence, order.reload().attempts) == (2, 1)
 
 
-def test_the_same_rebuild_asked_twice_is_one_until_it_has_ended(people: People) -> None:
-    ask = partial(orders.ask, people.administrator, OrderKind.REBUILD, "users")
-    first = ask(tables=["users", "courses"])
+def test_the_same_compaction_asked_twice_is_one_until_it_has_ended(people: People) -> None:
+    ask = partial(orders.ask, people.administrator, OrderKind.COMPACT, "learning record")
+    first = ask()
     assert first.is_new
-    again = ask(tables=["courses", "users"])
+    again = ask()
     assert (again.is_new, again.order.id) == (False, first.order.id)
-    assert ask(tables=["users"]).is_new  # another one
     held = order_lifecycle.claim("worker-1")
     assert held is not None
     assert held.id == first.order.id
-    assert not ask(tables=["users", "courses"]).is_new  # it runs
+    assert not ask().is_new  # it runs
     assert order_lifecycle.fail(held, "x")
-    assert ask(tables=["users", "courses"]).is_new
+    assert ask().is_new
     with pytest.raises(ConflictError, match="has been ordered since"):
         orders.again(people.administrator, first.order)
-    assert AdminEvent.objects(action="ordered rebuild-extract").count() == 3
+    assert AdminEvent.objects(action="ordered compact-record").count() == 2
 
 
 def test_of_ten_who_ask_for_a_sweep_at_once_one_orders_it(people: People) -> None:
@@ -258,13 +257,15 @@ def test_a_roster_and_statements_do_not_go_together(people: People, tmp_path: Pa
         uploads.receive(people.administrator, both)
 
 
-def test_a_rebuild_reads_the_tables_anew_and_a_sweep_counts(people: People, worker: OrderThread) -> None:
-    rebuilt = settle(orders.ask(people.administrator, OrderKind.REBUILD, "users", tables=["users", "../x"]).order)
-    assert rebuilt.summary["tables"] == [["users", 0]]
+def test_a_compaction_joins_files_and_a_sweep_counts(people: People, worker: OrderThread) -> None:
+    for number in range(10):
+        make_learner(f"Learner {number}")
+    settle(orders.ask(people.administrator, OrderKind.COMPACT, "learning record").order)
     settle(orders.ask(people.administrator, OrderKind.SWEEP, "storage").order)
     figures = sweep_figures.read()
     assert figures is not None
-    assert [(each["table"], each["rows"]) for each in figures.tables] == [("users", User.objects.count())]
+    counted = {each["table"]: (each["rows"], each["files"]) for each in figures.tables}
+    assert counted["persons"] == (10, 1)
     assert sweep_figures.uses_of(figures, "role") == {"staff": 4, "department-admin": 2, "system-admin": 1}
 
 

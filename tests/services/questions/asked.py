@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 from bson import ObjectId
 from hypothesis import strategies as st
 
-from tests.factories import People, make_learner
+from tests.factories import People, make_record
 from webapp import renderers
-from webapp.documents import Class, Content, Course, Enrollment
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.declarations import Unit
@@ -48,29 +47,32 @@ class Records:
 
 def make_records(people: People) -> Records:
     """Two of everything that can be chosen, and classes of a term that is over and of one that is on."""
-    courses = [Course(name=f"Course {n}", code=f"C{n}", department_id=people.department.id).save() for n in range(2)]
+    place = people.department.id
+    courses = [{"id": ObjectId(), "name": f"Course {n}", "code": f"C{n}", "department_id": place} for n in range(2)]
     terms = [
         ("2026 spring", datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)),
         ("2026 autumn", datetime(2026, 9, 1, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC)),
     ]
     classes = [
-        Class(
-            name=term, code=f"K{n}", term=term, starts_at=start, ends_at=end, department_id=people.department.id,
-            course_id=courses[n].id,
-        ).save()
+        {
+            "id": ObjectId(), "name": term, "code": f"K{n}", "term": term, "starts_at": start, "ends_at": end,
+            "department_id": place, "course_id": courses[n]["id"],
+        }
         for n, (term, start, end) in enumerate(terms)
     ]  # fmt: skip
-    learners = [make_learner(f"Learner {n}", f"L-{n}", f"l{n}@learn.example") for n in range(2)]
-    for learner in learners:
-        Enrollment(learner_id=learner.id, class_id=classes[0].id, department_id=people.department.id).save()
-    contents = [Content(name=f"Content {n}", external_id=f"content-{n}").save() for n in range(2)]
+    learners = [
+        {"id": ObjectId(), "name": f"Learner {n}", "number": f"L-{n}", "email": f"l{n}@learn.example"} for n in range(2)
+    ]
+    rosters = [{"learner_id": each["id"], "class_id": classes[0]["id"], "status": "not-started"} for each in learners]
+    contents = [{"id": ObjectId(), "name": f"Content {n}", "key": f"content-{n}"} for n in range(2)]
+    make_record(courses=courses, classes=classes, persons=learners, rosters=rosters, contents=contents)
     return Records(
         {
             "department_ids": [people.department.id, people.faculty.id],
-            "course_ids": [each.id for each in courses],
-            "class_ids": [each.id for each in classes],
-            "learner_ids": [each.id for each in learners],
-            "content_ids": [each.id for each in contents],
+            "course_ids": [each["id"] for each in courses],
+            "class_ids": [each["id"] for each in classes],
+            "learner_ids": [each["id"] for each in learners],
+            "content_ids": [each["id"] for each in contents],
             "department_id": [people.department.id, people.other_department.id],
         },
         {zone: [Period.of(phrase, today_in(zone, NOW)) for phrase in PHRASES] for zone in ZONES},

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from tests.factories import People, make_job, make_user
-from webapp.documents import Class, Enrollment, Parameters, ReportJob
+from tests.factories import People, make_class, make_job, make_learner, make_user
+from webapp.documents import Parameters, ReportJob
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
@@ -95,11 +95,7 @@ def test_the_number_is_of_those_who_may_ask(people: People) -> None:
 def test_a_report_that_names_learners_is_refused_to_everyone_where_that_is_set(
     people: People, forbidden: None, way: str
 ) -> None:
-    learner = make_user("lee learner", ["learner"], [people.department])
-    of_class = Class(name="History 1", department_id=people.department.id).save()
-    Enrollment(
-        learner_id=learner.id, class_id=of_class.id, department_id=people.department.id, status="completed"
-    ).save()
+    learner = make_learner("Lee", of=make_class("History 1", department=people.department))
     request = naming(learner.id)[way]
     with pytest.raises(InvalidRequestError, match="names learners") as error:
         asking.create(people.owner, request, agreed=True)

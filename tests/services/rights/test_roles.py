@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.factories import People, hold, make_department, make_job, make_user
-from webapp.documents import Class, LookupValue, Team, User
+from tests.factories import People, hold, make_class, make_department, make_job, make_user
+from webapp.documents import LookupValue, Team, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.services import remembered
 from webapp.services.lookups import administrators
@@ -42,7 +42,7 @@ def test_a_deactivated_role_gives_no_rows_no_permission_and_no_department(people
 
 
 def test_of_two_roles_only_the_active_one_counts(people: People) -> None:
-    taught = Class(name="History 1", instructor_ids=[people.owner.id]).save()
+    taught = make_class("History 1", instructors=[people.owner.id])
     hold(people.owner, ["staff", "instructor"])
     both = data_scope.data_scope(people.owner)
     assert both == DataScope((str(people.department.id),), (str(taught.id),))
@@ -52,7 +52,7 @@ def test_of_two_roles_only_the_active_one_counts(people: People) -> None:
 
 def test_a_role_that_allows_neither_to_ask_nor_to_manage_opens_no_department(people: People) -> None:
     lookups.add("role", "hurried", "Hurried", metadata={"permissions": ["use-high-priority"]}, by=TERMINAL)
-    taught = Class(name="History 1", instructor_ids=[people.owner.id]).save()
+    taught = make_class("History 1", instructors=[people.owner.id])
     hold(people.owner, ["instructor", "hurried", "unheard-of", "learner"])
     assert data_scope.data_scope(people.owner) == DataScope((), (str(taught.id),))
 

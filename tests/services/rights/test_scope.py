@@ -7,24 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
-from tests.factories import People, hold
-from webapp import extract
-from webapp.documents import (
-    AssessmentResult,
-    Certificate,
-    Class,
-    Content,
-    Course,
-    Department,
-    Enrollment,
-    LearningEvent,
-    Program,
-    ScormAttempt,
-)
+from tests.factories import People, hold, make_record
+from webapp import record
+from webapp.documents import Department
 from webapp.engine import runner
 from webapp.engine.catalogue.report_types import REPORT_TYPES
-from webapp.engine.catalogue.tables import TABLES
 from webapp.services.questions import as_query
 from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import previews
@@ -36,31 +25,34 @@ MINE, THEIRS = "Ours", "Physicists only"
 
 def teach(department: Department, instructor: Any, name: str) -> dict[str, Any]:
     """One of everything in `department`, whose names and numbers say `name`. Returns the ids by kind."""
-    program = Program(name=f"{name} program", department_id=department.id).save()
-    course = Course(name=f"{name} course", department_id=department.id, program_id=program.id).save()
-    of_class = Class(
-        name=f"{name} class", code=f"{name} class", course_id=course.id, department_id=department.id,
-        program_id=program.id, instructor_ids=[instructor.id], term=f"{name} term", starts_at=AT,
-    ).save()  # fmt: skip
-    content = Content(name=f"{name} content", content_type=f"{name} type", department_id=department.id).save()
-    place = {
-        "learner_id": instructor.id, "class_id": of_class.id, "course_id": course.id, "department_id": department.id,
-        "program_id": program.id,
-    }  # fmt: skip
-    Enrollment(**place, status="completed", external_id=f"{name} enrollment", enrolled_at=AT).save()
-    LearningEvent(**place, content_id=content.id, event_type="content-viewed", timestamp=AT, updated_at=AT).save()
-    AssessmentResult(**place, content_id=content.id, score=70, submitted_at=AT).save()
-    ScormAttempt(**place, content_id=content.id, external_id=f"{name} attempt", started_at=AT).save()
-    Certificate(**place, name=f"{name} certificate", issued_at=AT).save()
-    return {"department": department.id, "class": of_class.id, "course": course.id, "learner": instructor.id}
+    ids = {kind: ObjectId() for kind in ("program", "course", "class", "content")}
+    mine = {"department_id": department.id}
+    place = {"learner_id": instructor.id, "class_id": ids["class"]}
+    make_record(
+        programs=[{"id": ids["program"], "name": f"{name} program", **mine}],
+        courses=[{"id": ids["course"], "name": f"{name} course", "program_id": ids["program"], **mine}],
+        classes=[
+            {
+                "id": ids["class"], "name": f"{name} class", "code": f"{name} class", "course_id": ids["course"],
+                "program_id": ids["program"], "term": f"{name} term", "starts_at": AT, **mine,
+            }
+        ],
+        contents=[{"id": ids["content"], "name": f"{name} content", "content_type": f"{name} type", **mine}],
+        persons=[{"id": instructor.id, "name": instructor.name}],
+        teachings=[{"person_id": instructor.id, "class_id": ids["class"]}],
+        rosters=[{**place, "key": f"{name} enrollment", "status": "completed", "enrolled_at": AT}],
+        events=[{**place, "content_id": ids["content"], "event_type": "content-viewed", "timestamp": AT}],
+        results=[{**place, "content_id": ids["content"], "status": "graded", "score": 70, "submitted_at": AT}],
+        attempts=[{**place, "content_id": ids["content"], "key": f"{name} attempt", "status": "incomplete", "started_at": AT}],
+        certificates=[{**place, "name": f"{name} certificate", "issued_at": AT}],
+    )  # fmt: skip
+    return {"department": department.id, "class": ids["class"], "course": ids["course"], "learner": instructor.id}
 
 
 @pytest.fixture
 def records(people: People) -> dict[str, Any]:
     teach(people.department, people.owner, MINE)
-    found = teach(people.other_department, people.stranger, THEIRS)
-    extract.refresh(list(TABLES))
-    return found
+    return teach(people.other_department, people.stranger, THEIRS)
 
 
 def _by_hand(ids: dict[str, Any]) -> list[dict[str, Any]]:
@@ -82,7 +74,7 @@ def test_a_department_reads_nothing_of_another(
         for filters in [{}, *_by_hand(records)]:
             asked = ReportRequest(report_type=report_type, **shape, **filters, include_inactive=True)
             query = as_query.to_query(asked, scope)
-            files = extract.snapshot(as_query.tables_for(query)).files
+            files = record.current().files(as_query.tables_for(query))
             result = runner.run(query, files, tmp_path / "rows.parquet")
             rows = previews.first_rows(result.rows_path, 50)
             assert THEIRS not in str(rows)
@@ -98,7 +90,7 @@ def test_an_instructor_reads_nothing_of_other_classes(people: People, records: d
     scope = data_scope.data_scope(people.owner)
     for report_type in REPORT_TYPES:
         query = as_query.to_query(ReportRequest(report_type=report_type), scope)
-        files = extract.snapshot(as_query.tables_for(query)).files
+        files = record.current().files(as_query.tables_for(query))
         result = runner.run(query, files, tmp_path / "rows.parquet")
         assert result.rows_matched == 1, report_type
         assert THEIRS not in str(previews.first_rows(result.rows_path, 50))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.factories import People, hold, make_job
+from tests.factories import People, end_teachings, hold, make_class, make_job
 from tests.worker.conftest import RecordingJanitor, all_finished, run_until, short_times  # noqa: F401 - a fixture
-from webapp.documents import Class, LookupValue, ReportJob, User
+from webapp.documents import LookupValue, ReportJob, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.errors import ConflictError
 from webapp.services.questions.request import ReportRequest
@@ -67,10 +67,10 @@ def test_whoever_may_read_more_now_gets_what_they_asked_for(people: People) -> N
 
 def test_an_instructor_whose_class_was_taken_away_reads_it_no_more(people: People) -> None:
     hold(people.owner, ["instructor"]).save()
-    taught = Class(name="History 1", instructor_ids=[people.owner.id]).save()
+    taught = make_class("History 1", instructors=[people.owner.id])
     job = ask(people.owner.reload())
     assert job.provenance["scope"]["classIds"] == [str(taught.id)]
-    taught.update(set__instructor_ids=[])
+    end_teachings(taught)
     with pytest.raises(ScopeLostError):
         standing.require_standing(job, DataScope.from_document(job.provenance["scope"]))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from bson import ObjectId
 
-from tests.factories import make_department, make_job, make_user
-from webapp.documents import Class, Department
+from tests.factories import make_class, make_department, make_job, make_user
+from webapp.documents import Department
 from webapp.services.rights import data_scope, visibility
 from webapp.services.rights.data_scope import DataScope
 from webapp.services.rights.visibility import JobNotFoundError
@@ -74,10 +74,9 @@ def test_managing_and_editing_are_two_rights(people):
 
 def test_the_data_scope_follows_the_roles(people):
     below = make_department("Medieval history", "medieval", people.department)
-    taught = Class(name="History 1", instructor_ids=[ObjectId()]).save()
+    make_class("Physics 1", instructors=[ObjectId()])
     instructor = make_user("ines instructor", ["instructor"], [people.other_department])
-    taught.instructor_ids = [instructor.id]
-    taught.save()
+    taught = make_class("History 1", instructors=[instructor.id])
     learner = make_user("lee learner", ["learner"], [people.department])
 
     assert data_scope.data_scope(people.administrator).is_everything

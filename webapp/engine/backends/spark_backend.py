@@ -1,6 +1,6 @@
 """Spark, on many machines: the way past what one can do. Needs the extra `spark` and a Java the workers have too.
 
-The workers must reach the extract's files under the same address as this process. Only the answer comes here, and
+The workers must reach the record's files under the same address as this process. Only the answer comes here, and
 must fit the memory; what a driver needs beyond that stands in Spark's own `spark-defaults.conf`.
 """
 

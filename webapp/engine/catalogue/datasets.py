@@ -80,7 +80,7 @@ ENROLLMENTS = Dataset(
 ACTIVITY = Dataset(
     key="activity",
     label=Message("Activity"),
-    table="learningevents",
+    table="events",
     dates=_dates(timestamp="timestamp"),
     dimensions=(*_CLASS_DIMENSIONS, "learner", "content", "activity", "content-type", "event-type", *TIME_BUCKETS),
     fields=_fields(
@@ -97,7 +97,7 @@ ACTIVITY = Dataset(
 ASSESSMENTS = Dataset(
     key="assessments",
     label=Message("Assessment results"),
-    table="assessmentresults",
+    table="results",
     dates=_dates(submitted_at="submitted_at", graded_at="graded_at"),
     statuses=tuple(statuses.ASSESSMENT),
     dimensions=(
@@ -119,7 +119,7 @@ ASSESSMENTS = Dataset(
 SCORM_ATTEMPTS = Dataset(
     key="scorm-attempts",
     label=Message("SCORM attempts"),
-    table="scormattempts",
+    table="attempts",
     dates=_dates(started_at="started_at", completed_at="completed_at"),
     statuses=tuple(statuses.SCORM),
     dimensions=(

@@ -29,8 +29,10 @@ ENTITIES: dict[str, Entity] = {
     "course": Entity("courses", _name),
     "class": Entity("classes", _code_or_name),
     "content": Entity("contents", _name),
-    "learner": Entity("users", _name, lambda user: user.external_id, Message("Learner number")),
-    "instructor": Entity("users", _name),
+    "learner": Entity(
+        "persons", _name, lambda person: ibis.coalesce(_filled(person.number), person.key), Message("Learner number")
+    ),
+    "instructor": Entity("persons", _name),
 }
 
 GRADE_RANGES = (90, 80, 70, 60, 50, 40)
@@ -53,7 +55,7 @@ def _completion_status(enrollment: Table) -> Value:
 
 
 def _own(table: Table) -> Value:
-    return ibis.coalesce(_filled(table.external_id), table.id)
+    return ibis.coalesce(_filled(table.key), table.id)
 
 
 def _bucket(key: str, label: str, definition: str) -> Dimension:

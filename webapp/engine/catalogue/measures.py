@@ -177,7 +177,7 @@ def _is(status: str) -> Condition:
 
 
 def _mark_engaged(rows: Table, tables: dict[str, Table], start: Any, end: Any) -> Table:
-    events = tables["learningevents"]
+    events = tables["events"]
     keep = events.is_active.fill_null(True) & ~events.event_type.startswith("enrollment-").fill_null(False)
     if start is not None:
         keep &= events.timestamp >= start
@@ -221,7 +221,7 @@ ENROLLMENT_MEASURES = (
         ),
         lambda table, _: (table.learner_id.nunique(where=table.is_engaged), table.learner_id.nunique()),
         quotient,
-        needs=("learningevents",),
+        needs=("events",),
         prepare=_mark_engaged,
     ),
     _rate(

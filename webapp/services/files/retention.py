@@ -17,6 +17,7 @@ from webapp.services.files.sweep_figures import Swept
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
 from webapp.services.orders import uploads
+from webapp.services.record import keeping
 from webapp.settings import get_settings
 from webapp.storage import Storage
 
@@ -36,6 +37,7 @@ def sweep(now: datetime) -> Swept:
     found = sweep_orphans(now)
     swept = Swept(found.files_left, found.bytes_left, found.removed, expired)
     sweep_figures.write(now, swept, next_sweep_at=now + SWEEP_EVERY)
+    keeping.keep_up()
     return swept
 
 

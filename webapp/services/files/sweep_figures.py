@@ -1,4 +1,4 @@
-"""What the sweep counts for the pages of administration: uses of lookup values, files, the extract's tables.
+"""What the sweep counts for the pages of administration: uses of lookup values, files, the record's tables.
 
 Jobs are read batch by batch, so that others are answered in between.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from webapp import extract
 from webapp.documents import LookupCategory, ReportJob, SweepFigures, User
 from webapp.documents.job_status import WITH_FILE
 from webapp.documents.sweep_figures import SWEEP
+from webapp.services.record import keeping
 
 BATCH = 1_000
 LEARNER = "learner"
@@ -58,7 +58,7 @@ def write(now: datetime, swept: Swept, *, next_sweep_at: datetime) -> None:
         files_expired=swept.files_expired,
         formats=formats,
         uses={category: {_key(key): count for key, count in counted.items()} for category, counted in uses.items()},
-        tables=extract.table_figures(),
+        tables=keeping.figures(),
     ).save()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webapp import extract
 from webapp.documents import JobStatus, LookupCategory
 from webapp.documents.lookup_value import active_lookups
 from webapp.engine.asked_measures import split_measure
@@ -16,6 +15,7 @@ from webapp.errors import ConflictError
 from webapp.messages import Message
 from webapp.services.lookups import administrators
 from webapp.services.permissions import Permission
+from webapp.services.record import fields
 
 #: What a role can allow.
 PERMISSIONS = tuple(each.value for each in Permission)
@@ -144,13 +144,13 @@ def _can_be_of(dataset: Dataset, aggregate: str, field: str) -> bool:
 
 def _data_field(field: str) -> dict[str, str]:
     """Names of numbers in the data of events are the events' own: one that none of them has would never count."""
-    if not field.startswith(DATA) or field in (known := extract.data_fields()):
+    if not field.startswith(DATA) or field in (known := fields.data_fields()):
         return {}
     if not known:
         return {
             "field": Message(
-                "No numbers in the data of events are known yet, so not “%(field)s” either. Import events and make a "
-                "report of them, then add the measure.",
+                "No numbers in the data of events are known yet, so not “%(field)s” either. Import events, then add "
+                "the measure.",
                 field=field[:60],
             )
         }

@@ -1,4 +1,4 @@
-"""What administrators order beside reports: imports, rebuilt tables, a sweep. Workers carry it out (`lifecycle`)."""
+"""What administrators order: imports, a compacted record, a sweep. Workers carry it out (`lifecycle`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 25
 AREAS = {
     OrderKind.ONEROSTER: AdminArea.IMPORTS,
     OrderKind.XAPI: AdminArea.IMPORTS,
-    OrderKind.REBUILD: AdminArea.STORAGE,
+    OrderKind.COMPACT: AdminArea.STORAGE,
     OrderKind.SWEEP: AdminArea.STORAGE,
 }
 PERMISSIONS = {AdminArea.IMPORTS: Permission.MANAGE_CONTENT, AdminArea.STORAGE: Permission.ADMINISTER}
@@ -36,9 +36,7 @@ class Asked(NamedTuple):
     is_new: bool
 
 
-def ask(
-    by: User, kind: OrderKind, subject: str, *, files: Sequence[dict[str, Any]] = (), tables: Sequence[str] = ()
-) -> Asked:
+def ask(by: User, kind: OrderKind, subject: str, *, files: Sequence[dict[str, Any]] = ()) -> Asked:
     """Put an order in line, and into the audit trail; or find the same one that is there and not finished."""
     require_permission(by, PERMISSIONS[AREAS[kind]])
     now = database_clock.now()
@@ -48,9 +46,8 @@ def ask(
         asked_by=by.id,
         asked_at=now,
         files=list(files),
-        tables=list(tables),
         expires_at=now + timedelta(days=get_settings().audit_retention_days),
-        same_as=_same_as(kind, tables),
+        same_as=_same_as(kind),
     )
     # Twice: between the two steps the other one may end.
     for _ in range(2):
@@ -66,10 +63,10 @@ def ask(
     raise ConflictError(Message("The same order has just ended. Ask again."))
 
 
-def _same_as(kind: OrderKind, tables: Sequence[str]) -> str | None:
+def _same_as(kind: OrderKind) -> str | None:
     """Equal for orders of which one is enough. What is uploaded is each time something else."""
-    if kind in (OrderKind.REBUILD, OrderKind.SWEEP):
-        return f"{kind.value}:{','.join(sorted(set(tables)))}"
+    if kind in (OrderKind.COMPACT, OrderKind.SWEEP):
+        return kind.value
     return None
 
 
@@ -77,7 +74,7 @@ def again(by: User, order: Order) -> None:
     """Carry out a failed order once more, now as this person's. Raises ConflictError for one that has not failed."""
     require_permission(by, PERMISSIONS[AdminArea(order.area)])
     try:
-        is_back = lifecycle.again(order.id, by=by.id, same_as=_same_as(OrderKind(order.kind), order.tables))
+        is_back = lifecycle.again(order.id, by=by.id, same_as=_same_as(OrderKind(order.kind)))
     except DuplicateKeyError as error:
         raise ConflictError(Message("The same has been ordered since, and is not done yet.")) from error
     if not is_back:
@@ -99,8 +96,8 @@ def latest(area: AdminArea, *, bound: int = SHOWN) -> list[Order]:
 
 
 def names_of(order: Order) -> str:
-    """What an order is about, in a few words of its own: file names, or tables."""
-    return ", ".join([*(str(each.get("name", "")) for each in order.files), *order.tables]) or str(order.kind)
+    """What an order is about, in a few words of its own: file names, or its kind."""
+    return ", ".join(str(each.get("name", "")) for each in order.files) or str(order.kind)
 
 
 def asker(order: Order) -> User:

@@ -9,9 +9,12 @@ from webapp.documents import User
 from webapp.errors import ConflictError, ForbiddenError
 from webapp.messages import Message
 from webapp.services.people.accounts import TERMINAL_ADDRESS
+from webapp.services.record import reading
 
 #: How the ids of the demo's people have always begun (`demo.build`): staff, instructors, learners.
 _KINDS = (b"demostaf", b"demoinst", b"demolear")
+#: What the learning record calls where the demo's rows come from.
+SOURCE = "demo"
 
 
 class NotADemoHomeError(ConflictError):
@@ -47,6 +50,8 @@ class DemoSignInError(ForbiddenError):
 def require_nobody_else() -> None:
     """Raises NotADemoHomeError where anybody is who is not the demo's: with an account, or known from an import."""
     if User.objects(is_demo__ne=True, email__ne=TERMINAL_ADDRESS).only("id").first() is not None:
+        raise NotADemoHomeError
+    if reading.rows("persons", ["id"], "source <> ?", [SOURCE]):
         raise NotADemoHomeError
 
 

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from bson import ObjectId
 from mongoengine.errors import ValidationError
 
+from webapp import clock
 from webapp.documents import AdminArea, Department, Team
 from webapp.documents.ids import id_or_nobody
 from webapp.documents.problems import problems_of
@@ -18,6 +19,7 @@ from webapp.messages import Message
 from webapp.services import audit
 from webapp.services.permissions import Actor, Permission, require_permission
 from webapp.services.plain_text import folded
+from webapp.services.record import mirror
 from webapp.services.rights import organisation
 from webapp.services.rights.organisation import DepartmentFacts
 
@@ -80,7 +82,9 @@ def add(by: Actor, *, name: str, code: str, parent_id: ObjectId | None) -> Depar
     require_permission(by, Permission.ADMINISTER)
     department = Department(name=name.strip())
     _place(department, code.strip(), parent_id)
+    department.edited_at = clock.utcnow()
     _save(department)
+    mirror.give_departments()
     audit.record(by, AdminArea.DEPARTMENTS, "added", f"{department.code} {department.name}", subject_id=department.id)
     return department
 
@@ -91,8 +95,9 @@ def change(department: Department, *, by: Actor, name: str, code: str, parent_id
     require_permission(by, Permission.ADMINISTER)
     before = {"name": department.name, "code": department.code, "parent": department.parent_id}
     _place(department, code.strip(), parent_id)
-    department.name = name.strip()
+    department.name, department.edited_at = name.strip(), clock.utcnow()
     _save(department)
+    mirror.give_departments()
     after = {"name": department.name, "code": department.code, "parent": department.parent_id}
     changes = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
     if changes:
@@ -157,7 +162,11 @@ def _set_active(found: Department | Team, is_active: bool, by: Actor, subject: s
     if bool(found.is_active) == is_active:
         return
     found.is_active = is_active
+    if isinstance(found, Department):
+        found.edited_at = clock.utcnow()
     found.save()
+    if isinstance(found, Department):
+        mirror.give_departments()
     action = "activated" if is_active else "deactivated"
     audit.record(by, AdminArea.DEPARTMENTS, action, subject, subject_id=found.id)
 

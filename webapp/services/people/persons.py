@@ -9,8 +9,7 @@ from webapp.services.questions import filter_choices
 from webapp.services.questions.filter_choices import Choice
 from webapp.services.rights.data_scope import DataScope
 
-#: What choices call a person of the record.
-_KIND = "learner"
+_KIND = "person"
 
 
 def search(text: str) -> list[Choice]:

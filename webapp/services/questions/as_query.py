@@ -178,7 +178,7 @@ def _check_values(
 
 
 def tables_for(query: Query) -> tuple[str, ...]:
-    """The tables of the extract that answering `query` reads."""
+    """The tables of the record that answering `query` reads."""
     return compiler.tables_of(query)
 
 

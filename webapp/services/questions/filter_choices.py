@@ -1,45 +1,37 @@
 """What a form offers to filter by: departments, courses, classes, learners and contents, found as one types.
 
-Names are kept in each process (`collection_facts`), because a search inside names has no index anywhere, and
-people type fast. What a person may not count (their data scope) they are not offered, and it has no name for them:
-a record outside of the scope is treated as one that does not exist, wherever its id came from.
+Names are kept in each process (`services.record.names`, `collection_facts`), because a search inside names has no
+index anywhere, and people type fast. What a person may not count (their data scope) they are not offered, and it has
+no name for them: a record outside of the scope is treated as one that does not exist, wherever its id came from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
 
-from webapp.documents import Class, Enrollment
 from webapp.documents.connection import current_database
 from webapp.documents.ids import ids_of
 from webapp.errors import NotFoundError
 from webapp.messages import Message
 from webapp.services.collection_facts import CollectionFacts
 from webapp.services.plain_text import folded
+from webapp.services.record import names, reading
+from webapp.services.record.kept import State
+from webapp.services.record.names import LEARNER, Choice, choice_of
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
 from webapp.services.rights.data_scope import DataScope
 
 MOST = 30
 #: More ids than this nobody is told the names of at once.
 MOST_NAMED = 500
-#: Who learns in which class is read again after this; a right that is lost counts at once.
+#: Who learns in the classes of a scope is kept so long, and read anew when other enrollments are published.
 LEARNERS_SECONDS = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """`note` tells namesakes apart: a code, a learner number. `folded` is all that a search looks into."""
-
-    id: ObjectId
-    name: str
-    note: str
-    folded: str
-    department_id: ObjectId | None = None
-    class_id: ObjectId | None = None
+DEPARTMENT = "department"
+#: What people filter by.
+KINDS = (DEPARTMENT, "course", "class", LEARNER, "content")
 
 
 def search(kind: str, text: str, scope: DataScope) -> list[Choice]:
@@ -78,12 +70,7 @@ def find(kind: str, text: str, scope: DataScope) -> ObjectId:
 
     Raises NotFoundError, in the same words for what does not exist and for what this scope does not reach.
     """
-    if found := named(kind, ids_of([text]), scope):
-        return found[0].id
-    collection = current_database()[_KINDS[kind].collection]
-    for field in ("code", "externalId", "email"):
-        typed = text.lower() if field == "email" else text
-        ids = [each["_id"] for each in collection.find({field: typed}, {"_id": 1}).limit(MOST)]
+    for ids in (ids_of([text]), *_meant_by(kind, text)):
         if found := named(kind, ids, scope):
             return found[0].id
     raise NotFoundError(Message("There is no %(kind)s with the code “%(code)s”.", kind=kind, code=text[:100]))
@@ -98,47 +85,43 @@ def every(kind: str, scope: DataScope) -> list[Choice]:
 def read_ahead(scope: DataScope | None = None) -> None:
     """Begin to read what a search among learners needs; with `scope`, what this person's search needs besides."""
     if scope is None:
-        _KINDS["learner"].read_ahead()
+        names.read_ahead()
     elif not scope.is_everything:
-        _learners_of.read_ahead(scope)
+        _learners_of.read_ahead((scope, names.enrolled_state()))
 
 
 def forget() -> None:
     """Read everything anew at the next search."""
-    for facts in _KINDS.values():
-        facts.forget()
-    _learners_of.forget()
-    _around_classes.forget()
+    names.forget()
+    for each in (_departments, _learners_of, _around_classes):
+        each.forget()
 
 
 def _choices(kind: str) -> list[Choice]:
-    if kind not in _KINDS:
-        raise ValueError(f"nobody filters by {kind}")
-    return _KINDS[kind].everything(max_age=RIGHTS_SECONDS)
+    if kind == DEPARTMENT:
+        return _departments.everything(max_age=RIGHTS_SECONDS)
+    return names.every(kind)
+
+
+def _meant_by(kind: str, text: str) -> list[list[ObjectId]]:
+    if kind != DEPARTMENT:
+        return names.meant_by(kind, text, MOST)
+    found = current_database()[_departments.collection].find({"code": text}, {"_id": 1}).limit(MOST)
+    by_key = reading.rows("departments", ["id"], "key = ?", [text])
+    return [[each["_id"] for each in found], [ObjectId(each["id"]) for each in by_key[:MOST]]]
 
 
 def _reached(kind: str, ids: Sequence[ObjectId], scope: DataScope) -> list[Choice]:
     """Read by their ids alone: a form that names three learners must not wait until fifty thousand have been read."""
-    if kind not in _KINDS:
-        raise ValueError(f"nobody filters by {kind}")
-    if kind == "learner":
-        if not scope.is_everything:
-            ids = [each for each in ids if _learns_within(each, scope)]
-        return [_person(document) for document in _KINDS[kind].documents(ids)]
+    if kind == DEPARTMENT:
+        found = [_department(document) for document in _departments.documents(ids)]
+    elif kind == LEARNER and not scope.is_everything:
+        reached = names.learners_among(ids, scope.department_ids or (), scope.class_ids or ()) if ids else ()
+        return names.of_ids(kind, [each for each in ids if each in reached])
+    else:
+        found = names.of_ids(kind, ids)
     may = _rule(kind, scope)
-    built = map(_BUILDERS[kind], _KINDS[kind].documents(ids))
-    return [choice for choice in built if may(choice)]
-
-
-def _learns_within(learner_id: ObjectId, scope: DataScope) -> bool:
-    """Asked of the enrollments, before anybody's name is read."""
-    found = list(Enrollment._get_collection().find({"learnerId": learner_id}, {"classId": 1, "departmentId": 1}))
-    departments, classes = _ids(scope.department_ids), _ids(scope.class_ids)
-    if any(each.get("departmentId") in departments or each.get("classId") in classes for each in found):
-        return True
-    # Of a class that has moved to another department, the enrollments may not know it yet.
-    places = Class.objects(id__in=[each["classId"] for each in found if each.get("classId")]).scalar("department_id")
-    return bool(found) and not departments.isdisjoint(places)
+    return [choice for choice in found if may(choice)]
 
 
 def _ids(texts: Iterable[str] | None) -> frozenset[ObjectId]:
@@ -149,15 +132,15 @@ def _rule(kind: str, scope: DataScope) -> Callable[[Choice], bool]:
     """Which choices a person of this scope may be offered, and told the names of."""
     if scope.is_everything:
         return lambda choice: True
-    if kind == "learner":
-        learners = _learners_of.get(scope)
+    if kind == LEARNER:
+        learners = _learners_of.get((scope, names.enrolled_state()))
         return lambda choice: choice.id in learners
     departments, classes = _ids(scope.department_ids), _ids(scope.class_ids)
     if kind == "class":
         return lambda choice: choice.id in classes or choice.department_id in departments
     # Whoever teaches a class knows of which course and department it is.
     around = _around_classes.get(scope) if classes else frozenset()
-    if kind == "department":
+    if kind == DEPARTMENT:
         return lambda choice: choice.id in departments or choice.id in around
     if kind == "course":
         return lambda choice: choice.department_id in departments or choice.id in around
@@ -171,67 +154,39 @@ def _rule(kind: str, scope: DataScope) -> Callable[[Choice], bool]:
 
 def _read_around_classes(scope: DataScope) -> frozenset[ObjectId]:
     """The departments and courses of the classes that the scope names."""
-    places = Class.objects(id__in=list(_ids(scope.class_ids))).scalar("department_id", "course_id")
-    return frozenset(each for place in places for each in place if each is not None)
+    places = names.of_ids("class", _ids(scope.class_ids))
+    return frozenset(each for place in places for each in (place.department_id, place.course_id) if each is not None)
 
 
 _around_classes: Remembered[DataScope, frozenset[ObjectId]] = Remembered(_read_around_classes, RIGHTS_SECONDS)
 
 
-def _read_learners(scope: DataScope) -> frozenset[ObjectId]:
-    """Everyone enrolled in a class of the scope: one read by index for each class."""
-    classes = [choice.id for choice in every("class", scope)]
-    enrollments = Enrollment._get_collection()
-    return frozenset(
-        found["learnerId"] for each in classes for found in enrollments.find({"classId": each}, {"learnerId": 1})
-    )
+def _read_learners(asked: tuple[DataScope, State]) -> frozenset[ObjectId]:
+    scope, _ = asked
+    return names.learners_within(scope.department_ids or (), scope.class_ids or ())
 
 
-_learners_of: Remembered[DataScope, frozenset[ObjectId]] = Remembered(_read_learners, LEARNERS_SECONDS)
-
-_PERSON = ("name", "externalId", "email", "roles")
+_learners_of: Remembered[tuple[DataScope, State], frozenset[ObjectId]] = Remembered(_read_learners, LEARNERS_SECONDS)
 
 
-def _person(document: dict[str, Any]) -> Choice:
-    choice = _choice(document, document.get("name"), document.get("externalId"))
-    return Choice(choice.id, choice.name, choice.note, f"{choice.folded} {folded(document.get('email') or '')}".strip())
+def _department(document: dict[str, Any]) -> Choice:
+    return choice_of(document["_id"], document.get("name"), document.get("code"))
 
 
-def _learner(document: dict[str, Any]) -> Choice | None:
-    return _person(document) if "learner" in (document.get("roles") or ()) else None
+_departments: CollectionFacts[Choice] = CollectionFacts(
+    "departments", ("name", "code"), _department, order=lambda choice: (choice.folded, choice.id)
+)
 
-
-def _by_name(document: dict[str, Any]) -> Choice:
-    return _choice(document, document.get("name"), document.get("code") or document.get("contentType"))
-
-
-def _by_code(document: dict[str, Any]) -> Choice:
-    return _choice(document, document.get("code") or document.get("name"), document.get("name"))
-
-
-def _choice(document: dict[str, Any], name: str | None, note: str | None) -> Choice:
-    name, note = name or "", "" if note == name else note or ""
-    text = folded(f"{name} {note}").strip()
-    return Choice(document["_id"], name, note, text, document.get("departmentId"), document.get("classId"))
-
-
-def _facts_of(
-    collection: str, build: Callable[[dict[str, Any]], Choice | None], *fields: str
-) -> CollectionFacts[Choice]:
-    return CollectionFacts(collection, fields, build, order=lambda choice: (choice.folded, choice.id))
-
-
-_BUILDERS: dict[str, Callable[[dict[str, Any]], Choice]] = {
-    "department": _by_name,
-    "course": _by_name,
-    "class": _by_code,
-    "content": _by_name,
-}
-_KINDS: dict[str, CollectionFacts[Choice]] = {
-    "department": _facts_of("departments", _by_name, "name", "code"),
-    "course": _facts_of("courses", _by_name, "name", "code", "departmentId"),
-    "class": _facts_of("classes", _by_code, "name", "code", "departmentId"),
-    "learner": _facts_of("users", _learner, *_PERSON),
-    "content": _facts_of("contents", _by_name, "name", "contentType", "departmentId", "classId"),
-}
-KINDS = tuple(_KINDS)
+__all__ = [
+    "KINDS",
+    "MOST",
+    "MOST_NAMED",
+    "Choice",
+    "every",
+    "find",
+    "forget",
+    "named",
+    "reached",
+    "read_ahead",
+    "search",
+]

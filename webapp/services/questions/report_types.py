@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from webapp import extract
 from webapp.documents import (
     LookupCategory,
 )
@@ -16,6 +15,7 @@ from webapp.engine.declarations import UNITS_SHOWN, Dataset, ReportType, Unit
 from webapp.engine.query import CustomMeasure
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
+from webapp.services.record import fields
 
 
 def report_type_of(key: str) -> ReportType:
@@ -75,8 +75,8 @@ def measures_for(dataset: Dataset) -> list[str]:
 
 
 def data_fields() -> list[str]:
-    """`data.<name>` for every number that the extract has found in the events."""
-    return extract.data_fields()
+    """`data.<name>` for every number that events have in their data."""
+    return fields.data_fields()
 
 
 def base_key(declared: ReportType) -> str:

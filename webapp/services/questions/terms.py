@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from webapp.documents import Class
-from webapp.services.remembered import Remembered
+from webapp.record import RecordVersion
+from webapp.services.record import reading
+from webapp.services.record.kept import KeptOfRecord
 
 
 @dataclass(frozen=True)
@@ -32,23 +34,31 @@ def last_term(today: date) -> Term | None:
 
 
 def every() -> list[Term]:
-    """Every term that dated classes name. Classes of one term may differ by days: the usual dates are the term's."""
-    return _terms.get(None)
+    """Every term: with the dates that a source gives it, else with the usual ones of the dated classes that name it."""
+    return _terms.get()
 
 
-def _read(_: None) -> list[Term]:
+def _read(version: RecordVersion) -> list[Term]:
+    columns = ["starts_at", "ends_at"]
+    given = reading.rows("terms", ["name", *columns], "name > '' AND is_active IS NOT FALSE", version=version)
+    taught = reading.rows("classes", ["term", *columns], "term > ''", version=version)
+    return [Term(name, *days) for name, days in {**_usual_days(taught, "term"), **_usual_days(given, "name")}.items()]
+
+
+def _usual_days(rows: list[dict[str, Any]], name: str) -> dict[str, tuple[date, date]]:
+    """Classes of one term may differ by days."""
     dates: dict[str, Counter[tuple[date, date]]] = defaultdict(Counter)
-    for name, starts_at, ends_at in Class.objects(term__gt="").scalar("term", "starts_at", "ends_at"):
+    for row in rows:
+        starts_at, ends_at = row["starts_at"], row["ends_at"]
         if starts_at and ends_at and starts_at < ends_at:
-            # `ends_at` is the first instant after the class.
-            dates[name][(_day(starts_at), _day(ends_at) - timedelta(days=1))] += 1
-    return [Term(name, *usual.most_common(1)[0][0]) for name, usual in dates.items()]
+            # `ends_at` is the first instant after it.
+            dates[row[name]][(_day(starts_at), _day(ends_at) - timedelta(days=1))] += 1
+    return {each: usual.most_common(1)[0][0] for each, usual in dates.items()}
 
 
 def _day(moment: datetime) -> date:
-    """The day that begins at the midnight nearest to `moment`: an LMS keeps midnights, each of its own zone."""
+    """The day that begins at the midnight nearest to `moment`: a source keeps midnights, each of its own zone."""
     return (moment + timedelta(hours=12)).date()
 
 
-#: Terms change a few times a year; a form must not read all classes each time it is shown.
-_terms = Remembered(_read, seconds=300.0)
+_terms: KeptOfRecord[list[Term]] = KeptOfRecord(("terms", "classes"), _read)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow.parquet
 
-from webapp import extract
 from webapp.documents import LookupCategory, ReportJob
 from webapp.documents.job_status import WITH_FILE
 from webapp.documents.lookup_value import active_lookups
@@ -22,6 +21,7 @@ from webapp.renderers.chart_data import ChartData, chart_data
 from webapp.services.questions import as_query
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import status as queue_status
+from webapp.services.record import reading
 from webapp.services.requests import rules as request_rules
 from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
@@ -35,14 +35,14 @@ FILES_MEASURED = 50
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of an answer, from the extract as it is. `refreshed_at` None: nothing was extracted yet.
+    """The first rows of an answer, from the record as it is. `published_at` None: nothing was imported yet.
 
     `gaps`: how many of the matching records name no class, no learner, no event type (`engine.gaps`).
     """
 
     result: Result
     rows: list[dict[str, Any]]
-    refreshed_at: datetime | None
+    published_at: datetime | None
     chart: ChartData | None = None
     gaps: dict[str, int] = field(default_factory=dict)
 
@@ -57,22 +57,23 @@ class Estimate:
 
 
 def preview(request: ReportRequest, scope: DataScope) -> Preview:
-    """The first rows of the answer, without queueing anything and without reading the database's learning record.
+    """The first rows of the answer, without queueing anything.
 
     Raises InvalidRequestError, and QuestionTooSlowError after `PREVIEW_SECONDS`.
     """
     request_rules.check_sizes(request)
     query = as_query.to_query(request, scope)
-    snapshot = extract.snapshot(as_query.tables_for(query))
+    version = reading.current()
+    files = version.files(as_query.tables_for(query))
     folder = get_settings().scratch_folder
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="preview-", dir=folder) as scratch:
         limits = Limits(memory_mb=PREVIEW_MEMORY_MB, threads=2, seconds=PREVIEW_SECONDS)
-        result = runner.run(query, snapshot.files, Path(scratch) / "rows.parquet", limits=limits)
+        result = runner.run(query, files, Path(scratch) / "rows.parquet", limits=limits)
         rows = first_rows(result.rows_path, PREVIEW_ROWS)
         chart = chart_data(result)
-        lacking = gaps(query, snapshot.files, Path(scratch) / "spill", limits)
-    return Preview(result, rows, snapshot.refreshed_at, chart, lacking)
+        lacking = gaps(query, files, Path(scratch) / "spill", limits)
+    return Preview(result, rows, version.published_at if version.number else None, chart, lacking)
 
 
 def first_rows(path: Path, limit: int) -> list[dict[str, Any]]:

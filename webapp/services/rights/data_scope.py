@@ -10,9 +10,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from webapp.documents import Class, Department, User
+from webapp.documents import Department, User
 from webapp.services import permissions
 from webapp.services.permissions import Held, Permission
+from webapp.services.record import reading
 from webapp.services.rights import organisation
 from webapp.services.rights.organisation import with_departments_below
 
@@ -66,8 +67,8 @@ def scope_in_words(scope: DataScope) -> str:
         return "everything"
     names = list(Department.objects(id__in=list(scope.department_ids or ())).scalar("name"))
     told = [f"departments: {', '.join(sorted(names))}"] if names else []
-    classes = list(Class.objects(id__in=list(scope.class_ids or ())).only("code", "name"))
-    told += [f"classes: {', '.join(sorted(each.code or each.name for each in classes))}"] if classes else []
+    classes = reading.rows_of("classes", scope.class_ids or (), ["code", "name"])
+    told += [f"classes: {', '.join(sorted(each['code'] or each['name'] for each in classes))}"] if classes else []
     return "; ".join(told) or "nothing"
 
 
@@ -82,23 +83,18 @@ def data_scope(actor: User) -> DataScope:
     if Permission.ADMINISTER in allowed:
         return DataScope()
     department_ids: frozenset[ObjectId] = frozenset()
-    class_ids: list[ObjectId] = []
+    class_ids: list[str] = []
     if Permission.REQUEST_REPORTS in allowed:
         department_ids = with_departments_below(
             organisation.departments_of(actor, lambda held: bool(_reading_roles(held) - {TEACHES}))
         )
         if any(TEACHES in _reading_roles(each) for each in permissions.held(actor)):
-            class_ids = _classes_taught(actor.person_id)
+            class_ids = reading.classes_taught_by(actor.person_id)
     return DataScope(
         tuple(sorted(str(department_id) for department_id in department_ids)),
-        tuple(sorted(str(class_id) for class_id in class_ids)),
+        tuple(sorted(class_ids)),
     )
 
 
 def _reading_roles(held: Held) -> frozenset[str]:
     return frozenset(role for role in held.roles if permissions.permissions_of_roles([role]) & _READS)
-
-
-def _classes_taught(person_id: ObjectId | None) -> list[ObjectId]:
-    """Of the person of the record that an account is tied to; without one: none."""
-    return [] if person_id is None else list(Class.objects(instructor_ids=person_id).scalar("id"))

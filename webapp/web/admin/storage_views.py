@@ -1,21 +1,20 @@
-"""Where files and tables are, how long they stay, and what can be ordered: a sweep, a rebuilt table."""
+"""Where files and tables are, how long they stay, and what can be ordered: a sweep, a compacted record."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from webapp import clock
 from webapp.documents import AdminArea, OrderKind, User
-from webapp.engine.catalogue.tables import TABLES
-from webapp.errors import NotFoundError
 from webapp.services.files import sweep_figures
 from webapp.services.orders import orders
 from webapp.services.permissions import Permission
+from webapp.services.record import reading
 from webapp.settings import get_settings
 from webapp.web.access import current_actor, permission_required
 from webapp.web.fragments import fragment, redirect_after, tag_of, unchanged
@@ -33,8 +32,8 @@ def index() -> ResponseReturnValue:
         now=clock.utcnow(),
         settings=settings,
         storage_place=_place(settings.effective_storage_url),
-        extract_place=_place(settings.effective_extract_url),
-        tables=list(TABLES),
+        record_place=_place(settings.effective_record_url),
+        version=reading.current(),
         **_orders(),
     )
 
@@ -47,14 +46,10 @@ def order_list() -> ResponseReturnValue:
 
 
 @permission_required(Permission.ADMINISTER)
-def rebuild() -> ResponseReturnValue:
-    """Order a worker to read a table (or all of them) anew."""
-    table = request.form.get("table", "")
-    if table and table not in TABLES:
-        raise NotFoundError(_("The extract has no such table."))
-    tables = [table] if table else list(TABLES)
-    asked = orders.ask(current_actor(), OrderKind.REBUILD, ", ".join(tables), tables=tables)
-    return _told(_("Ordered: a worker reads it anew.") if asked.is_new else _already_ordered())
+def compact() -> ResponseReturnValue:
+    """Order a worker to join the record's small files, and to delete those that no version needs."""
+    asked = orders.ask(current_actor(), OrderKind.COMPACT, _("learning record"))
+    return _told(_("Ordered: a worker compacts it.") if asked.is_new else _already_ordered())
 
 
 @permission_required(Permission.ADMINISTER)
@@ -92,5 +87,5 @@ def register(admin: Blueprint) -> None:
     """The addresses of this page."""
     admin.add_url_rule("/storage/", "storage", index)
     admin.add_url_rule("/storage/orders", "storage_orders", order_list)
-    admin.add_url_rule("/storage/rebuild", "rebuild", rebuild, methods=["POST"])
+    admin.add_url_rule("/storage/compact", "compact", compact, methods=["POST"])
     admin.add_url_rule("/storage/sweep", "sweep", sweep, methods=["POST"])

@@ -115,7 +115,7 @@ def form_part() -> ResponseReturnValue:
 
 @permission_required(Permission.REQUEST_REPORTS)
 def preview() -> ResponseReturnValue:
-    """First rows and what asking would give, from the extract as it is; nothing is queued."""
+    """First rows and what asking would give, from the record as it is; nothing is queued."""
     actor = current_actor()
     with preview_slots.slot(actor.id) as is_free:
         return _previewed(actor) if is_free else _later()

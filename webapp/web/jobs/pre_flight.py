@@ -38,7 +38,7 @@ def context(actor: User, asked: ReportRequest, found: Preview) -> dict[str, Any]
         "sketch": Markup(chart_sketch.sketch(found.chart)) if found.chart is not None else None,  # noqa: S704 - escaped
         "estimate": estimate,
         "sizes": [(key, size) for key, size in estimate.bytes.items() if size is not None],
-        "age": clock.utcnow() - found.refreshed_at if found.refreshed_at else None,
+        "age": clock.utcnow() - found.published_at if found.published_at else None,
         "wait": report_view.waiting_words(waiting),
         "warnings": [*([limit] if limit else []), *(_gap_in_words(what, count) for what, count in found.gaps.items())],
         "audience": visibility.audience(

@@ -1,0 +1,105 @@
+"""`reportdesk record`: the learning record, its versions, and its upkeep."""
+
+from __future__ import annotations
+
+import click
+
+from webapp import record
+from webapp.cli.session import connected
+from webapp.services import database_setup
+from webapp.services.orders import imports
+from webapp.services.permissions import TERMINAL
+from webapp.services.record import carry_over, changing, keeping
+
+
+@click.group("record")
+def command() -> None:
+    """The learning record: Delta tables in numbered versions. Every import publishes a version; reports read one."""
+
+
+@command.command("info")
+def info() -> None:
+    """The version of now, and its tables."""
+    with connected():
+        version = record.current()
+        click.echo(_line(version))
+        for each in keeping.figures():
+            click.echo(
+                f"{each['table']:14} {each['rows']:>13,} rows {each['files']:>5} files {each['bytes']:>15,} bytes"
+            )
+
+
+@command.command("history")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+def history(limit: int) -> None:
+    """The latest versions, the newest first; those that cannot be read any more are marked with a *."""
+    with connected():
+        gone = record.gone_numbers()
+        for version, _ in zip(record.history(), range(limit), strict=False):
+            click.echo(_line(version) + (" *" if version.number in gone else ""))
+
+
+@command.command("undo")
+@click.argument("number", type=click.IntRange(0))
+def undo(number: int) -> None:
+    """Publish version NUMBER again, as the newest one: reports are as they were then."""
+    with connected():
+        click.echo(_line(changing.undo(number, by=TERMINAL, on_wait=_waits)))
+
+
+@command.command("compact")
+def compact() -> None:
+    """Join small files, and delete those that no kept report was made from."""
+    with connected():
+        keeping.compact()
+        click.echo(_line(record.current()))
+
+
+@command.command("rebuild")
+def rebuild() -> None:
+    """Work out anew what the record derives: enrollments, places of events, instructors, events of mapped verbs."""
+    with connected():
+        published = changing.rebuild(by=TERMINAL, verbs=imports.xapi_verbs(), on_wait=_waits)
+        click.echo(_line(published) if published is not None else "Nothing is different from what it was.")
+
+
+@command.command("migrate")
+@click.option("--drop", is_flag=True, help="Drop the old collections once everything is found in the record.")
+def migrate(drop: bool) -> None:
+    """Carry the learning record of an older version over from MongoDB: one import, counted before and after.
+
+    Running it again adds nothing. Stop workers and imports of the older version first.
+    """
+    with connected():
+        database_setup.prepare()
+        if not carry_over.there():
+            click.echo("There is nothing of an older version in this database.")
+            return
+        found = carry_over.run(TERMINAL, on_progress=_show)
+        click.echo("\r" + " " * 60 + "\r", nl=False, err=True)
+        for name, count in found.documents.items():
+            click.echo(f"{name:20} {count:>13,} documents {found.rows[name]:>13,} in the record")
+        for reason, count in found.refused.items():
+            click.echo(f"{count:>9,} refused: {reason}")
+        for (was, became), count in found.differences.items():
+            click.echo(f"{count:>9,} enrollments were {was} and are {became}")
+        if drop or not found.is_whole:
+            carry_over.drop(found, by=TERMINAL)
+            click.echo(f"Dropped: {', '.join(found.dropped)}, and the learners among the accounts.")
+        else:
+            click.echo("Everything is in the record. The old collections are still there; --drop takes them away.")
+
+
+def _line(version: record.RecordVersion) -> str:
+    if not version.number:
+        return "version 0: nothing has been imported yet"
+    by = f" by {version.by}" if version.by else ""
+    return f"version {version.number}  {version.published_at:%Y-%m-%d %H:%M:%S} UTC  {version.what}{by}"
+
+
+def _show(name: str, count: int) -> None:
+    click.echo(f"\r{name}: {count:,}".ljust(60), nl=False, err=True)
+
+
+def _waits() -> None:
+    click.echo("An import is under way; waiting for its end …", err=True)
