@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Terminal
-from tests.factories import make_learner
 from tests.services.orders.test_orders import ROSTER, roster, statement
 from webapp.documents import LearningEvent, LookupValue, User
 

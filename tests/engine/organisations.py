@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
+from webapp.extract.tables import arrow_schema
 
 from tests.engine.reference import Row, Tables
 from webapp.engine.catalogue.tables import TABLES
-from webapp.extract.tables import arrow_schema
 
 HARD_MOMENTS = [
     datetime(2024, 3, 31, 0, 59, 59, tzinfo=UTC),  # Madrid's clocks go forward at 01:00 UTC

@@ -126,12 +126,18 @@ def statements(draw: st.DrawFn) -> tuple[str, dict[str, list[dict[str, Any]]], s
 
 @st.composite
 def aliases(draw: st.DrawFn) -> tuple[str, dict[str, list[dict[str, Any]]], set[str]]:
-    row = _row("xapi", "persons", draw(few)) | {"source": "desk", "person_id": name_of("roster", "persons", str(draw(few)))}
+    row = _row("xapi", "persons", draw(few)) | {
+        "source": "desk",
+        "person_id": name_of("roster", "persons", str(draw(few))),
+    }
     return "desk", {"aliases": [row | {"is_active": draw(st.booleans())}]}, set()
 
 
 IMPORTS = st.lists(
-    st.tuples(st.one_of(roster_import(), statements(), aliases()), st.sampled_from(["apply", "apply", "apply", "look", "undo"])),
+    st.tuples(
+        st.one_of(roster_import(), statements(), aliases()),
+        st.sampled_from(["apply", "apply", "apply", "look", "undo"]),
+    ),
     min_size=1,
     max_size=5,
 )

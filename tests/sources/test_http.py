@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sources.web_server import Asked, Reply, site
-from webapp.sources.http_client import Client
 from webapp.sources.http_addresses import Peer, PullError, origin_of, shown
+from webapp.sources.http_client import Client
 from webapp.sources.http_retries import Limits, is_temporary, pause_before, seconds_asked_for
 
 PEER = Peer("The service", "SERVICE_URL", ("SERVICE_KEY",), "SERVICE_PAGE_SIZE", "SERVICE_ALLOW_HTTP")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from webapp.messages import Message
-from webapp.sources.http_client import Answer
 from webapp.sources.http_addresses import Peer, PullError, shown
+from webapp.sources.http_client import Answer
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"

@@ -63,7 +63,12 @@ ACTIVITY_EVENTS = (
     ),
     _event("assessment-graded", Message("Assessment graded"), *_rules("scored graded")),
     _event("module-started", Message("Module started"), *_rules("launched initialized started", ["module"])),
-    _event("module-completed", Message("Module completed"), *_rules("completed finished passed", ["module"]), *_rules("satisfied", ["block", "module"])),
+    _event(
+        "module-completed",
+        Message("Module completed"),
+        *_rules("completed finished passed", ["module"]),
+        *_rules("satisfied", ["block", "module"]),
+    ),
     _event("course-started", Message("Course started"), *_rules("launched initialized started", ["course"])),
     _event("course-completed", Message("Course completed"), *_rules("completed finished passed satisfied", ["course"])),
     _event("scorm-launched", Message("SCORM launched"), *_rules("launched", SCORM)),

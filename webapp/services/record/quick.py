@@ -38,9 +38,7 @@ def select(
     sql = f"SELECT {names} FROM read_parquet(?, union_by_name = true, hive_partitioning = false)"  # noqa: S608
     try:
         return (
-            _cursor()
-            .execute(sql + (f" WHERE {where}" if where else ""), [list(paths), *parameters])
-            .to_arrow_table()
+            _cursor().execute(sql + (f" WHERE {where}" if where else ""), [list(paths), *parameters]).to_arrow_table()
         )
     except duckdb.Error:
         return record.select(version, table, columns, where, parameters)

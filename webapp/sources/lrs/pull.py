@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import orjson
 
 from webapp.messages import Message
-from webapp.sources.http_client import Answer, Client
 from webapp.sources.http_addresses import PullError, Refused, shown
+from webapp.sources.http_client import Answer, Client
 from webapp.sources.http_json import json_of, tolerant
 from webapp.sources.http_retries import Limits
 from webapp.sources.lrs.access import VERSION, LrsAccess

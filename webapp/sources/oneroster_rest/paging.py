@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from webapp.messages import Message
-from webapp.sources.http_client import Answer, Client
 from webapp.sources.http_addresses import Peer, PullError, shown
+from webapp.sources.http_client import Answer, Client
 from webapp.sources.http_json import json_of, tolerant
 
 #: Some services filter a page after cutting it; nobody pages through more of nothing than this.

@@ -13,8 +13,8 @@ from typing import Any
 
 from webapp.clock import utcnow
 from webapp.messages import Message
-from webapp.sources.http_client import Client
 from webapp.sources.http_addresses import PullError, Refused, shown
+from webapp.sources.http_client import Client
 from webapp.sources.http_retries import Limits
 from webapp.sources.oneroster_rest.access import RestAccess
 from webapp.sources.oneroster_rest.bundle import CsvFile, as_bulk, write_manifest

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from webapp.messages import Message
-from webapp.sources.http_client import Answer, Client
 from webapp.sources.http_addresses import PullError, Refused, shown
+from webapp.sources.http_client import Answer, Client
 from webapp.sources.http_json import json_of, tolerant
 from webapp.sources.oneroster_rest.access import CLIENT_ID, CLIENT_SECRET, SCOPES, TOKEN_URL, RestAccess
 
