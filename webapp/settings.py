@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     record_retention_days: float = Field(
         default=30, gt=0, description="How long one can go back to an older version of the learning record."
     )
+    raw_file_days: float = Field(
+        default=400, ge=0, description="How long the files of imports are kept, packed; 0 keeps none."
+    )
 
     # Files
     xapi_class_iris: str = Field(

@@ -3,88 +3,175 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import click
 
+from webapp import record
 from webapp.cli.session import connected
-from webapp.importers.oneroster import FILES
-from webapp.importers.summary import Summary
 from webapp.services import database_setup
 from webapp.services.orders import imports
 from webapp.services.permissions import TERMINAL
+from webapp.services.record import changing
 
 REFUSALS_TOLD = 20
+#: The ways in which what was read ends up, as they are told.
+TOLD = ("read", "added", "changed", "unchanged", "ended", "refused", "set_aside", "repeated")
+
+_paths = click.argument("paths", type=click.Path(exists=True, path_type=Path), nargs=-1, required=True)
+_dry_run = click.option("--dry-run", is_flag=True, help="Only tell what would be added, changed and ended.")
+_strict = click.option("--strict", is_flag=True, help="Take nothing if a row would be refused or a rule is broken.")
 
 
 @click.group("import")
 def command() -> None:
     """Bring in data of a learning management system.
 
-    Importing the same file again adds nothing and changes nothing.
+    All of it becomes one version of the learning record, or nothing does. Importing the same file again adds nothing
+    and changes nothing. Ends with 0 only when something was there to take and nothing of it was refused.
 
     \b
+    reportdesk import files export.zip --dry-run
     reportdesk import oneroster roster.zip
     reportdesk import xapi january.ndjson.gz february.ndjson.gz
     """
 
 
+@command.command("files")
+@_paths
+@_dry_run
+@_strict
+def files(paths: tuple[Path, ...], dry_run: bool, strict: bool) -> None:
+    """Import exports of whichever form: what they are is told by what they hold. PATHS are files, folders or zips."""
+    _run(paths, None, dry_run, strict)
+
+
 @command.command("oneroster")
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
-def oneroster(path: Path) -> None:
-    """Import a OneRoster 1.1 or 1.2 CSV bundle: PATH is a folder or a zip file."""
-    with connected():
-        database_setup.prepare()
-        _tell(imports.import_oneroster(TERMINAL, path, on_progress=_show_rows))
+@_paths
+@_dry_run
+@_strict
+def oneroster(paths: tuple[Path, ...], dry_run: bool, strict: bool) -> None:
+    """Import a OneRoster 1.1 or 1.2 CSV bundle: a folder, a zip, or its files."""
+    _run(paths, "oneroster", dry_run, strict)
 
 
 @command.command("xapi")
-@click.argument("paths", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True)
-def xapi(paths: tuple[Path, ...]) -> None:
-    """Import xAPI statements: each of PATHS holds a JSON array or one statement a line; .gz too."""
-    with connected():
-        database_setup.prepare()
-        _tell(imports.import_xapi(TERMINAL, list(paths), on_progress=_show_statements))
+@_paths
+@_dry_run
+@_strict
+def xapi(paths: tuple[Path, ...], dry_run: bool, strict: bool) -> None:
+    """Import xAPI statements: a JSON array, an LRS's answer, or one statement a line; .gz and zips too."""
+    _run(paths, "xapi", dry_run, strict)
 
 
 @command.command("verbs")
 def verbs() -> None:
     """Give events with a formerly unknown verb their event type, after the lookups got a rule for it."""
     with connected():
-        changed = imports.map_kept_verbs(TERMINAL)
-        for verb, count in sorted(changed.items()):
-            click.echo(f"{count:>9,}  {verb}")
-        if not changed:
+        before = record.current()
+        after = changing.rebuild(by=TERMINAL, verbs=imports.xapi_verbs())
+        waited = dict(_unmapped(before))
+        for verb, count in sorted(waited.items()):
+            left = dict(_unmapped(after)).get(verb, 0) if after is not None else count
+            if left < count:
+                click.echo(f"{count - left:>9,}  {verb}")
+        if after is None:
             click.echo("No event waits for a rule that is there now.")
 
 
-def _show_rows(name: str, count: int) -> None:
-    _bar(FILES.index(name) / len(FILES) if name in FILES else 0.0, f"{name}: {count:,} rows")
+def _unmapped(version: record.RecordVersion) -> list[tuple[str, int]]:
+    kept = record.select(version, "events", ["verb"], "event_type IS NULL AND verb IS NOT NULL")
+    counts = kept["verb"].value_counts().to_pylist()
+    return [(each["values"], each["counts"]) for each in counts]
 
 
-def _show_statements(count: int, share: float) -> None:
-    _bar(share, f"{count:,} statements")
+def _run(paths: tuple[Path, ...], source: str | None, dry_run: bool, strict: bool) -> None:
+    named = {path: str(path) for path in paths}
+    bar = _Bar()
+    with connected():
+        database_setup.prepare()
+        try:
+            with imports.importing(
+                TERMINAL,
+                named,
+                source=source,
+                dry_run=dry_run,
+                strict=strict,
+                on_progress=bar.show,
+                on_wait=_wait,
+            ) as done:
+                bar.clear()
+                _tell(done, dry_run)
+                is_whole = done.is_whole
+        except imports.StrictImportError as error:
+            bar.clear()
+            _tell_refused(error.summary)
+            raise
+    if not is_whole:
+        sys.exit(1)
 
 
-def _bar(share: float, text: str) -> None:
-    if sys.stderr.isatty():
+class _Bar:
+    """How far it is, how fast, and what is left."""
+
+    def __init__(self) -> None:
+        self._begun_at = time.monotonic()
+        self._is_shown = sys.stderr.isatty()
+
+    def show(self, count: int, share: float) -> None:
+        if not self._is_shown:
+            return
+        passed = max(time.monotonic() - self._begun_at, 0.001)
+        left = f", {passed / share - passed:,.0f} s left" if share > 0.02 else ""
         filled = "█" * int(share * 24)
-        click.echo(f"\r{filled:░<24} {share:4.0%} {text}".ljust(72), nl=False, err=True)
+        text = f"\r{filled:░<24} {share:4.0%} {count:,} read, {count / passed:,.0f} a second{left}"
+        click.echo(text.ljust(79), nl=False, err=True)
+
+    def clear(self) -> None:
+        if self._is_shown:
+            click.echo("\r" + " " * 79 + "\r", nl=False, err=True)
 
 
-def _tell(summary: Summary) -> None:
-    if sys.stderr.isatty():
-        click.echo("\r" + " " * 72 + "\r", nl=False, err=True)
-    click.echo(f"{'':14}{'read':>10}{'added':>10}{'updated':>10}{'unchanged':>11}")
+def _wait() -> None:
+    click.echo("Another import is running: waiting for its end.", err=True)
+
+
+def _tell(done: imports.Imported, dry_run: bool) -> None:
+    summary = done.comparison.summary
+    click.echo(done.told)
+    click.echo(f"{'':16}{''.join(f'{each.replace(chr(95), chr(32)):>11}' for each in TOLD)}")
     for what, counts in summary.counts.items():
-        click.echo(f"{what:14}{counts.read:>10,}{counts.added:>10,}{counts.updated:>10,}{counts.unchanged:>11,}")
+        click.echo(f"{what:16}{''.join(f'{getattr(counts, each):>11,}' for each in TOLD)}")
+    for what, reasons in summary.aside.items():
+        for reason, count in reasons.items():
+            click.echo(f"{count:,} {what} set aside: {reason}")
     for text, count in summary.notes.items():
         click.echo(f"{count:,} {text}")
-    if summary.refused_count:
-        click.echo(f"{summary.refused_count:,} refused:")
-        for reason, count in summary.refused.most_common():
+    _tell_refused(summary)
+    if dry_run:
+        ending = summary.counts["rosters"].ended if "rosters" in summary.counts else 0
+        if ending:
+            click.secho(f"{ending:,} enrollments would end.", bold=True)
+        click.echo("Nothing was changed: this was a dry run.")
+    elif done.version is None:
+        click.echo("There is nothing new.")
+    else:
+        click.echo(f"Version {done.version.number} of the learning record.")
+
+
+def _tell_refused(summary: record.Summary) -> None:
+    for title, counted, told in (
+        ("refused", summary.refused, summary.refusals),
+        ("rules broken in what was taken", summary.broken, summary.departures),
+    ):
+        if not counted.total():
+            continue
+        click.echo(f"{counted.total():,} {title}:")
+        for reason, count in counted.most_common():
             click.echo(f"  {count:>9,}  {reason}")
-        for refusal in summary.refusals[:REFUSALS_TOLD]:
-            click.echo(f"  {refusal.source}, line {refusal.line}: {refusal.reason}")
-        if summary.refused_count > REFUSALS_TOLD:
-            click.echo(f"  … and {summary.refused_count - REFUSALS_TOLD:,} more")
+        for each in told[:REFUSALS_TOLD]:
+            value = f" (“{each.value}”)" if each.value else ""
+            click.echo(f"  {each.source}, line {each.line}: {each.reason}{value}")
+        if counted.total() > REFUSALS_TOLD:
+            click.echo(f"  … and {counted.total() - REFUSALS_TOLD:,} more")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from webapp.messages import Message
 from webapp.sources import looks
 from webapp.sources.files import SourceFile, SourceFileError
+from webapp.sources.oneroster.rows import OneRosterSource
 from webapp.sources.texts import refuse_wide_letters
 from webapp.sources.xapi.source import XapiSource
 
@@ -36,6 +37,7 @@ class Source(Protocol):
 
 
 SOURCES: tuple[Source, ...] = (
+    OneRosterSource(),
     XapiSource(),
 )  # fmt: skip
 

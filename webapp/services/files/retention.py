@@ -16,7 +16,7 @@ from webapp.services.files import sweep_figures
 from webapp.services.files.sweep_figures import Swept
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
-from webapp.services.orders import uploads
+from webapp.services.orders import raw_files, uploads
 from webapp.services.record import keeping
 from webapp.settings import get_settings
 from webapp.storage import Storage
@@ -34,6 +34,7 @@ def sweep(now: datetime) -> Swept:
     """Everything that goes at its time or belongs to nobody, and then the figures that pages show."""
     expired = expire_due_files(now)
     uploads.delete_old(now)
+    raw_files.delete_old(now)
     found = sweep_orphans(now)
     swept = Swept(found.files_left, found.bytes_left, found.removed, expired)
     sweep_figures.write(now, swept, next_sweep_at=now + SWEEP_EVERY)

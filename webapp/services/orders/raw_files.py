@@ -1,0 +1,63 @@
+"""The files of every import, packed and kept: what the record could be made of anew."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from webapp import clock, storage
+from webapp.settings import get_settings
+
+FOLDER = "raw/"
+_GZIP, _ZIP = b"\x1f\x8b", b"PK"
+#: Packing is for the disk's sake; more than this costs time and gains little.
+LEVEL = 1
+
+
+def keep(import_id: str, source: str, files: Mapping[Path, str]) -> None:
+    """Keep these files under the import's id, and a list of what people call them. Names are never keys.
+
+    Before the import is published: one that fails after leaves files that `delete_old` takes in time.
+    """
+    if not get_settings().raw_file_days:
+        return
+    stored = storage.open_storage(get_settings().effective_storage_url)
+    scratch = get_settings().scratch_folder
+    scratch.mkdir(parents=True, exist_ok=True)
+    names: list[str] = []
+    with TemporaryDirectory(prefix="raw-", dir=scratch) as folder:
+        for path, name in files.items():
+            for each in sorted(path.iterdir()) if path.is_dir() else [path]:
+                if each.is_file():
+                    stored.put(_packed(each, Path(folder)), f"{FOLDER}{import_id}/{len(names)}")
+                    names.append(f"{name}/{each.name}" if path.is_dir() else name)
+        told = Path(folder) / "import.json"
+        told.write_text(json.dumps({"source": source, "files": names, "at": clock.utcnow().isoformat()}))
+        stored.put(told, f"{FOLDER}{import_id}/import.json")
+
+
+def _packed(path: Path, folder: Path) -> Path:
+    """The file itself where it is packed already."""
+    with path.open("rb") as file:
+        begin = file.read(2)
+    if begin in (_GZIP, _ZIP):
+        return path
+    target = folder / "packed.gz"
+    with path.open("rb") as source, gzip.open(target, "wb", compresslevel=LEVEL) as packed:
+        shutil.copyfileobj(source, packed, 1 << 20)
+    return target
+
+
+def delete_old(now: datetime) -> int:
+    """Delete what was kept longer than `REPORTDESK_RAW_FILE_DAYS`; returns how many files."""
+    stored = storage.open_storage(get_settings().effective_storage_url)
+    until = now - timedelta(days=get_settings().raw_file_days)
+    old = [key for key, _, changed_at in stored.list(FOLDER) if changed_at < until]
+    for key in old:
+        stored.delete(key)
+    return len(old)
