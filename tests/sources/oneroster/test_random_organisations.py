@@ -137,10 +137,10 @@ def written(folder: Path, organisation: Organisation, form: Form) -> None:
         )
     put("users", users)
     enrollments = []
-    for each in organisation.enrollments:
-        person = organisation.people[each.person]
-        row = {"classSourcedId": f"k{each.class_}", "userSourcedId": person.key, "role": role(person.role)}
-        enrollments.append({"sourcedId": f"e{each.number}", **row} if form.has_enrollment_ids else row)
+    for enrollment in organisation.enrollments:
+        person = organisation.people[enrollment.person]
+        row = {"classSourcedId": f"k{enrollment.class_}", "userSourcedId": person.key, "role": role(person.role)}
+        enrollments.append({"sourcedId": f"e{enrollment.number}", **row} if form.has_enrollment_ids else row)
     put("enrollments", enrollments)
 
 
@@ -173,13 +173,13 @@ def expected(organisation: Organisation, form: Form) -> dict[str, set[tuple[obje
         "rosters": set(),
         "teachings": set(),
     }
-    for each in organisation.enrollments:
-        person = organisation.people[each.person]
+    for enrollment in organisation.enrollments:
+        person = organisation.people[enrollment.person]
         if person.role == "aide":
             continue
-        key = f"e{each.number}" if form.has_enrollment_ids else f"k{each.class_} {person.key} {person.role}"
+        key = f"e{enrollment.number}" if form.has_enrollment_ids else f"k{enrollment.class_} {person.key} {person.role}"
         table = "rosters" if person.role == "student" else "teachings"
-        rows[table].add((key, ref("persons", person.key), ref("classes", f"k{each.class_}")))
+        rows[table].add((key, ref("persons", person.key), ref("classes", f"k{enrollment.class_}")))
     return rows
 
 

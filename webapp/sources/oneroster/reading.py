@@ -80,6 +80,13 @@ class Reading:
                 yield line, row
         self._refuse_twice(file, twice)
         self._tell(file, count)
+        if not self._is_referred_to(file):
+            del self.ids[file]
+
+    def _is_referred_to(self, file: str) -> bool:
+        """Does a file of the bundle refer to this one? The ids of others (enrollments, mostly) need no place in memory."""
+        forms = (FORM_OF[each.casefold()] for each in self.bundle.tables)
+        return any(column.refers_to == file for form in forms for column in form.columns)
 
     def _refuse_twice(self, file: str, twice: list[tuple[int, str]]) -> None:
         """Where the first of them stands is looked up only now: to know the line of every row costs too much."""
