@@ -25,7 +25,7 @@ from webapp.services.orders import raw_files
 from webapp.services.permissions import Actor, Permission, Terminal, require_permission
 from webapp.services.record import changing, reading
 from webapp.sources import registry
-from webapp.sources.files import SourceFile, SourceFileError, files_of
+from webapp.sources.files import SourceFileError, files_of
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,9 @@ def importing(
     if source is not None and found.name != source:
         wanted = registry.source_named(source)
         raise SourceFileError(
-            Message("“%(file)s” looks like %(looks)s; wanted is %(wanted)s.", file=what, looks=told, wanted=wanted.label)
+            Message(
+                "“%(file)s” looks like %(looks)s; wanted is %(wanted)s.", file=what, looks=told, wanted=wanted.label
+            )
         )
     if isinstance(by, Terminal) and not dry_run:
         # What a person orders is in the audit trail since the order.
@@ -138,8 +140,6 @@ def importing(
             },
         )
         yield Imported(found.name, told, comparison, version)
-
-
 
 
 def xapi_verbs() -> dict[tuple[str, str], str]:

@@ -26,7 +26,8 @@ SOURCE = "oneroster"
 #: Rows go to the record in batches of this size; after as many rows of a file, how far it is gets told.
 BATCH = 5_000
 
-Progress = Callable[[str, int], None]
+#: (rows read, share of the files read)
+Progress = Callable[[int, float], None]
 Made = dict[str, Any]
 
 
@@ -37,13 +38,14 @@ class RowError(ValueError):
 class Reading:
     """What the parts of a bundle share: `ids` are the sourcedIds that each file has, refused rows with them."""
 
-    def __init__(self, bundle: Bundle, staging: Staging, on_progress: Progress | None = None) -> None:
+    def __init__(self, bundle: Bundle, staging: Staging, on_progress: Progress = lambda count, share: None) -> None:
         self.bundle = bundle
         self.staging = staging
         self.now = clock.utcnow()
         self.zone = ZoneInfo(get_settings().time_zone)
         self.ids: dict[str, set[str]] = {}
-        self._tell: Progress = on_progress or (lambda name, count: None)
+        self._on_progress = on_progress
+        self._read_of: dict[str, int] = {}
         self._batches: dict[str, list[Made]] = {}
         self._aside: Counter[tuple[str, str]] = Counter()
         self._notes: Counter[str] = Counter()
@@ -102,6 +104,13 @@ class Reading:
                 file, line, Message("the sourcedId %(key)s stands in line %(first)s already", key=key, first=first[key])
             )
 
+    def _tell(self, file: str, count: int) -> None:
+        """Files differ in size, and each is read about once: their bytes tell how far it is."""
+        self._read_of[file] = count
+        sizes = {name: table.file.packed_size for name, table in self.bundle.tables.items()}
+        done = sum(sizes[name] for name in self._read_of if name != file)
+        self._on_progress(sum(self._read_of.values()), done / (sum(sizes.values()) or 1))
+
     def each(self, file: str, make: Callable[[int, Row], tuple[str, Made] | None]) -> None:
         """Take what `make` gives for the rows of a file: a table and a row of it, or None for one set aside by it.
 
@@ -157,11 +166,7 @@ class Reading:
 
     def break_rule(self, file: str, line: int, text: str) -> None:
         """A rule of the standard that does not hold in what is taken."""
-        told = getattr(self.staging, "break_rule", None)
-        if told is not None:
-            told(file, line, text)
-        else:
-            self.note(Message("%(file)s, line %(line)s: %(text)s", file=file, line=str(line), text=text))
+        self.staging.note_at(file, line, text)
 
     def set_aside(self, what: str, reason: str, count: int = 1) -> None:
         """Rows that are understood and of no use here."""

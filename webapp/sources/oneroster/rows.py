@@ -30,13 +30,18 @@ class OneRosterSource:
         """What these files are, when they are OneRoster's; only their beginnings are read."""
         return self.label if any(may_be_ours(each) for each in files) else None
 
-    def read(self, files: Sequence[SourceFile], staging: Staging, *, on_progress: Progress | None = None) -> None:
-        """Give every row of these files to `staging`. `on_progress(file, rows read)`. Raises SourceFileError."""
+    def read(
+        self, files: Sequence[SourceFile], staging: Staging, *, on_progress: Progress = lambda count, share: None
+    ) -> None:
+        """Give every row of these files to `staging`. `on_progress(rows read, share of the files read)`.
+
+        Raises SourceFileError.
+        """
         name = files[0].name if len(files) == 1 else Message("the files that were sent")
         read_bundle(bundle_of(files, name), staging, on_progress)
 
 
-def read_bundle(bundle: Bundle, staging: Staging, on_progress: Progress | None = None) -> None:
+def read_bundle(bundle: Bundle, staging: Staging, on_progress: Progress = lambda count, share: None) -> None:
     """Give every row of a bundle to `staging`, and tell what its files no longer name."""
     reading = Reading(bundle, staging, on_progress)
     organisation = Organisation(reading)
