@@ -14,7 +14,8 @@ from webapp.engine.catalogue.tables import DATA_PREFIX, Kind
 from webapp.engine.sql import literal
 from webapp.record.tables import RecordTable
 
-MEMORY_MB = 384
+#: With so much, 1.6 million events are sorted as quickly as with twice as much (the rest of an import needs 350 MB).
+MEMORY_MB = 256
 THREADS = 2
 ROWS_AT_ONCE = 50_000
 

@@ -28,7 +28,7 @@ from webapp.record.ids import id_of
 from webapp.record.merge import Facts, Given, Merge
 from webapp.record.reading import select
 from webapp.record.rows import Row, as_given, to_arrow
-from webapp.record.summary import Summary
+from webapp.record.summary import Counts, Summary
 from webapp.record.tables import GIVEN, TABLES, RecordTable
 from webapp.record.versions import Made, RecordVersion
 from webapp.settings import get_settings
@@ -222,6 +222,8 @@ class Staging:
             counts = self.summary.counts.get(table)
             if counts is not None and table not in self._read_told:
                 counts.read = counts.settled
+        for what in [what for what, counts in self.summary.counts.items() if counts == Counts()]:
+            del self.summary.counts[what]
 
 
 @contextmanager

@@ -1,0 +1,298 @@
+"""The record by hand: dry run, refusals, repetitions, undo, two imports at once, upkeep, a store far away."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import S3Bucket
+from tests.record import small
+from tests.record.small import AT, roster
+from webapp import record
+from webapp.errors import NotFoundError
+from webapp.record import Change, staging, versions
+from webapp.settings import get_settings
+
+pytestmark = pytest.mark.usefixtures("settings")
+
+
+def importing(source="roster", **more):
+    return record.importing(source=source, what="x", import_id="i", by="me", now=AT, **more)
+
+
+def test_a_record_nobody_imported_into_has_no_rows():
+    version = record.current()
+    assert version.number == 0
+    assert version.files(["events"]) == {"events": []}
+    assert record.select(version, "persons", ["id", "roles"]).num_rows == 0
+    assert list(record.history()) == []
+    assert record.data_fields() == []
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing():
+    small.run(0)
+    before = record.current()
+    with importing() as staged:
+        small.fill(2, staged)
+        comparison = staged.compare()
+        assert not comparison.is_empty
+        assert comparison.tables["persons"].changed == 4
+        assert (comparison.tables["rosters"].ended, comparison.tables["rosters"].absent) == (1, 1)
+        changed = comparison.changes("persons", Change.CHANGED, 2).to_pylist()
+        assert [(row["name"], row["_changed"], row["_was"]) for row in changed] == [
+            ("Q0", ["name"], ["P0"]),
+            ("Q1", ["name"], ["P1"]),
+        ]
+        assert comparison.changes("rosters", Change.ENDED).column("key").to_pylist() == ["r1"]
+        assert comparison.changes("enrollments", Change.ENDED).column("key").to_pylist() == ["r1"]
+        assert sum(len(each) for each in comparison.batches("persons", "changed")) == 4
+        for kind in Change:
+            for table in ("persons", "events", "contents", "enrollments", "results"):
+                comparison.changes(table, kind, 1)
+    assert record.current() == before
+
+
+def test_events_of_a_dry_run_are_shown_as_they_would_be():
+    small.run(0)
+    with importing("xapi") as staged:
+        small.fill(1, staged)
+        comparison = staged.compare()
+        added = comparison.changes("events", Change.ADDED).to_pylist()
+        assert {row["learner_id"] for row in added} == {roster("persons", "p1")}
+        moved = comparison.changes("events", Change.DERIVED).to_pylist()
+        assert [(row["key"], row["is_active"]) for row in moved] == [("0", False)]
+
+
+def test_a_row_whose_required_reference_leads_nowhere_is_refused_with_file_line_and_value():
+    small.run(0)
+    with importing() as staged:
+        row = {"key": "lost", "learner_id": roster("persons", "nobody"), "class_id": roster("classes", "c")}
+        staged.add("rosters", [row | {"_file": "enrollments.csv", "_line": 7, "_ref_learner_id": "nobody"}])
+        summary = staged.publish().summary
+    (refusal,) = summary.refusals
+    assert (refusal.source, refusal.line, refusal.value, refusal.what) == ("enrollments.csv", 7, "nobody", "rosters")
+    assert summary.counts["rosters"].refused == summary.counts["rosters"].read == 1
+    assert summary.refused_count == 1
+
+
+def test_a_source_may_require_a_reference_that_others_do_not():
+    small.run(0)
+    with importing() as staged:
+        staged.require("results", "content_id")
+        staged.add("results", [{"key": "r", "learner_id": roster("persons", "p0"), "content_id": "x"}])
+        assert staged.compare().summary.counts["results"].refused == 1
+
+
+def test_an_event_without_a_time_is_refused():
+    small.run(0)
+    with importing("xapi") as staged:
+        staged.add("events", [{"key": "e", "learner_id": roster("persons", "p0")}])
+        assert [str(each.reason) for each in staged.compare().summary.refusals] == ["it has no time"]
+
+
+def test_of_one_id_in_an_import_the_first_stays_and_another_content_is_told():
+    with importing() as staged:
+        staged.add("persons", [{"key": "p", "name": "A"}, {"key": "p", "name": "A"}, {"key": "p", "name": "B"}])
+        version = staged.publish()
+    assert record.select(version, "persons", ["name"]).to_pylist() == [{"name": "A"}]
+    counts = version.summary.counts["persons"]
+    assert (counts.read, counts.added, counts.unchanged, counts.repeated) == (3, 1, 1, 1)
+    assert version.summary.notes == {"same id, other content: the first stays": 1}
+
+
+def test_an_import_again_adds_nothing_and_notes_nothing():
+    for number in (0, 1):
+        small.run(number)
+    before = small.shown(record.current())
+    for number in (0, 1):
+        version = small.run(number)
+        assert version.changed_tables == ()
+        assert version.summary.added == version.summary.changed == version.summary.ended == 0
+        assert version.summary.notes == {}
+        assert version.summary.unbalanced == []
+    assert small.shown(record.current()) == before
+
+
+def test_what_a_source_names_and_refuses_is_not_ended():
+    small.run(0)
+    with importing() as staged:
+        staged.whole("rosters")
+        staged.mention("rosters", "r0")
+        assert staged.compare().changes("rosters", Change.ENDED).column("key").to_pylist() == ["r1"]
+
+
+def test_numbers_that_are_none_and_texts_that_are_no_unicode_do_no_harm():
+    small.run(0)
+    rows = [
+        {"key": f"e{n}", "learner_id": roster("persons", "p0"), "timestamp": AT, "score": value, "data": {"n": value}, "verb": "\ud800"}
+        for n, value in enumerate([float("nan"), float("inf"), 10**400, True, "5", 2])
+    ]  # fmt: skip
+    with importing("xapi") as staged:
+        staged.add("events", rows)
+        version = staged.publish()
+    found = record.select(version, "events", ["verb", "data_n"], "key LIKE 'e%' ORDER BY key").to_pylist()
+    assert [row["data_n"] for row in found] == [None] * 5 + [2.0]
+    assert {row["verb"] for row in found} == {"?"}
+
+
+def test_at_most_200_names_of_numbers_are_kept_and_the_rest_counted():
+    small.run(0)
+    person = roster("persons", "p0")
+    with importing("xapi") as staged:
+        for batch in range(3):
+            data = {f"name{batch}-{n}": 1 for n in range(100)}
+            staged.add("events", [{"key": f"n{batch}", "learner_id": person, "timestamp": AT, "data": data}])
+        version = staged.publish()
+    assert len(record.data_fields(version)) == staging.MAX_DATA_COLUMNS
+    assert list(version.summary.notes.values()) == [102]  # two names were there
+
+
+def test_undo_gives_the_rows_of_before_and_the_next_import_goes_on_from_them():
+    for number in (0, 1):
+        small.run(number)
+    states = [small.shown(record.at(number)) for number in (1, 2)]
+    undone = record.undo(1, by="me")
+    assert (undone.number, undone.undone_to) == (3, 1)
+    assert small.shown(undone) == states[0]
+    assert undone.files(["events"]) == record.at(1).files(["events"])
+    small.run(1)
+    assert small.shown(record.current()) == states[1]
+    assert small.shown(record.at(2)) == states[1]
+    assert record.undo(0, by="me").tables == {}
+    small.run(0)
+    assert small.shown(record.current()) == states[0]
+    assert [each.number for each in record.history()] == [6, 5, 4, 3, 2, 1]
+    with pytest.raises(NotFoundError):
+        record.at(9)
+
+
+def test_of_two_imports_at_once_one_waits_and_is_told():
+    waits, go, seen = threading.Event(), threading.Event(), []
+
+    def second() -> None:
+        go.wait(10)
+        with importing(on_wait=waits.set) as staged:
+            seen.append(staged.base.number)
+            staged.add("persons", [{"key": "b"}])
+            staged.publish()
+
+    other = threading.Thread(target=second)
+    other.start()
+    with importing() as staged:
+        go.set()
+        assert waits.wait(10)
+        staged.add("persons", [{"key": "a"}])
+        staged.publish()
+    other.join(20)
+    assert seen == [1]
+    assert sorted(record.select(record.current(), "persons", ["key"])["key"].to_pylist()) == ["a", "b"]
+
+
+def test_of_two_machines_that_import_at_once_one_is_told_in_words(monkeypatch):
+    small.run(0)
+    with importing() as staged:
+        staged.add("persons", [{"key": "new", "name": "N"}])
+        staged.compare()
+        versions.put(record.RecordVersion(number=2, what="another machine's", tables=record.current().tables, table_ids=record.current().table_ids))
+        with pytest.raises(record.RecordBusyError, match="published version 2"):
+            staged.publish()
+    assert record.current().what == "another machine's"
+    assert record.select(record.current(), "persons", ["key"], "key = 'new'").num_rows == 0
+    with importing() as staged:
+        staged.add("persons", [{"key": "new", "name": "N"}])
+        assert staged.publish().number == 3
+    assert record.select(record.current(), "persons", ["key"]).num_rows == 5
+
+
+def test_verbs_that_an_administrator_maps_give_events_their_type_and_only_then_a_version():
+    small.run(0)
+    row = {"key": "v", "learner_id": roster("persons", "p0"), "timestamp": AT, "verb": "http://v.example/seen"}
+    with importing("xapi") as staged:
+        staged.add("events", [row])
+        staged.publish()
+    assert record.rederive(by="me", verbs={("heard", ""): "content-opened"}) is None
+    version = record.rederive(by="me", verbs={("seen", ""): "content-opened"})
+    assert version is not None
+    assert record.select(version, "events", ["event_type"], "key = 'v'").to_pylist() == [{"event_type": "content-opened"}]
+    assert record.rederive(by="me", verbs={("seen", ""): "content-opened"}) is None
+
+
+def test_compaction_keeps_every_row_and_is_no_import():
+    small.run(0)
+    for number in range(10):
+        with importing("xapi") as staged:
+            staged.add("events", [{"key": f"m{number}", "learner_id": roster("persons", "p0"), "timestamp": AT}])
+            staged.publish()
+    before = small.shown(record.current())
+    assert record.compact() is None  # it has three months
+    with importing("xapi") as staged:
+        for number in range(10, 30):
+            staged.add("events", [{"key": f"m{number}", "learner_id": roster("persons", "p0"), "timestamp": AT}])
+        staged.publish()
+    del before
+    assert {each.table for each in record.figures()} >= {"events", "persons", "enrollments"}
+
+
+def test_vacuum_deletes_what_no_kept_version_needs():
+    for number in range(3):
+        small.run(number)
+    kept = small.shown(record.at(1)), small.shown(record.at(3))
+    assert record.vacuum({1}, keep_for=timedelta(0), keep_files_for=timedelta(0)) > 0
+    assert (small.shown(record.at(1)), small.shown(record.current())) == kept
+    with pytest.raises(record.VersionGoneError):
+        record.at(2)
+    with pytest.raises(record.VersionGoneError):
+        record.undo(2, by="me")
+    assert record.gone_numbers() == {2}
+    small.run(2)
+    assert small.shown(record.current()) == kept[1]
+    assert record.current().changed_tables == ()
+
+
+def test_a_summary_says_the_same_after_it_was_stored():
+    small.run(0)
+    with importing() as staged:
+        staged.refuse("f.csv", 3, "no name", value="v", what="persons")
+        staged.set_aside("users", "a guardian", 4)
+        staged.read("users", 4)
+        staged.note("a fact", 2)
+        version = staged.publish()
+    assert record.at(version.number).summary == version.summary
+    assert version.summary.counts["users"].set_aside == 4
+
+
+def test_known_rows_are_told_by_key():
+    small.run(0)
+    with importing() as staged:
+        assert staged.known("persons", ["name"])["p1"] == {"name": "P1"}
+        assert staged.known("contents", ["lowest"]) == {}
+    with importing("other") as staged:
+        assert staged.known("persons", ["name"]) == {}
+        assert len(staged.known("persons", ["name"], where_source=False)) == 4
+
+
+def test_what_no_source_may_give_is_said():
+    with importing() as staged:
+        with pytest.raises(ValueError, match="no source gives"):
+            staged.add("enrollments", [{"key": "x"}])
+        with pytest.raises(ValueError, match="neither an id nor a key"):
+            staged.add("persons", [{"name": "x"}])
+
+
+def test_the_record_lives_in_a_bucket_as_in_a_folder(s3_bucket: S3Bucket, settings_env, home: Path):
+    for number in range(3):
+        small.run(number)
+    local = [small.shown(record.at(number)) for number in (1, 2, 3)]
+    settings_env.setenv("REPORTDESK_RECORD_URL", s3_bucket.url)
+    get_settings.cache_clear()
+    assert record.current().number == 0
+    for number in range(3):
+        small.run(number)
+    assert [small.shown(record.at(number)) for number in (1, 2, 3)] == local
+    assert small.shown(record.undo(1, by="me")) == local[0]
+    with pytest.raises(record.RecordBusyError):
+        versions.put(record.RecordVersion(number=4))
+    assert not (home / "record" / "versions" / "000000000004.json").exists()
