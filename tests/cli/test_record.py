@@ -40,7 +40,9 @@ def test_a_version_that_there_is_not_is_named(terminal: Terminal) -> None:
 @pytest.mark.does("record migrate")
 def test_an_older_installation_is_carried_over_and_dropped_only_when_told(terminal: Terminal) -> None:
     assert "nothing of an older version" in terminal("record", "migrate").stdout
-    current_database().courses.insert_one({"_id": ObjectId(), "name": "History I", "updatedAt": datetime(2025, 1, 1, tzinfo=UTC)})
+    current_database().courses.insert_one(
+        {"_id": ObjectId(), "name": "History I", "updatedAt": datetime(2025, 1, 1, tzinfo=UTC)}
+    )
     done = terminal("record", "migrate")
     assert done.exit_code == 0, done.stderr
     assert "--drop" in done.stdout

@@ -126,9 +126,10 @@ class Staging:
     def note(self, text: str, n: int = 1) -> None:
         self.summary.note(text, n)
 
-    def note_at(self, file: str, line: int, rule: str) -> None:
-        """A row that was taken though it breaks a rule of its form; a strict import is refused for it."""
-        self.summary.depart(file, line, rule)
+    def note_at(self, file: str, line: int, rule: str, n: int = 1) -> None:
+        """A row (or `n`, the first of them there) that was taken though it breaks a rule of its form; a strict import
+        is refused for it."""
+        self.summary.depart(file, line, rule, n)
 
     def set_aside(self, what: str, reason: str, n: int = 1) -> None:
         """Understood, and of no use here."""

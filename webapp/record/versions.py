@@ -39,12 +39,16 @@ class Made(StrEnum):
     UPKEEP = "upkeep"
 
 
+#: When what has no import yet was published.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class RecordVersion:
     """The record at one moment. Number 0 is the record before anything was imported: it has no tables."""
 
     number: int = 0
-    published_at: datetime = datetime.fromtimestamp(0, UTC)
+    published_at: datetime = NEVER
     made: Made = Made.IMPORT
     what: str = ""
     by: str = ""

@@ -164,9 +164,9 @@ class Reading:
             for table in FORM_OF[file.casefold()].tables:
                 self.staging.mention(table, key)
 
-    def break_rule(self, file: str, line: int, text: str) -> None:
+    def break_rule(self, file: str, line: int, text: str, count: int = 1) -> None:
         """A rule of the standard that does not hold in what is taken."""
-        self.staging.note_at(file, line, text)
+        self.staging.note_at(file, line, text, count)
 
     def set_aside(self, what: str, reason: str, count: int = 1) -> None:
         """Rows that are understood and of no use here."""
