@@ -86,7 +86,7 @@ class Reading:
             del self.ids[file]
 
     def _is_referred_to(self, file: str) -> bool:
-        """Does a file of the bundle refer to this one? The ids of others (enrollments, mostly) need no place in memory."""
+        """Does a file of the bundle refer to this one? The ids of others (enrollments) need no place in memory."""
         forms = (FORM_OF[each.casefold()] for each in self.bundle.tables)
         return any(column.refers_to == file for form in forms for column in form.columns)
 
