@@ -26,7 +26,9 @@ def _run(which: int, step: int) -> subprocess.CompletedProcess[str]:
 @pytest.mark.usefixtures("settings")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_readers_see_the_old_version_or_the_new_one_whole_wherever_an_import_is_killed(home: Path, tmp_path: Path, which: int) -> None:
+def test_readers_see_the_old_version_or_the_new_one_whole_wherever_an_import_is_killed(
+    home: Path, tmp_path: Path, which: int
+) -> None:
     for number in range(which):
         small.run(number)
     before, kept = small.shown(record.current()), tmp_path / "before"

@@ -196,7 +196,11 @@ def test_of_two_machines_that_import_at_once_one_is_told_in_words():
     with importing() as staged:
         staged.add("persons", [{"key": "new", "name": "N"}])
         staged.compare()
-        versions.put(record.RecordVersion(number=2, what="another machine's", tables=record.current().tables, table_ids=record.current().table_ids))
+        versions.put(
+            record.RecordVersion(
+                number=2, what="another machine's", tables=record.current().tables, table_ids=record.current().table_ids
+            )
+        )
         with pytest.raises(record.RecordBusyError, match="published version 2"):
             staged.publish()
     assert record.current().what == "another machine's"
@@ -216,7 +220,9 @@ def test_verbs_that_an_administrator_maps_give_events_their_type_and_only_then_a
     assert record.rederive(by="me", verbs={("heard", ""): "content-opened"}) is None
     version = record.rederive(by="me", verbs={("seen", ""): "content-opened"})
     assert version is not None
-    assert record.select(version, "events", ["event_type"], "key = 'v'").to_pylist() == [{"event_type": "content-opened"}]
+    assert record.select(version, "events", ["event_type"], "key = 'v'").to_pylist() == [
+        {"event_type": "content-opened"}
+    ]
     assert record.rederive(by="me", verbs={("seen", ""): "content-opened"}) is None
 
 

@@ -53,7 +53,7 @@ def to_arrow(table: RecordTable, rows: Sequence[Row], source: str) -> pa.Table:
 
 def as_given(table: RecordTable, rows: pa.Table, source: str) -> pa.Table:
     """A ready Arrow table with the columns that `to_arrow` makes. Columns not known here are left out."""
-    wanted: dict[str, pa.DataType] = {name: ARROW_TYPES[Kind.TEXT] for name in ("id", "source", "key")}
+    wanted: dict[str, pa.DataType] = dict.fromkeys(("id", "source", "key"), ARROW_TYPES[Kind.TEXT])
     wanted |= {"is_active": pa.bool_()}
     wanted |= {column: ARROW_TYPES[kind] for column, kind in table.given.items()}
     if table.has_data:

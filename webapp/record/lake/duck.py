@@ -93,11 +93,13 @@ class Duck:
             there = set(self.columns_of(f"{name}_files"))
         data = sorted(column for column in there if column.startswith(DATA_PREFIX)) if table.has_data else []
         select = [
-            f'"{column}"::{SQL_TYPES[kind]} AS "{column}"' if column in there else f'NULL::{SQL_TYPES[kind]} AS "{column}"'
+            f'"{column}"::{SQL_TYPES[kind]} AS "{column}"'
+            if column in there
+            else f'NULL::{SQL_TYPES[kind]} AS "{column}"'
             for column, kind in table.columns.items()
         ] + [f'"{column}"' for column in data]
         source = f'FROM "{name}_files"' if there else "WHERE false"
-        self.run(f'CREATE VIEW "{name}" AS SELECT {", ".join(select)} {source}')  # noqa: S608
+        self.run(f'CREATE VIEW "{name}" AS SELECT {", ".join(select)} {source}')
         return data
 
 
