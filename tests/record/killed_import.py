@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.record import small
-from webapp.record import delta, versions, writing
+from webapp.record import versions
+from webapp.record.lake import delta
+from webapp.record.merging import writing
 
 reached = 0
 

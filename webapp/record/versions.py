@@ -19,13 +19,14 @@ from deltalake import DeltaTable
 from webapp import clock
 from webapp.errors import NotFoundError
 from webapp.messages import Message, from_document, to_document
-from webapp.record import delta
-from webapp.record.delta import RecordBusyError, VersionGoneError
+from webapp.record.lake import delta
+from webapp.record.lake.delta import RecordBusyError, VersionGoneError
 from webapp.record.summary import Summary
 from webapp.settings import get_settings
 from webapp.storage import FileGoneError, Storage, open_storage
 
 FOLDER = "versions/"
+NEVER = datetime.fromtimestamp(0, UTC)
 #: An empty file of the same number: the files of that version may have been deleted.
 GONE_FOLDER = "gone/"
 _NAME = re.compile(r"(\d{12})\.json")
