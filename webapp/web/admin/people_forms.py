@@ -111,7 +111,7 @@ class PersonForm(DeskForm):
         return bool(asked or (self.person_search.data or "").strip())
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Roles in a new line without a department are a slip; in one that was there, it is how a line is taken away."""
+        """Roles in a new line without a department are a slip; of one that was there, that is how it is taken away."""
         is_valid = bool(super().validate(extra_validators))
         for row in self.memberships.entries[self.had :]:
             if row.form.roles.data and not row.form.department.data:
