@@ -143,7 +143,7 @@ def test_nulls_are_a_group_of_their_own_at_the_end_and_no_value(tmp_path: Path) 
 
 
 def test_events_alike_in_everything_but_their_id_are_two(tmp_path: Path) -> None:
-    # The same document read twice is one row of the extract (tests/extract); two statements are two events.
+    # The same event given twice is one row of the record (tests/record); two statements are two events.
     alike = {"learner_id": "p", "event_type": "login", "timestamp": datetime(2024, 1, 1, tzinfo=UTC), "duration": 5.0}
     rows, _ = answer(
         tmp_path, {"events": [dict(alike), dict(alike)]},
