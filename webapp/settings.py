@@ -36,7 +36,8 @@ class Settings(BaseSettings):
     mongodb_database: str = Field(default="reportdesk", pattern=r"^[A-Za-z0-9_-]{1,38}$")
     storage_url: str | None = Field(default=None, description="file:, s3:, gs: or az:; default: a folder in `home`.")
     record_url: str | None = Field(
-        default=None, description="Where the learning record lives: file:, s3:, gs: or az:; default: a folder in `home`."
+        default=None,
+        description="Where the learning record lives: file:, s3:, gs: or az:; default: a folder in `home`.",
     )
     engine: str = Field(
         default="duckdb",

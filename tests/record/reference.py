@@ -78,9 +78,7 @@ def match(given: Given) -> dict[str, str]:
             candidates.append([each for each in listed if (each.get("email") or "").lower() == email.lower()])
         digest = person.get("email_sha1") or (_hash(email) if email else None)
         if digest is not None:
-            candidates.append(
-                [each for each in listed if each.get("email") and _hash(each["email"]) == digest]
-            )
+            candidates.append([each for each in listed if each.get("email") and _hash(each["email"]) == digest])
         only = next((each[0] for each in candidates if len(each) == 1), None)
         if only is not None:
             found[person["id"]] = only["id"]
@@ -88,7 +86,7 @@ def match(given: Given) -> dict[str, str]:
 
 
 def _hash(email: str) -> str:
-    return hashlib.sha1(f"mailto:{email.lower()}".encode()).hexdigest()
+    return hashlib.sha1(f"mailto:{email.lower()}".encode(), usedforsecurity=False).hexdigest()
 
 
 def worked_out(given: Given, now: datetime) -> dict[str, dict[str, Row]]:

@@ -38,7 +38,9 @@ def fill(which: int, staging: record.Staging) -> None:
         staging.add("courses", [{"key": "k", "name": "K"}])
         staging.add("persons", [{"key": f"p{n}", "name": f"P{n}", "email": f"p{n}@x"} for n in range(4)])
         staging.add("classes", [{"key": "c", "name": "C", "course_id": roster("courses", "k")}])
-        staging.add("teachings", [{"key": "t", "person_id": roster("persons", "p3"), "class_id": roster("classes", "c")}])
+        staging.add(
+            "teachings", [{"key": "t", "person_id": roster("persons", "p3"), "class_id": roster("classes", "c")}]
+        )
         staging.add("rosters", _rosters(range(2)))
         staging.add("events", _events(range(3), roster("persons", "p0")))
     elif which == 1:

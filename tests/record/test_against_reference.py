@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from tests.record import reference
 from tests.record.reference import name_of
 from webapp import record
 
-NOW = datetime(2024, 6, 1)
-WHEN = st.integers(0, 200).map(lambda day: datetime(2024, 1, 1) + timedelta(days=day, hours=day % 24))
+#: Instants are kept in UTC without a zone.
+FIRST = datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+NOW = FIRST + timedelta(days=150)
+WHEN = st.integers(0, 200).map(lambda day: FIRST + timedelta(days=day, hours=day % 24))
 COMPARED = {
     "persons": ["source", "key", "is_active", "name", "email", "account_name"],
     "classes": ["key", "is_active", "course_id", "department_id", "instructor_ids"],
@@ -126,12 +128,18 @@ def statements(draw: st.DrawFn) -> tuple[str, dict[str, list[dict[str, Any]]], s
 
 @st.composite
 def aliases(draw: st.DrawFn) -> tuple[str, dict[str, list[dict[str, Any]]], set[str]]:
-    row = _row("xapi", "persons", draw(few)) | {"source": "desk", "person_id": name_of("roster", "persons", str(draw(few)))}
+    row = _row("xapi", "persons", draw(few)) | {
+        "source": "desk",
+        "person_id": name_of("roster", "persons", str(draw(few))),
+    }
     return "desk", {"aliases": [row | {"is_active": draw(st.booleans())}]}, set()
 
 
 IMPORTS = st.lists(
-    st.tuples(st.one_of(roster_import(), statements(), aliases()), st.sampled_from(["apply", "apply", "apply", "look", "undo"])),
+    st.tuples(
+        st.one_of(roster_import(), statements(), aliases()),
+        st.sampled_from(["apply", "apply", "apply", "look", "undo"]),
+    ),
     min_size=1,
     max_size=5,
 )

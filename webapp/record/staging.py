@@ -20,14 +20,15 @@ import pyarrow.parquet
 from webapp import clock
 from webapp.engine.catalogue.tables import DATA_PREFIX
 from webapp.messages import Message
-from webapp.record import versions, writing
-from webapp.record.comparison import Comparison
-from webapp.record.derived import Verbs
-from webapp.record.duck import Duck
+from webapp.record import versions
 from webapp.record.ids import id_of
-from webapp.record.merge import Facts, Given, Merge
+from webapp.record.lake.duck import Duck
+from webapp.record.merging import writing
+from webapp.record.merging.comparison import Comparison
+from webapp.record.merging.derived import Verbs
+from webapp.record.merging.merge import Facts, Given, Merge
+from webapp.record.merging.rows import Row, as_given, to_arrow
 from webapp.record.reading import select
-from webapp.record.rows import Row, as_given, to_arrow
 from webapp.record.summary import Counts, Summary
 from webapp.record.tables import GIVEN, TABLES, RecordTable
 from webapp.record.versions import Made, RecordVersion
@@ -70,7 +71,6 @@ class Staging:
         self._data_columns: set[str] | None = None
         self._merge: Merge | None = None
         self._comparison: Comparison | None = None
-        self._published: RecordVersion | None = None
 
     # --- what a source calls ------------------------------------------------------------------------------------------
 
@@ -160,9 +160,8 @@ class Staging:
     def publish(self) -> RecordVersion:
         """The record with this import in it, for every reader, at once. Raises RecordBusyError, and nothing changed."""
         comparison = self.compare()
-        assert self._merge is not None
-        tables = writing.write(self._merge, comparison)
-        self._published = versions.publish(
+        tables = writing.write(comparison)
+        return versions.publish(
             self.base,
             tables,
             made=Made.IMPORT,
@@ -172,7 +171,6 @@ class Staging:
             source=self.source,
             summary=self.summary,
         )
-        return self._published
 
     def close(self) -> None:
         if self._merge is not None:
@@ -204,7 +202,9 @@ class Staging:
         if left_out:
             lost = sum(len(arrow) - arrow[name].null_count for name in left_out)
             self.summary.note(
-                Message("numbers left out, because events have more than %(most)s names of them", most=MAX_DATA_COLUMNS),
+                Message(
+                    "numbers left out, because events have more than %(most)s names of them", most=MAX_DATA_COLUMNS
+                ),
                 lost,
             )
         return arrow.drop_columns(left_out) if left_out else arrow

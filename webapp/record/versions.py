@@ -19,13 +19,14 @@ from deltalake import DeltaTable
 from webapp import clock
 from webapp.errors import NotFoundError
 from webapp.messages import Message, from_document, to_document
-from webapp.record import delta
-from webapp.record.delta import RecordBusyError, VersionGoneError
+from webapp.record.lake import delta
+from webapp.record.lake.delta import RecordBusyError, VersionGoneError
 from webapp.record.summary import Summary
 from webapp.settings import get_settings
 from webapp.storage import FileGoneError, Storage, open_storage
 
 FOLDER = "versions/"
+NEVER = datetime.fromtimestamp(0, UTC)
 #: An empty file of the same number: the files of that version may have been deleted.
 GONE_FOLDER = "gone/"
 _NAME = re.compile(r"(\d{12})\.json")
@@ -44,7 +45,7 @@ class RecordVersion:
     """The record at one moment. Number 0 is the record before anything was imported: it has no tables."""
 
     number: int = 0
-    published_at: datetime = datetime.fromtimestamp(0, UTC)
+    published_at: datetime = NEVER
     made: Made = Made.IMPORT
     what: str = ""
     by: str = ""
@@ -87,9 +88,7 @@ class RecordVersion:
             "importId": self.import_id,
             "source": self.source,
             "summary": self.summary.to_document(),
-            "tables": {
-                name: {"version": version, "id": self.table_ids[name]} for name, version in self.tables.items()
-            },
+            "tables": {name: {"version": version, "id": self.table_ids[name]} for name, version in self.tables.items()},
             "changedTables": list(self.changed_tables),
             "undoneTo": self.undone_to,
         }
@@ -163,9 +162,7 @@ def _read(number: int) -> RecordVersion:
     try:
         return RecordVersion.from_json(b"".join(_storage().read(_key(number))))
     except FileGoneError as error:
-        raise NotFoundError(
-            Message("The learning record has no version %(number)s.", number=str(number))
-        ) from error
+        raise NotFoundError(Message("The learning record has no version %(number)s.", number=str(number))) from error
 
 
 def publish(base: RecordVersion, tables: Mapping[str, DeltaTable], **facts: Any) -> RecordVersion:

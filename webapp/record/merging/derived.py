@@ -1,4 +1,4 @@
-"""What the record works out for itself, in SQL over what the sources gave (`b_<table>`) and what is there (`c_<table>`).
+"""What the record works out for itself, in SQL over what sources gave (`b_<table>`) and what is there (`c_<table>`).
 
 Every rule can be applied again and gives the same: where it replaces what a source gave, the row keeps that beside it.
 """
@@ -181,5 +181,3 @@ def instant(moment: datetime) -> str:
 def month(table: RecordTable) -> str:
     """The partition of a row."""
     return f"strftime(\"{table.month_of}\", '%Y-%m')"
-
-

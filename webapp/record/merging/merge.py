@@ -14,11 +14,11 @@ from pathlib import Path
 
 from webapp.engine.sql import literal
 from webapp.messages import Message
-from webapp.record import derived
-from webapp.record.derived import Verbs
-from webapp.record.duck import Duck, quoted
-from webapp.record.matching import NEW_ALIASES
-from webapp.record.rows import FILE, LINE, REF_PREFIX
+from webapp.record.lake.duck import Duck, quoted
+from webapp.record.merging import derived
+from webapp.record.merging.derived import Verbs
+from webapp.record.merging.matching import NEW_ALIASES
+from webapp.record.merging.rows import FILE, LINE, REF_PREFIX
 from webapp.record.summary import REFUSALS_KEPT, Refusal, Summary
 from webapp.record.tables import EVERY_ROW, GIVEN, OF_A_CLASS, OF_ITS_CLASS, TABLES, RecordTable, Reference
 from webapp.record.versions import RecordVersion
@@ -240,13 +240,11 @@ class Merge:
             self.summary.refused[_reason(column)] += count
             room = REFUSALS_KEPT - sum(each.what == name for each in self.summary.refusals)
             first = self.duck.rows(
-                'SELECT coalesce(file, \'\'), coalesce(line, 0), coalesce(value, \'\') FROM refused '
+                "SELECT coalesce(file, ''), coalesce(line, 0), coalesce(value, '') FROM refused "
                 'WHERE "table" = ? AND "column" = ? ORDER BY 1, 2 LIMIT ?',
                 [name, column, max(room, 0)],
             )
-            self.summary.refusals += [
-                Refusal(file, line, _reason(column), value, name) for file, line, value in first
-            ]
+            self.summary.refusals += [Refusal(file, line, _reason(column), value, name) for file, line, value in first]
 
     # --- as they shall be ---------------------------------------------------------------------------------------------
 

@@ -123,7 +123,9 @@ def replace(table: str, delta: DeltaTable | None, rows: pa.RecordBatchReader) ->
         )
 
 
-def change_files(table: str, delta: DeltaTable, schema: pa.Schema, added: Sequence[AddAction], gone: Sequence[str]) -> None:
+def change_files(
+    table: str, delta: DeltaTable, schema: pa.Schema, added: Sequence[AddAction], gone: Sequence[str]
+) -> None:
     """A new version with these files, which lie there already, and without those of the paths `gone`."""
     there = {each.name for each in delta.schema().fields}
     more = [DeltaField(name, PrimitiveType("double")) for name in schema.names if name not in there]
@@ -154,7 +156,7 @@ def create(table: str, schema: pa.Schema) -> DeltaTable:
 
 def paths(delta: DeltaTable, months: Collection[str] | None = None) -> list[str]:
     """The files of these months (None: all), as the table names them."""
-    actions = pa.table(delta.get_add_actions(flatten=True))
+    actions: Any = pa.table(delta.get_add_actions(flatten=True))
     found = zip(actions["path"].to_pylist(), actions["partition.month"].to_pylist(), strict=True)
     return [path for path, month in found if months is None or month in months]
 
