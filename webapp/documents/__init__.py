@@ -19,7 +19,7 @@ from webapp.documents.learning_record import (
 )
 from webapp.documents.lease import Lease
 from webapp.documents.lookup_value import LookupCategory, LookupValue
-from webapp.documents.order import Order, OrderKind, OrderState
+from webapp.documents.order import Order, OrderKind, OrderState, Settled
 from webapp.documents.rate_limit import RateLimit
 from webapp.documents.report_job import (
     Attempt,
@@ -61,6 +61,7 @@ __all__ = [
     "Order",
     "OrderKind",
     "OrderState",
+    "Settled",
     "Output",
     "Parameters",
     "PasswordReset",
