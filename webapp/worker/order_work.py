@@ -82,9 +82,7 @@ def _sync(by: User, source: str, on_progress: Progress) -> dict[str, Any]:
                 outcome.comparison, source=source, looks="", base=base, version=outcome.version, samples=False
             )
         return found.to_document()
-    with pulls.pulling(
-        by, source, on_progress=_reading(on_progress), on_wait=_waiting(on_progress)
-    ) as imported:
+    with pulls.pulling(by, source, on_progress=_reading(on_progress), on_wait=_waiting(on_progress)) as imported:
         found = _told(imported, base, samples=False) if imported is not None else told.Told(source, NOTHING_NEW)
     return found.to_document()
 

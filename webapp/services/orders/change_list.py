@@ -67,8 +67,6 @@ def _always(text: str, count: int) -> pa.Array:
 def _harmless(lines: pa.Table) -> pa.Table:
     """No spreadsheet runs a text of it as a formula."""
     for number, name in enumerate(COLUMNS):
-        texts = lines[name].combine_chunks()
-        marked = pc.match_substring_regex(texts, FORMULA)
-        quoted = pc.binary_join_element_wise(pa.scalar("'"), texts, pa.scalar(""))
-        lines = lines.set_column(number, name, pc.if_else(marked, quoted, texts))
+        texts = pc.replace_substring_regex(lines[name], pattern=f"({FORMULA})", replacement="'\\1")
+        lines = lines.set_column(number, name, texts)
     return lines

@@ -1,5 +1,5 @@
-"""Systems that are asked over HTTP: a learning record store, a OneRoster service. What they give is fetched whole first,
-and then imported as files are."""
+"""Systems that are asked over HTTP: a learning record store, a OneRoster service. What they give is fetched whole, and
+then imported as files are."""
 
 from __future__ import annotations
 
@@ -103,9 +103,7 @@ def _from_oneroster(folder: Path, remembered: Mapping[str, Any], on_progress: Pr
     address = shown(access.url)
     told = remembered.get("watermarks") or {} if remembered.get("address") == address else {}
     since = {collection: moment for collection, text in told.items() if (moment := _instant(text)) is not None}
-    found = oneroster_rest.pull(
-        access, folder, since, on_page=lambda collection, rows, total: on_progress(rows, 0.0)
-    )
+    found = oneroster_rest.pull(access, folder, since, on_page=lambda collection, rows, total: on_progress(rows, 0.0))
     watermarks = {collection: moment.isoformat() for collection, moment in found.watermarks.items()}
     files = {found.folder: address} if any(found.rows.values()) else {}
     return files, {"address": address, "watermarks": watermarks}, found.notes

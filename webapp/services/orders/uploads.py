@@ -64,9 +64,7 @@ def receive(by: User, uploads: Sequence[Upload], *, dry_run: bool = False, stric
         files.put(upload.path, key)
         kept.append({"key": key, "name": shown_name(upload.name), "size": upload.path.stat().st_size})
     names = ", ".join(each["name"] for each in kept)
-    return orders.ask(
-        by, OrderKind.IMPORT, names, files=kept, source=source, dry_run=dry_run, strict=strict
-    ).order
+    return orders.ask(by, OrderKind.IMPORT, names, files=kept, source=source, dry_run=dry_run, strict=strict).order
 
 
 def fetch(order: Order, folder: Path) -> dict[Path, str]:
