@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 from bson import ObjectId
 
 from webapp.documents import AdminArea, Order, OrderKind, OrderState, Settled, User
@@ -10,6 +13,7 @@ from webapp.messages import Message
 from webapp.services import audit, database_clock
 from webapp.services.orders import orders, uploads
 from webapp.services.permissions import Permission, require_permission
+from webapp.storage import FileGoneError
 
 
 def is_open(order: Order) -> bool:
@@ -41,6 +45,19 @@ def apply(by: User, order: Order) -> Order:
     if asked.is_new and _settle(order.id, Settled.APPLIED, asked.order.id):
         uploads.delete_changes(order)
     return asked.order
+
+
+def changes(by: User, order: Order) -> Iterator[bytes]:
+    """The list of all it would change, written down in the audit trail. Raises ConflictError when it has gone."""
+    require_permission(by, Permission.MANAGE_CONTENT)
+    _require_open(order)
+    found = uploads.changes_of(order)
+    try:
+        first = next(found, b"")
+    except FileGoneError as error:
+        raise _over() from error
+    audit.record(by, AdminArea.IMPORTS, "changes downloaded", orders.names_of(order), subject_id=order.id)
+    return chain([first], found)
 
 
 def discard(by: User, order: Order) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from mongoengine.errors import NotUniqueError
 from pymongo.errors import DuplicateKeyError
 
-from webapp.documents import AdminArea, Order, OrderKind, User
+from webapp.documents import AdminArea, Order, OrderKind, OrderState, User
 from webapp.documents.ids import id_or_nobody
 from webapp.errors import ConflictError, ForbiddenError, NotFoundError
 from webapp.messages import Message
@@ -83,10 +83,11 @@ def ask(
 
 
 def _same_as(order: Order) -> str | None:
-    """Equal for orders of which one is enough. What is uploaded is each time something else; applied it is once."""
+    """Equal for orders of which one is enough. What is uploaded is each time something else, and so are rules; applied it
+    is once."""
     if order.of is not None:
         return f"apply {order.of}"
-    if order.is_import:
+    if order.is_import or order.kind == OrderKind.REDERIVE:
         return None
     return f"{order.kind} {order.source}" if order.source else str(order.kind)
 
@@ -119,6 +120,19 @@ def find(order_id: str, area: AdminArea) -> Order:
 def latest(area: AdminArea, *, bound: int = SHOWN) -> list[Order]:
     """The last orders of a page, the newest first."""
     return list(Order.objects(area=area.value).order_by("-asked_at").limit(bound))
+
+
+def last_synced(source: str) -> datetime | None:
+    """When a sync of `source` that was ordered last came to its end."""
+    found = Order.objects(area=AdminArea.IMPORTS.value, kind=OrderKind.SYNC.value, source=source, state="done")
+    last = found.order_by("-asked_at").only("ended_at").first()
+    return last.ended_at if last is not None else None
+
+
+def is_unfinished(kind: OrderKind) -> bool:
+    """Does one of this kind wait or run?"""
+    unfinished = [OrderState.WAITING.value, OrderState.RUNNING.value]
+    return Order.objects(state__in=unfinished, kind=kind.value).only("id").first() is not None
 
 
 def names_of(order: Order) -> str:

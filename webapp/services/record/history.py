@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, takewhile
 
 from webapp import record
 from webapp.record import Made, RecordVersion
@@ -62,6 +62,11 @@ def find(number: int) -> Listed:
     if not since or since[-1].number != number:
         record.at(number)  # raises, as it was never there
     return Listed(since[-1], number in undone(since), number in gone)
+
+
+def has_moved_on(since: int) -> bool:
+    """Has the record other rows than version `since` had?"""
+    return any(each.made is not Made.UPKEEP for each in takewhile(lambda each: each.number > since, record.history()))
 
 
 def undone(newest_first: Iterable[RecordVersion]) -> frozenset[int]:
