@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
@@ -14,6 +15,7 @@ from flask_babel import gettext as _
 from webapp import record
 from webapp.documents import LookupCategory, OrderKind
 from webapp.errors import InvalidRequestError
+from webapp.messages import Message
 from webapp.renderers import csv_file
 from webapp.renderers.csv_file import NEW_LINE, harmless_cell
 from webapp.services.lookups import values as lookups
@@ -50,7 +52,9 @@ def map_verbs() -> ResponseReturnValue:
 def export(key: str) -> ResponseReturnValue:
     """Every row of one list, as CSV."""
     rows = quality.export(current_actor(), key)
-    response = Response(_lines(rows), mimetype=csv_file.FORMAT.mime_type)
+    # While there is a reader: what is sent later is sent to nobody in particular.
+    headings = _line(next(rows))
+    response = Response(chain([headings], map(_line, rows)), mimetype=csv_file.FORMAT.mime_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{key}.csv"'
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -65,16 +69,14 @@ def _facts() -> dict[str, Any]:
     }
 
 
-def _lines(rows: Iterator[Sequence[Any]]) -> Iterator[str]:
-    # The first row are the headings, which are said in the language of whoever reads them.
-    for row in rows:
-        yield ",".join(harmless_cell(_text(cell)) for cell in row) + NEW_LINE
+def _line(row: Sequence[Any]) -> str:
+    return ",".join(harmless_cell(_text(cell)) for cell in row) + NEW_LINE
 
 
 def _text(cell: Any) -> str:
     if isinstance(cell, datetime):
         return cell.isoformat()
-    return "" if cell is None else str(in_readers_language(cell))
+    return "" if cell is None else str(in_readers_language(cell) if isinstance(cell, Message) else cell)
 
 
 def register(admin: Blueprint) -> None:
