@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     jobs_database: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9_-]{1,63}$",
-        description="Where report jobs and lookup values live, when an LMS's client shares them; default: with the rest.",
+        description="Where report jobs and lookup values live when an LMS's client shares them; else with the rest.",
     )
     lms_uri: SecretStr | None = Field(
         default=None, description="An LMS's MongoDB that is read in place; its database is the path of the address."

@@ -38,7 +38,7 @@ ADMIN_PAGES = {
     "roles": "/admin/lookups/role/",
     "add-measure": "/admin/lookups/measure-type/add",
     "people": "/admin/people/",
-    "learners": "/admin/people/?role=learner",
+    "instructors": "/admin/people/?role=instructor",
     "departments": "/admin/departments/",
     "imports": "/admin/imports/",
     "storage": "/admin/storage/",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -39,9 +38,11 @@ def test_a_version_that_there_is_not_is_named(terminal: Terminal) -> None:
 
 
 @pytest.mark.does("record migrate")
-def test_an_older_installation_is_carried_over_and_dropped_only_when_told(terminal: Terminal, database: Any) -> None:
+def test_an_older_installation_is_carried_over_and_dropped_only_when_told(terminal: Terminal) -> None:
     assert "nothing of an older version" in terminal("record", "migrate").stdout
-    database.courses.insert_one({"_id": ObjectId(), "name": "History I", "updatedAt": datetime(2025, 1, 1, tzinfo=UTC)})
+    current_database().courses.insert_one(
+        {"_id": ObjectId(), "name": "History I", "updatedAt": datetime(2025, 1, 1, tzinfo=UTC)}
+    )
     done = terminal("record", "migrate")
     assert done.exit_code == 0, done.stderr
     assert "--drop" in done.stdout
@@ -50,8 +51,8 @@ def test_an_older_installation_is_carried_over_and_dropped_only_when_told(termin
 
 
 @pytest.mark.refuses("record migrate")
-def test_what_is_not_in_the_record_is_not_dropped(terminal: Terminal, database: Any) -> None:
-    database.learningevents.insert_one({"_id": ObjectId(), "timestamp": datetime(2025, 1, 1, tzinfo=UTC)})
+def test_what_is_not_in_the_record_is_not_dropped(terminal: Terminal) -> None:
+    current_database().learningevents.insert_one({"_id": ObjectId(), "timestamp": datetime(2025, 1, 1, tzinfo=UTC)})
     done = terminal("record", "migrate", "--drop")
     assert done.exit_code == 1
     assert "nothing was dropped" in done.stderr

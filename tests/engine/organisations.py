@@ -14,6 +14,7 @@ from webapp.extract.tables import arrow_schema
 
 from tests.engine.reference import Row, Tables
 from webapp.engine.catalogue.tables import TABLES
+from webapp.record.tables import TABLES as OF_RECORD
 
 HARD_MOMENTS = [
     datetime(2024, 3, 31, 0, 59, 59, tzinfo=UTC),  # Madrid's clocks go forward at 01:00 UTC
@@ -189,11 +190,12 @@ def _enrollment(m: _Maker) -> Row:
 
 
 def write(tables: Tables, folder: Path) -> dict[str, list[str]]:
-    """The tables as the extract keeps them; each in two files, as after an append. Returns paths by table."""
+    """The tables as the record keeps them; each in two files, as after an append. Returns paths by table."""
     files: dict[str, list[str]] = {}
     for name, rows in tables.items():
         more = ["data_clicks"] if name == "events" else []
-        schema = arrow_schema(name, more)
+        # A partition's column stands in no file.
+        schema = pa.schema([field for field in OF_RECORD[name].arrow_schema(more) if field.name != "month"])
         plain = [{column: _naive(row.get(column)) for column in schema.names} for row in rows]
         files[name] = []
         for number, part in enumerate((plain[: len(plain) // 2], plain[len(plain) // 2 :])):

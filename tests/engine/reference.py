@@ -1,6 +1,6 @@
 """The independent reference: plain loops over documents. No Ibis, no SQL, nothing of the engine's code.
 
-It answers the same questions as the engine, from lists of dictionaries whose names are those of the extract's columns.
+It answers the same questions as the engine, from lists of dictionaries whose names are those of the record's columns.
 Definitions are written here a second time, from the words of the catalogue, so that a slip there shows here.
 """
 

@@ -452,7 +452,7 @@ def test_a_slicer_with_too_many_values_is_refused_with_advice(tmp_path: Path) ->
         runner.run(query, files, tmp_path / "rows.parquet")
 
 
-def test_nothing_extracted_yet_is_an_empty_answer(tmp_path: Path) -> None:
+def test_nothing_imported_yet_is_an_empty_answer(tmp_path: Path) -> None:
     result = runner.run(to_query(Question("activity", ["class"])), {}, tmp_path / "rows.parquet")
     assert (result.row_count, result.rows_matched, result.totals) == (0, 0, {"count": 0})
 

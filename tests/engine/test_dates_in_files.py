@@ -11,7 +11,7 @@ import pyarrow.parquet
 
 from webapp.engine.sources import Dates, dates_in
 
-EARLY, LATE = datetime(2024, 3, 1, 12, 0, 0, 5), datetime(2024, 9, 1)  # noqa: DTZ001 - naive UTC, as the extract keeps
+EARLY, LATE = datetime(2024, 3, 1, 12, 0, 0, 5), datetime(2024, 9, 1)  # noqa: DTZ001 - naive UTC, as the record keeps
 
 
 def _file(path: Path, *instants: datetime | None, **options: Any) -> str:

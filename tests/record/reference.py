@@ -86,7 +86,7 @@ def match(given: Given) -> dict[str, str]:
 
 
 def _hash(email: str) -> str:
-    return hashlib.sha1(f"mailto:{email.lower()}".encode()).hexdigest()
+    return hashlib.sha1(f"mailto:{email.lower()}".encode(), usedforsecurity=False).hexdigest()
 
 
 def worked_out(given: Given, now: datetime) -> dict[str, dict[str, Row]]:

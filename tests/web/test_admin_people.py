@@ -116,6 +116,7 @@ def test_a_person_is_added_and_signs_in_with_the_password_shown_once(people: Peo
         (line(0, "0" * 24, "staff"), "Not a valid choice"),
         ({"memberships-0-roles": ["system-admin"]}, "not a valid choice"),  # held for the whole desk
         ({"person": "0" * 24}, "Not a valid choice"),
+        (line(1, "", "instructor"), "Choose the department"),
         ({"time_zone": "Moon/Base"}, "Not a valid choice"),
     ],
 )

@@ -140,7 +140,7 @@ def small_disk(home: Path) -> Iterator[Callable[[str], bool]]:
 
     def mount(name: str) -> bool:
         path = home / name
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", path], capture_output=True)
         if done.returncode == 0:
             mounted.append(path)

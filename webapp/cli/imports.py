@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -82,8 +83,7 @@ def verbs() -> None:
 
 def _unmapped(version: record.RecordVersion) -> list[tuple[str, int]]:
     kept = record.select(version, "events", ["verb"], "event_type IS NULL AND verb IS NOT NULL")
-    counts = kept["verb"].value_counts().to_pylist()
-    return [(each["values"], each["counts"]) for each in counts]
+    return list(Counter(kept["verb"].to_pylist()).items())
 
 
 def _run(paths: tuple[Path, ...], source: str | None, dry_run: bool, strict: bool) -> None:

@@ -12,9 +12,9 @@ from webapp import clock
 from webapp.engine.catalogue.tables import DATA_PREFIX, data_key
 from webapp.messages import Message
 from webapp.record import versions
-from webapp.record.comparison import Change, Comparison, TableChanges
-from webapp.record.delta import RecordBusyError, VersionGoneError
-from webapp.record.derived import Verbs
+from webapp.record.lake.delta import RecordBusyError, VersionGoneError
+from webapp.record.merging.comparison import Change, Comparison, TableChanges
+from webapp.record.merging.derived import Verbs
 from webapp.record.reading import looking, select
 from webapp.record.staging import OnWait, Staging, importing, turn
 from webapp.record.summary import Counts, Refusal, Summary

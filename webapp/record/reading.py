@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from webapp.record.duck import Duck, quoted
+from webapp.record.lake.duck import Duck, quoted
 from webapp.record.tables import TABLES
 from webapp.record.versions import RecordVersion
 from webapp.settings import get_settings

@@ -20,14 +20,15 @@ import pyarrow.parquet
 from webapp import clock
 from webapp.engine.catalogue.tables import DATA_PREFIX
 from webapp.messages import Message
-from webapp.record import versions, writing
-from webapp.record.comparison import Comparison
-from webapp.record.derived import Verbs
-from webapp.record.duck import Duck
+from webapp.record import versions
 from webapp.record.ids import id_of
-from webapp.record.merge import Facts, Given, Merge
+from webapp.record.lake.duck import Duck
+from webapp.record.merging import writing
+from webapp.record.merging.comparison import Comparison
+from webapp.record.merging.derived import Verbs
+from webapp.record.merging.merge import Facts, Given, Merge
+from webapp.record.merging.rows import Row, as_given, to_arrow
 from webapp.record.reading import select
-from webapp.record.rows import Row, as_given, to_arrow
 from webapp.record.summary import Counts, Summary
 from webapp.record.tables import GIVEN, TABLES, RecordTable
 from webapp.record.versions import Made, RecordVersion
@@ -71,7 +72,6 @@ class Staging:
         self._data_columns: set[str] | None = None
         self._merge: Merge | None = None
         self._comparison: Comparison | None = None
-        self._published: RecordVersion | None = None
 
     # --- what a source calls ------------------------------------------------------------------------------------------
 
@@ -126,9 +126,10 @@ class Staging:
     def note(self, text: str, n: int = 1) -> None:
         self.summary.note(text, n)
 
-    def note_at(self, file: str, line: int, rule: str) -> None:
-        """A row that was taken though it breaks a rule of its form; a strict import is refused for it."""
-        self.summary.depart(file, line, rule)
+    def note_at(self, file: str, line: int, rule: str, n: int = 1) -> None:
+        """A row (or `n`, the first of them there) that was taken though it breaks a rule of its form; a strict import
+        is refused for it."""
+        self.summary.depart(file, line, rule, n)
 
     def set_aside(self, what: str, reason: str, n: int = 1) -> None:
         """Understood, and of no use here."""
@@ -169,9 +170,8 @@ class Staging:
         `state` is what the source wants to find there the next time (`RecordVersion.state`), in JSON's types.
         """
         comparison = self.compare()
-        assert self._merge is not None
-        tables = writing.write(self._merge, comparison)
-        self._published = versions.publish(
+        tables = writing.write(comparison)
+        return versions.publish(
             self.base,
             tables,
             made=Made.IMPORT,
@@ -182,7 +182,6 @@ class Staging:
             summary=self.summary,
             states={**self.base.states, **({} if state is None else {self.source: state})},
         )
-        return self._published
 
     def close(self) -> None:
         if self._merge is not None:

@@ -70,8 +70,8 @@ class Summary:
         if self._told[what] <= REFUSALS_KEPT:
             self.refusals.append(Refusal(source, line, reason, value, what))
 
-    def depart(self, source: str, line: int, rule: str) -> None:
-        self.broken[rule] += 1
+    def depart(self, source: str, line: int, rule: str, count: int = 1) -> None:
+        self.broken[rule] += count
         if len(self.departures) < REFUSALS_KEPT:
             self.departures.append(Refusal(source, line, rule))
 

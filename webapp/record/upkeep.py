@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from webapp import clock
 from webapp.messages import Message
-from webapp.record import delta, versions
-from webapp.record.delta import VersionGoneError
+from webapp.record import versions
+from webapp.record.lake import delta
+from webapp.record.lake.delta import VersionGoneError
 from webapp.record.staging import turn
 from webapp.record.tables import TABLES
 from webapp.record.versions import Made, RecordVersion

@@ -19,13 +19,14 @@ from deltalake import DeltaTable
 from webapp import clock
 from webapp.errors import NotFoundError
 from webapp.messages import Message, from_document, to_document
-from webapp.record import delta
-from webapp.record.delta import RecordBusyError, VersionGoneError
+from webapp.record.lake import delta
+from webapp.record.lake.delta import RecordBusyError, VersionGoneError
 from webapp.record.summary import Summary
 from webapp.settings import get_settings
 from webapp.storage import FileGoneError, Storage, open_storage
 
 FOLDER = "versions/"
+NEVER = datetime.fromtimestamp(0, UTC)
 #: An empty file of the same number: the files of that version may have been deleted.
 GONE_FOLDER = "gone/"
 _NAME = re.compile(r"(\d{12})\.json")
@@ -39,12 +40,16 @@ class Made(StrEnum):
     UPKEEP = "upkeep"
 
 
+#: When what has no import yet was published.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class RecordVersion:
     """The record at one moment. Number 0 is the record before anything was imported: it has no tables."""
 
     number: int = 0
-    published_at: datetime = datetime.fromtimestamp(0, UTC)
+    published_at: datetime = NEVER
     made: Made = Made.IMPORT
     what: str = ""
     by: str = ""

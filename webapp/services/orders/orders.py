@@ -83,8 +83,8 @@ def ask(
 
 
 def _same_as(order: Order) -> str | None:
-    """Equal for orders of which one is enough. What is uploaded is each time something else, and so are rules; applied it
-    is once."""
+    """Equal for orders of which one is enough. What is uploaded, and rules, are each time something else; a dry run is
+    applied once."""
     if order.of is not None:
         return f"apply {order.of}"
     if order.is_import or order.kind == OrderKind.REDERIVE:

@@ -191,7 +191,8 @@ class Unless(Strict):
 
     @property
     def join(self) -> Expression:
-        return Expression(by=self.by, in_=self.in_, on_=self.on_, take=Expression(constant=True))
+        written = {"by": self.by, "in": self.in_, "on": self.on_, "take": Expression(constant=True)}
+        return Expression.model_validate(written)
 
 
 class Reading(Strict):

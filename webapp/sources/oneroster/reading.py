@@ -86,7 +86,7 @@ class Reading:
             del self.ids[file]
 
     def _is_referred_to(self, file: str) -> bool:
-        """Does a file of the bundle refer to this one? The ids of others (enrollments, mostly) need no place in memory."""
+        """Does a file of the bundle refer to this one? The ids of others (enrollments) need no place in memory."""
         forms = (FORM_OF[each.casefold()] for each in self.bundle.tables)
         return any(column.refers_to == file for form in forms for column in form.columns)
 
@@ -164,9 +164,9 @@ class Reading:
             for table in FORM_OF[file.casefold()].tables:
                 self.staging.mention(table, key)
 
-    def break_rule(self, file: str, line: int, text: str) -> None:
+    def break_rule(self, file: str, line: int, text: str, count: int = 1) -> None:
         """A rule of the standard that does not hold in what is taken."""
-        self.staging.note_at(file, line, text)
+        self.staging.note_at(file, line, text, count)
 
     def set_aside(self, what: str, reason: str, count: int = 1) -> None:
         """Rows that are understood and of no use here."""

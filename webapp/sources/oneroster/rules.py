@@ -27,12 +27,13 @@ REFUSED_ELSEWHERE = frozenset(
     }
 )
 
-Tell = Callable[[str, int, str], None]
+#: (file, line, text, how many rows it is about)
+Tell = Callable[[str, int, str, int], None]
 _Check = tuple[str, Column, Callable[[Column, str], str | None], set[str], bool]
 
 
 class Rules:
-    """`tell(file, line, text)` hears of every rule that does not hold; the rest of many alike is told by `finish`."""
+    """`tell(file, line, text, count)` hears of every rule that does not hold; the rest of many alike is told by `finish`."""
 
     def __init__(self, bundle: Bundle, ids: dict[str, set[str]], tell: Tell) -> None:
         self._bundle = bundle
@@ -42,7 +43,7 @@ class Rules:
         self._rest: dict[tuple[str, str, str], tuple[int, str]] = {}
         self._pending: dict[str, dict[str, tuple[str, int, Column]]] = {}
         for each in bundle.broken:
-            tell(*each)
+            tell(*each, 1)
 
     def of_file(self, file: str) -> FileRules:
         """The rules of one file's rows; what is wrong with its heading has been told."""
@@ -53,7 +54,7 @@ class Rules:
         kind = (file, column, text.template if isinstance(text, Message) else text)
         self._counts[kind] += 1
         if self._counts[kind] <= LINES_TOLD:
-            self._tell(file, line, text)
+            self._tell(file, line, text, 1)
         elif kind not in self._rest:
             self._rest[kind] = (line, text)
 
@@ -82,9 +83,8 @@ class Rules:
             self._tell(
                 kind[0],
                 line,
-                Message.counted(
-                    "%(num)s more row like this: %(text)s", "%(num)s more rows like this: %(text)s", more, text=text
-                ),
+                Message("more rows like this: %(text)s", text=text),
+                more,
             )
 
 

@@ -1,4 +1,4 @@
-"""Imports: send files, see what they would do, apply that; follow how far the worker is, see what was refused and why."""
+"""Imports: send files, see what they would do, apply that; follow how far a worker is, see what was refused and why."""
 
 from __future__ import annotations
 
@@ -45,7 +45,11 @@ def index() -> ResponseReturnValue:
         except InvalidRequestError as error:
             problem = str(error)
         else:
-            said = _("The files are here. A worker looks at them.") if order.dry_run else _("The files are here. A worker reads them.")
+            said = (
+                _("The files are here. A worker looks at them.")
+                if order.dry_run
+                else _("The files are here. A worker reads them.")
+            )
             return redirect_after(url_for("admin.import_", order_id=order.id), said)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
     latest = orders.latest(AdminArea.IMPORTS, bound=ORDERS_SHOWN)
@@ -121,7 +125,11 @@ def sync(source: str) -> ResponseReturnValue:
     if found is None:
         raise NotFoundError(_("No such source is set up."))
     asked = orders.ask(current_actor(), OrderKind.SYNC, found.name, source=found.name)
-    said = _("Ordered: a worker reads it.") if asked.is_new else _("That has been ordered already and is not done yet, so nothing was added.")
+    said = (
+        _("Ordered: a worker reads it.")
+        if asked.is_new
+        else _("That has been ordered already and is not done yet, so nothing was added.")
+    )
     return redirect_after(url_for("admin.import_", order_id=asked.order.id), said)
 
 

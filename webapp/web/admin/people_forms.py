@@ -70,6 +70,8 @@ class PersonForm(DeskForm):
     time_zone = SelectField(_l("Time zone"))
     locale = SelectField(_l("Language"))
 
+    #: How many lines show memberships that the account has.
+    had = 0
     #: How many persons of the record the search has found.
     found = 0
     #: What is wrong with the memberships together.
@@ -84,6 +86,7 @@ class PersonForm(DeskForm):
         if not form.memberships.entries or request.form.get("more"):
             form._add_membership()
         had = list(person.memberships) if person else []
+        form.had = len(had)
         form._offer_roles(person, had)
         places = {each.department_id for each in had}
         departments = [
@@ -106,6 +109,15 @@ class PersonForm(DeskForm):
         """Was it sent to be shown with another line, or with the persons who were looked for, not to be saved?"""
         asked = any(request.form.get(name) for name in ("more", "find"))
         return bool(asked or (self.person_search.data or "").strip())
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Roles in a new line without a department are a slip; of one that was there, that is how it is taken away."""
+        is_valid = bool(super().validate(extra_validators))
+        for row in self.memberships.entries[self.had :]:
+            if row.form.roles.data and not row.form.department.data:
+                row.form.department.errors = [_l("Choose the department in which these roles are held.")]
+                is_valid = False
+        return is_valid
 
     def to_fields(self) -> dict[str, Any]:
         """As the service wants them."""

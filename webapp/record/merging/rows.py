@@ -24,7 +24,7 @@ FILE, LINE, REF_PREFIX = "_file", "_line", "_ref_"
 _NO_NUMBERS: dict[str, Any] = {}
 
 
-def schema_of_places(table: RecordTable) -> dict[str, pa.DataType]:
+def schema_of_places(table: RecordTable) -> dict[str, Any]:
     """Where a row stands, and its references as they are written there."""
     return {FILE: pa.string(), LINE: pa.int64()} | {
         f"{REF_PREFIX}{each.column}": pa.string() for each in table.references
@@ -53,7 +53,7 @@ def to_arrow(table: RecordTable, rows: Sequence[Row], source: str) -> pa.Table:
 
 def as_given(table: RecordTable, rows: pa.Table, source: str) -> pa.Table:
     """A ready Arrow table with the columns that `to_arrow` makes. Columns not known here are left out."""
-    wanted: dict[str, pa.DataType] = dict.fromkeys(("id", "source", "key"), ARROW_TYPES[Kind.TEXT])
+    wanted: dict[str, Any] = dict.fromkeys(("id", "source", "key"), ARROW_TYPES[Kind.TEXT])
     wanted |= {"is_active": pa.bool_()}
     wanted |= {column: ARROW_TYPES[kind] for column, kind in table.given.items()}
     if table.has_data:

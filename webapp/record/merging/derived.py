@@ -1,4 +1,4 @@
-"""What the record works out for itself, in SQL over what the sources gave (`b_<table>`) and what is there (`c_<table>`).
+"""What the record works out for itself, in SQL over what sources gave (`b_<table>`) and what is there (`c_<table>`).
 
 Every rule can be applied again and gives the same: where it replaces what a source gave, the row keeps that beside it.
 """

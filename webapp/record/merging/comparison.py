@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from webapp.record import derived
-from webapp.record.merge import Merge
+from webapp.record.merging import derived
+from webapp.record.merging.merge import Merge
 from webapp.record.summary import Summary
 from webapp.record.tables import TABLES, RecordTable
 
@@ -44,7 +44,7 @@ class Comparison:
     """Good for as long as its import is open. `summary` counts what was given, `tables` what would be written."""
 
     def __init__(self, merge: Merge, summary: Summary) -> None:
-        self._merge, self.summary = merge, summary
+        self.merge, self.summary = merge, summary
         self.tables: dict[str, TableChanges] = {name: self._counted(TABLES[name]) for name in merge.worked}
         if events := self._counted_events():
             self.tables["events"] = events
@@ -65,11 +65,11 @@ class Comparison:
         """The first `limit` rows, or all. Changed ones have `_changed`, the names of the columns that differ, and
         `_was`, what stood there, as texts, in the same order."""
         sql = self._sql(TABLES[table], Change(kind))
-        return self._merge.duck.table(f"SELECT * FROM ({sql}){f' LIMIT {int(limit)}' if limit is not None else ''}")  # noqa: S608
+        return self.merge.duck.table(f"SELECT * FROM ({sql}){f' LIMIT {int(limit)}' if limit is not None else ''}")  # noqa: S608
 
     def batches(self, table: str, kind: Change | str) -> Iterator[pa.RecordBatch]:
         """All of them, some at a time. Nothing else may be asked until the last was taken."""
-        yield from self._merge.duck.batches(self._sql(TABLES[table], Change(kind)))
+        yield from self.merge.duck.batches(self._sql(TABLES[table], Change(kind)))
 
     def names(self, table: str, ids: Sequence[str]) -> dict[str, str]:
         """What the rows of these ids are called, given by this import or there before."""
@@ -83,10 +83,10 @@ class Comparison:
     def _counted(self, table: RecordTable) -> TableChanges:
         name = table.name
         is_own = "true" if table.is_derived else "_is_read"
-        is_whole = name in self._merge.given and self._merge.given[name].is_whole
+        is_whole = name in self.merge.given and self.merge.given[name].is_whole
         counted = {
             (state, bool(own)): int(count)
-            for state, own, count in self._merge.duck.rows(
+            for state, own, count in self.merge.duck.rows(
                 f"SELECT _state, {is_own}, count(*) FROM w_{name} GROUP BY ALL"  # noqa: S608
             )
         }
@@ -97,7 +97,7 @@ class Comparison:
         absent = of("ended", False) if is_whole else 0
         gone = 0
         if table.is_derived:
-            gone = self._merge.duck.one(
+            gone = self.merge.duck.one(
                 f"SELECT count(*) FROM c_{name} c ANTI JOIN w_{name} w ON w.id = c.id"  # noqa: S608
             )
         return TableChanges(
@@ -111,9 +111,9 @@ class Comparison:
         )
 
     def _counted_events(self) -> TableChanges | None:
-        given = self._merge.given.get("events")
-        added = given.count - self._merge.skipped["events"] if given is not None else 0
-        moved = sum(self._merge.moved.values())
+        given = self.merge.given.get("events")
+        added = given.count - self.merge.skipped["events"] if given is not None else 0
+        moved = sum(self.merge.moved.values())
         return TableChanges(added=added, derived=moved) if given is not None or moved else None
 
     def _sql(self, table: RecordTable, kind: Change) -> str:
@@ -125,7 +125,7 @@ class Comparison:
             return f"SELECT * FROM c_{table.name} WHERE false"  # noqa: S608
         columns = ["id", *table.content]
         listed = ", ".join(f'w."{name}"' for name in columns)
-        is_whole = table.name in self._merge.given and self._merge.given[table.name].is_whole
+        is_whole = table.name in self.merge.given and self.merge.given[table.name].is_whole
         if kind is Change.DERIVED:
             where = f"NOT w._is_read AND w._state <> 'unchanged' AND NOT ({is_whole} AND w._state = 'ended')"
         else:
@@ -139,10 +139,10 @@ class Comparison:
         )
 
     def _events_sql(self, kind: Change) -> str:
-        if kind is Change.ADDED and "events" in self._merge.given:
-            return self._merge.events_new()
-        if kind is Change.DERIVED and self._merge.moved:
-            return f"SELECT * FROM ({self._merge.events_there(sorted(self._merge.moved))}) WHERE _is_moved"  # noqa: S608
+        if kind is Change.ADDED and "events" in self.merge.given:
+            return self.merge.events_new()
+        if kind is Change.DERIVED and self.merge.moved:
+            return f"SELECT * FROM ({self.merge.events_there(sorted(self.merge.moved))}) WHERE _is_moved"  # noqa: S608
         return "SELECT * FROM c_events WHERE false"
 
 

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from deltalake import DeltaTable
 
-from webapp.record import delta, derived
-from webapp.record.comparison import Comparison
-from webapp.record.delta import VersionGoneError
-from webapp.record.merge import Merge
-from webapp.record.months import write_files
+from webapp.engine.sql import literal
+from webapp.messages import Message
+from webapp.record.lake import delta
+from webapp.record.lake.delta import RecordBusyError, VersionGoneError
+from webapp.record.lake.months import write_files
+from webapp.record.merging import derived
+from webapp.record.merging.comparison import Comparison
+from webapp.record.merging.merge import Merge
 from webapp.record.tables import TABLES, RecordTable
 
 
-def write(merge: Merge, comparison: Comparison) -> dict[str, DeltaTable]:
+def write(comparison: Comparison) -> dict[str, DeltaTable]:
     """The tables that changed, at their new versions. Raises RecordBusyError."""
+    merge = comparison.merge
     written: dict[str, DeltaTable] = {}
     for name, changes in comparison.tables.items():
         if not changes.is_change:
@@ -66,7 +70,7 @@ def _write_events(merge: Merge) -> None:
 
 
 def _import(merge: Merge) -> str:
-    return derived.literal(merge.facts.import_id)
+    return literal(merge.facts.import_id)
 
 
 def _as_published(merge: Merge, table: str) -> DeltaTable | None:
@@ -82,5 +86,6 @@ def _as_published(merge: Merge, table: str) -> DeltaTable | None:
 
 def _newest(table: str) -> DeltaTable:
     found = delta.open_table(table)
-    assert found is not None
+    if found is None:  # deleted by hand in this moment
+        raise RecordBusyError(Message("The record's table %(table)s has just been deleted.", table=table))
     return found

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from webapp.engine.sql import literal
 from webapp.messages import Message
-from webapp.record import derived
-from webapp.record.derived import Verbs
-from webapp.record.duck import Duck, quoted
-from webapp.record.matching import NEW_ALIASES
-from webapp.record.rows import FILE, LINE, REF_PREFIX
+from webapp.record.lake.duck import Duck, quoted
+from webapp.record.merging import derived
+from webapp.record.merging.derived import Verbs
+from webapp.record.merging.matching import NEW_ALIASES
+from webapp.record.merging.rows import FILE, LINE, REF_PREFIX
 from webapp.record.summary import REFUSALS_KEPT, Refusal, Summary
 from webapp.record.tables import EVERY_ROW, GIVEN, OF_A_CLASS, OF_ITS_CLASS, TABLES, RecordTable, Reference
 from webapp.record.versions import RecordVersion

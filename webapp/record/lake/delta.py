@@ -156,7 +156,7 @@ def create(table: str, schema: pa.Schema) -> DeltaTable:
 
 def paths(delta: DeltaTable, months: Collection[str] | None = None) -> list[str]:
     """The files of these months (None: all), as the table names them."""
-    actions = pa.table(delta.get_add_actions(flatten=True))
+    actions: Any = pa.table(delta.get_add_actions(flatten=True))
     found = zip(actions["path"].to_pylist(), actions["partition.month"].to_pylist(), strict=True)
     return [path for path, month in found if months is None or month in months]
 

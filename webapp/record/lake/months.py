@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -72,7 +73,7 @@ def _pieces(rows: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatc
     """The rows cut where the month changes."""
     for batch in rows:
         months, start = batch.column("month"), 0
-        counts = pc.value_counts(months)
+        counts: Any = pc.value_counts(months)
         for counted in counts.to_pylist():  # in the order in which they appear
             yield counted["values"], batch.slice(start, counted["counts"])
             start += counted["counts"]
