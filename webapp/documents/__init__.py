@@ -7,7 +7,7 @@ from webapp.documents.job_event import JobEvent
 from webapp.documents.job_status import JobStatus
 from webapp.documents.lease import Lease
 from webapp.documents.lookup_value import LookupCategory, LookupValue
-from webapp.documents.order import Order, OrderKind, OrderState
+from webapp.documents.order import Order, OrderKind, OrderState, Settled
 from webapp.documents.rate_limit import RateLimit
 from webapp.documents.report_job import (
     Attempt,
@@ -50,6 +50,7 @@ __all__ = [
     "ReportFilters",
     "ReportJob",
     "Session",
+    "Settled",
     "StoredFile",
     "SweepFigures",
     "Team",

@@ -1,4 +1,4 @@
-"""What administrators order and a worker carries out beside reports: imports, a compacted record, a sweep."""
+"""What administrators order and a worker carries out beside reports: imports, syncs, the record's upkeep, a sweep."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ from webapp.documents.lease import LEASE_INDEX, Lease
 
 
 class OrderKind(StrEnum):
-    ONEROSTER = "import-oneroster"
-    XAPI = "import-xapi"
+    IMPORT = "import"
+    SYNC = "sync"
+    REDERIVE = "rederive-record"
     COMPACT = "compact-record"
     SWEEP = "sweep"
+
+
+class Settled(StrEnum):
+    """What became of a dry run."""
+
+    APPLIED = "applied"
+    DISCARDED = "discarded"
 
 
 class OrderState(StrEnum):
@@ -24,6 +32,8 @@ class OrderState(StrEnum):
     FAILED = "failed"
 
 
+#: Of an older version, which told sources apart by the order; one may still wait.
+OLD_IMPORTS = {"import-oneroster": "oneroster", "import-xapi": "xapi"}
 #: The value of `slot` while an order runs: it is unique, so that only one runs at a time, on whatever machine.
 ONLY_ONE = "running"
 
@@ -62,6 +72,12 @@ class Order(Stored):
     ended_at = me.DateTimeField(db_field="endedAt")
     expires_at = me.DateTimeField(db_field="expiresAt")
     files = me.ListField(me.DictField())  # {key, name, size}: where an upload lies, and what it was called
+    source = me.StringField()  # whose files they must be; what is synced
+    dry_run = me.BooleanField(db_field="dryRun")  # only looks: files and changes are kept until it is settled
+    strict = me.BooleanField()  # one refused row refuses all
+    of = me.ObjectIdField()  # the dry run that this one applies
+    settled = me.StringField()  # of a dry run
+    applied_as = me.ObjectIdField(db_field="appliedAs")  # the order that applies this dry run
     same_as = me.StringField(db_field="sameAs")  # while it is not finished, no other order may say the same
     slot = me.StringField()
     lease = me.EmbeddedDocumentField(Lease)
@@ -78,3 +94,7 @@ class Order(Stored):
     @property
     def is_finished(self) -> bool:
         return self.state in (OrderState.DONE, OrderState.FAILED)
+
+    @property
+    def is_import(self) -> bool:
+        return self.kind == OrderKind.IMPORT or self.kind in OLD_IMPORTS

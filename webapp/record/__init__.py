@@ -15,7 +15,7 @@ from webapp.record import versions
 from webapp.record.lake.delta import RecordBusyError, VersionGoneError
 from webapp.record.merging.comparison import Change, Comparison, TableChanges
 from webapp.record.merging.derived import Verbs
-from webapp.record.reading import select
+from webapp.record.reading import looking, select
 from webapp.record.staging import OnWait, Staging, importing, turn
 from webapp.record.summary import Counts, Refusal, Summary
 from webapp.record.upkeep import TableFigures, compact, figures, vacuum
@@ -86,6 +86,7 @@ __all__ = [
     "gone_numbers",
     "history",
     "importing",
+    "looking",
     "rederive",
     "select",
     "undo",

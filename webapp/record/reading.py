@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,13 +27,24 @@ def select(
 
     Raises VersionGoneError.
     """
+    with looking(version, {"rows": table}) as duck:
+        sql = f"SELECT {quoted(columns)} FROM rows" + (f" WHERE {where}" if where else "")  # noqa: S608
+        return duck.table(sql, parameters or None)
+
+
+@contextmanager
+def looking(version: RecordVersion, tables: Sequence[str] | Mapping[str, str]) -> Iterator[Duck]:
+    """A database that sees these tables of `version` as they are (name in SQL -> table, where the names differ), for
+    questions over several of them. Raises VersionGoneError.
+    """
+    named = tables if isinstance(tables, Mapping) else {table: table for table in tables}
     parent = get_settings().scratch_folder
     parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="reading-", dir=parent) as folder:
         duck = Duck(Path(folder))
         try:
-            duck.see_table("rows", TABLES[table], version.open(table))
-            sql = f"SELECT {quoted(columns)} FROM rows" + (f" WHERE {where}" if where else "")  # noqa: S608
-            return duck.table(sql, parameters or None)
+            for name, table in named.items():
+                duck.see_table(name, TABLES[table], version.open(table))
+            yield duck
         finally:
             duck.close()

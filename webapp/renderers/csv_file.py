@@ -24,7 +24,7 @@ NEW_LINE = "\r\n"
 _ALSO_SEPARATE = ";\t"
 _NEEDS_QUOTES = '",\r\n' + _ALSO_SEPARATE
 #: Also behind spaces, and in the wide forms that some spreadsheets accept.
-_FORMULA = r"^\s*[=+\-@＝＋－＠]|^[\t\r]"
+FORMULA = r"^\s*[=+\-@＝＋－＠]|^[\t\r]"
 
 
 def write(
@@ -102,7 +102,7 @@ def _cell(column: Column, rows_path: Path, time_zone: str) -> str:
 def _text_cell(text: str) -> str:
     """Most texts begin with a letter or a digit; only the others are worth a regular expression."""
     begins_well = f"({text} >= '0' AND {text} < '=' OR {text} >= 'A' AND {text} < '\uff00')"
-    is_formula = f"regexp_matches({text}, {literal(_FORMULA)})"
+    is_formula = f"regexp_matches({text}, {literal(FORMULA)})"
     return f"CASE WHEN {begins_well} THEN {text} WHEN {is_formula} THEN '''' || {text} ELSE nullif({text}, '') END"
 
 

@@ -19,7 +19,8 @@ from webapp.documents import AdminArea
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.services import audit
-from webapp.services.permissions import TERMINAL, Actor, Permission, Terminal, id_of, require_permission
+from webapp.services.permissions import TERMINAL, Actor, Permission, Terminal, require_permission
+from webapp.services.record import reading
 from webapp.settings import get_settings
 from webapp.sources.lms_mongodb import SOURCE, mapping_file, read
 from webapp.sources.lms_mongodb import check as checking
@@ -125,8 +126,7 @@ def _synced(
     on_wait: Callable[[], None],
     unless_younger: timedelta | None,
 ) -> Iterator[SyncOutcome | None]:
-    person = id_of(by)
-    told_by = "terminal" if person is None else str(person)
+    told_by = reading.name_of(by)
     what = Message("the LMS's database “%(name)s”", name=lms.name)
     with record.importing(source=SOURCE, what=what, import_id=str(ObjectId()), by=told_by, on_wait=on_wait) as staging:
         if unless_younger is not None and not _is_due(unless_younger):

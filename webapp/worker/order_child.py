@@ -67,4 +67,8 @@ def _carry_out(hold: Hold, order: Order, folder: Path) -> int:
         log.exception("order failed", extra={"order_id": str(order.id)})
         text = f"Something went wrong ({type(error).__name__}). Tell support the id {order.id}."
         return WRITTEN if order_lifecycle.fail(hold, text) else LOST
-    return WRITTEN if order_lifecycle.finish(hold, summary) else LOST
+    if not order_lifecycle.finish(hold, summary):
+        return LOST
+    # Only now: an order that is begun again needs its files.
+    order_work.clean(order)
+    return WRITTEN

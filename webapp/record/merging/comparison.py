@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,6 +70,15 @@ class Comparison:
     def batches(self, table: str, kind: Change | str) -> Iterator[pa.RecordBatch]:
         """All of them, some at a time. Nothing else may be asked until the last was taken."""
         yield from self.merge.duck.batches(self._sql(TABLES[table], Change(kind)))
+
+    def names(self, table: str, ids: Sequence[str]) -> dict[str, str]:
+        """What the rows of these ids are called, given by this import or there before."""
+        views = [f"w_{table}"] * (table in self._merge.worked) + [f"c_{table}"]
+        found: dict[str, str] = {}
+        for view in reversed(views):
+            sql = f"SELECT id, name FROM {view} WHERE name IS NOT NULL AND list_contains(?, id)"  # noqa: S608
+            found |= dict(self._merge.duck.rows(sql, [list(ids)]))
+        return found
 
     def _counted(self, table: RecordTable) -> TableChanges:
         name = table.name

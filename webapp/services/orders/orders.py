@@ -1,15 +1,15 @@
-"""What administrators order: imports, a compacted record, a sweep. Workers carry it out (`lifecycle`)."""
+"""What administrators order: imports, syncs, the record's upkeep, a sweep. Workers carry it out (`lifecycle`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from mongoengine.errors import NotUniqueError
 from pymongo.errors import DuplicateKeyError
 
-from webapp.documents import AdminArea, Order, OrderKind, User
+from webapp.documents import AdminArea, Order, OrderKind, OrderState, User
 from webapp.documents.ids import id_or_nobody
 from webapp.errors import ConflictError, ForbiddenError, NotFoundError
 from webapp.messages import Message
@@ -20,12 +20,8 @@ from webapp.settings import get_settings
 
 SHOWN = 25
 
-AREAS = {
-    OrderKind.ONEROSTER: AdminArea.IMPORTS,
-    OrderKind.XAPI: AdminArea.IMPORTS,
-    OrderKind.COMPACT: AdminArea.STORAGE,
-    OrderKind.SWEEP: AdminArea.STORAGE,
-}
+#: Of every other kind: the imports' page.
+_STORAGE_KINDS = frozenset({OrderKind.COMPACT, OrderKind.SWEEP})
 PERMISSIONS = {AdminArea.IMPORTS: Permission.MANAGE_CONTENT, AdminArea.STORAGE: Permission.ADMINISTER}
 
 
@@ -36,19 +32,42 @@ class Asked(NamedTuple):
     is_new: bool
 
 
-def ask(by: User, kind: OrderKind, subject: str, *, files: Sequence[dict[str, Any]] = ()) -> Asked:
-    """Put an order in line, and into the audit trail; or find the same one that is there and not finished."""
-    require_permission(by, PERMISSIONS[AREAS[kind]])
+def area_of(kind: OrderKind) -> AdminArea:
+    """On whose page it stands."""
+    return AdminArea.STORAGE if kind in _STORAGE_KINDS else AdminArea.IMPORTS
+
+
+def ask(
+    by: User,
+    kind: OrderKind,
+    subject: str,
+    *,
+    files: Sequence[dict[str, Any]] = (),
+    source: str | None = None,
+    dry_run: bool = False,
+    strict: bool = False,
+    of: Order | None = None,
+) -> Asked:
+    """Put an order in line, and into the audit trail; or find the same one that is there and not finished.
+
+    `of` is the dry run that it applies.
+    """
+    area = area_of(kind)
+    require_permission(by, PERMISSIONS[area])
     now = database_clock.now()
     order = Order(
         kind=kind.value,
-        area=AREAS[kind].value,
+        area=area.value,
         asked_by=by.id,
         asked_at=now,
         files=list(files),
+        source=source,
+        dry_run=dry_run or None,
+        strict=strict or None,
+        of=of.id if of is not None else None,
         expires_at=now + timedelta(days=get_settings().audit_retention_days),
-        same_as=_same_as(kind),
     )
+    order.same_as = _same_as(order)
     # Twice: between the two steps the other one may end.
     for _ in range(2):
         try:
@@ -58,28 +77,36 @@ def ask(by: User, kind: OrderKind, subject: str, *, files: Sequence[dict[str, An
             if found is not None:
                 return Asked(found, is_new=False)
         else:
-            audit.record(by, AREAS[kind], f"ordered {kind.value}", subject, subject_id=order.id)
+            audit.record(by, area, _act(order), subject, subject_id=order.id)
             return Asked(order, is_new=True)
     raise ConflictError(Message("The same order has just ended. Ask again."))
 
 
-def _same_as(kind: OrderKind) -> str | None:
-    """Equal for orders of which one is enough. What is uploaded is each time something else."""
-    if kind in (OrderKind.COMPACT, OrderKind.SWEEP):
-        return kind.value
-    return None
+def _same_as(order: Order) -> str | None:
+    """Equal for orders of which one is enough. What is uploaded, and rules, are each time something else; a dry run is
+    applied once."""
+    if order.of is not None:
+        return f"apply {order.of}"
+    if order.is_import or order.kind == OrderKind.REDERIVE:
+        return None
+    return f"{order.kind} {order.source}" if order.source else str(order.kind)
+
+
+def _act(order: Order) -> str:
+    """The word of the audit trail."""
+    return f"ordered {order.kind}, dry run" if order.dry_run else f"ordered {order.kind}"
 
 
 def again(by: User, order: Order) -> None:
     """Carry out a failed order once more, now as this person's. Raises ConflictError for one that has not failed."""
     require_permission(by, PERMISSIONS[AdminArea(order.area)])
     try:
-        is_back = lifecycle.again(order.id, by=by.id, same_as=_same_as(OrderKind(order.kind)))
+        is_back = lifecycle.again(order.id, by=by.id, same_as=_same_as(order))
     except DuplicateKeyError as error:
         raise ConflictError(Message("The same has been ordered since, and is not done yet.")) from error
     if not is_back:
         raise ConflictError(Message("Only an order that has failed can be carried out again."))
-    audit.record(by, AdminArea(order.area), f"ordered {order.kind}", names_of(order), subject_id=order.id)
+    audit.record(by, AdminArea(order.area), _act(order), names_of(order), subject_id=order.id)
 
 
 def find(order_id: str, area: AdminArea) -> Order:
@@ -93,6 +120,19 @@ def find(order_id: str, area: AdminArea) -> Order:
 def latest(area: AdminArea, *, bound: int = SHOWN) -> list[Order]:
     """The last orders of a page, the newest first."""
     return list(Order.objects(area=area.value).order_by("-asked_at").limit(bound))
+
+
+def last_synced(source: str) -> datetime | None:
+    """When a sync of `source` that was ordered last came to its end."""
+    found = Order.objects(area=AdminArea.IMPORTS.value, kind=OrderKind.SYNC.value, source=source, state="done")
+    last = found.order_by("-asked_at").only("ended_at").first()
+    return last.ended_at if last is not None else None
+
+
+def is_unfinished(kind: OrderKind) -> bool:
+    """Does one of this kind wait or run?"""
+    unfinished = [OrderState.WAITING.value, OrderState.RUNNING.value]
+    return Order.objects(state__in=unfinished, kind=kind.value).only("id").first() is not None
 
 
 def names_of(order: Order) -> str:

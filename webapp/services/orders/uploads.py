@@ -6,9 +6,7 @@ there, wherever that worker runs.
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,15 +19,20 @@ from webapp.documents import Order, OrderKind, OrderState, User
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
 from webapp.services.orders import orders
+from webapp.services.orders.told import Told
 from webapp.services.permissions import Permission, require_permission
 from webapp.settings import get_settings
+from webapp.sources import registry
+from webapp.sources.files import SourceFileError, files_of
+from webapp.storage import Storage
 
 FOLDER = "imports/"
-MOST_FILES = 20
+#: A bundle of OneRoster has thirty files; statements come in as many as a store makes of a day.
+MOST_FILES = 50
 NAME_LENGTH = 120
 #: An upload whose order is about to be written, at the longest.
 SETTLING = timedelta(minutes=30)
-_ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 @dataclass(frozen=True)
@@ -40,64 +43,89 @@ class Upload:
     path: Path
 
 
-def receive(by: User, uploads: Sequence[Upload]) -> Order:
-    """Keep the files, and order their import. Raises InvalidRequestError under `files`."""
+def receive(by: User, uploads: Sequence[Upload], *, dry_run: bool = False, strict: bool = False) -> Order:
+    """Keep the files, and order their import, or with `dry_run` only a look at what it would do.
+
+    Raises InvalidRequestError under `files`, before anything is kept.
+    """
     require_permission(by, Permission.MANAGE_CONTENT)
     if not uploads:
         raise InvalidRequestError({"files": Message("Choose a file first.")})
     if len(uploads) > MOST_FILES:
-        raise InvalidRequestError({"files": Message("At most %(most)s files at once.", most=MOST_FILES)})
-    kinds = {_kind(upload) for upload in uploads}
-    if len(kinds) > 1 or (kinds == {OrderKind.ONEROSTER} and len(uploads) > 1):
         raise InvalidRequestError(
-            {"files": Message("Send one OneRoster zip file, or files of xAPI statements, not both.")}
+            {"files": Message("At most %(most)s files at once; a zip is one file.", most=MOST_FILES)}
         )
+    source = _source_of(uploads)
     folder_id = ObjectId()
-    files = storage.open_storage(get_settings().effective_storage_url)
+    files = _files()
     kept: list[dict[str, Any]] = []
     for number, upload in enumerate(uploads, start=1):
         key = f"{FOLDER}{folder_id}/{number}"
         files.put(upload.path, key)
         kept.append({"key": key, "name": shown_name(upload.name), "size": upload.path.stat().st_size})
-    return orders.ask(by, kinds.pop(), ", ".join(each["name"] for each in kept), files=kept).order
+    names = ", ".join(each["name"] for each in kept)
+    return orders.ask(by, OrderKind.IMPORT, names, files=kept, source=source, dry_run=dry_run, strict=strict).order
 
 
 def fetch(order: Order, folder: Path) -> dict[Path, str]:
     """The files of an order, in `folder`: their paths, and what people call them. Raises FileGoneError."""
-    files = storage.open_storage(get_settings().effective_storage_url)
+    files = _files()
     found: dict[Path, str] = {}
     for number, each in enumerate(order.files, start=1):
         path = folder / f"{number}"
         with path.open("wb") as target:
             for chunk in files.read(str(each["key"])):
                 target.write(chunk)
-        # The importer goes by the ending; the ending goes by the content.
-        with path.open("rb") as begun:
-            ending = ".json.gz" if begun.read(2) == _GZIP else ".json"
-        found[path.rename(path.with_suffix(ending))] = str(each["name"])
+        found[path] = str(each["name"])
     return found
+
+
+def keep_changes(order: Order, path: Path) -> str:
+    """The list of all changes of a dry run, kept beside its files; the key."""
+    fence = order.lease.fence if order.lease else 0
+    key = f"{FOLDER}{order.id}/{fence}/changes.csv"
+    _files().put(path, key)
+    return key
+
+
+def changes_of(order: Order) -> Iterator[bytes]:
+    """That list. Raises FileGoneError."""
+    return _files().read(Told.from_document(order.summary).changes_key or f"{FOLDER}{order.id}/changes.csv")
 
 
 def delete_files(order: Order) -> None:
     """They are read and not needed any more."""
-    files = storage.open_storage(get_settings().effective_storage_url)
+    files = _files()
     for each in order.files:
         files.delete(str(each["key"]))
 
 
+def delete_changes(order: Order) -> None:
+    """The dry run was settled."""
+    if key := Told.from_document(order.summary).changes_key:
+        _files().delete(key)
+
+
+def are_kept(order: Order, now: datetime) -> bool:
+    """Do the files of an order that is not done, or of a dry run, lie there still?"""
+    return bool(order.asked_at > now - timedelta(days=get_settings().file_retention_days))
+
+
 def delete_old(now: datetime) -> int:
-    """Delete uploads of orders that are done or forgotten, and of failed ones after the time that files are kept."""
-    files = storage.open_storage(get_settings().effective_storage_url)
+    """Delete uploads of orders that are done or forgotten; those of failed ones, and of dry runs that nobody has
+    settled, after the time that files are kept."""
+    files = _files()
     lying = [(key, changed_at) for key, _, changed_at in files.list(FOLDER) if changed_at < now - SETTLING]
     if not lying:
         return 0
     kept_since = now - timedelta(days=get_settings().file_retention_days)
-    needed = {
-        str(each["key"])
-        for order in Order.objects(area="imports", asked_at__gt=kept_since).only("files", "state")
-        if order.state != OrderState.DONE
-        for each in order.files
-    }
+    needed: set[str] = set()
+    for order in Order.objects(area="imports", asked_at__gt=kept_since).only(
+        "files", "state", "dry_run", "settled", "summary"
+    ):
+        if order.state != OrderState.DONE or (order.dry_run and order.settled is None):
+            needed |= {str(each["key"]) for each in order.files}
+            needed.add(Told.from_document(order.summary).changes_key or "")
     old = [key for key, _ in lying if key not in needed]
     for key in old:
         files.delete(key)
@@ -110,26 +138,34 @@ def shown_name(name: str) -> str:
     return "".join(letter for letter in last if letter.isprintable())[:NAME_LENGTH] or "?"
 
 
-def _kind(upload: Upload) -> OrderKind:
-    """By the first bytes: names and types that a browser sends prove nothing."""
-    with upload.path.open("rb") as file:
-        begin = file.read(4096)
-    if begin.startswith(_ZIP):
-        return OrderKind.ONEROSTER
-    if begin.startswith(_GZIP):
-        try:
-            with gzip.open(upload.path) as unpacked:
-                begin = unpacked.read(4096)
-        except (OSError, EOFError, zlib.error):
-            begin = b""
-    if begin.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
-        return OrderKind.XAPI
-    raise InvalidRequestError(
-        {
-            "files": Message(
-                "“%(name)s” is neither a OneRoster zip file nor xAPI statements (a JSON array, or one statement a "
-                "line; .gz too).",
-                name=shown_name(upload.name),
-            )
-        }
-    )
+def _source_of(uploads: Sequence[Upload]) -> str:
+    """Whose files these are, by what they hold: names and types that a browser sends prove nothing."""
+    packed = [each for each in uploads if _is_zip(each.path)]
+    loose = [each for each in uploads if each not in packed]
+    found: set[str] = set()
+    try:
+        for together in ([each] for each in packed):
+            found.add(_recognised(together))
+        if loose:
+            found.add(_recognised(loose))
+    except SourceFileError as error:
+        raise InvalidRequestError({"files": str(error)}) from error
+    if len(found) > 1:
+        raise InvalidRequestError(
+            {"files": Message("Send the files of one system at a time: a roster first, then the statements.")}
+        )
+    return found.pop()
+
+
+def _recognised(uploads: Sequence[Upload]) -> str:
+    opened = [file for each in uploads for file in files_of(each.path, shown_name(each.name))]
+    return registry.recognise(opened, ", ".join(shown_name(each.name) for each in uploads))[0].name
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in _ZIP
+
+
+def _files() -> Storage:
+    return storage.open_storage(get_settings().effective_storage_url)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 
 from webapp import record
 from webapp.documents import AdminArea
-from webapp.record import RecordVersion
+from webapp.errors import ConflictError
+from webapp.messages import Message
+from webapp.record import RecordBusyError, RecordVersion
 from webapp.services import audit
 from webapp.services.permissions import Actor, Permission, require_permission
 from webapp.services.record import mirror, reading
@@ -21,6 +23,21 @@ def undo(number: int, *, by: Actor, on_wait: OnWait | None = None) -> RecordVers
     took_effect(published)
     audit.record(by, AdminArea.IMPORTS, "record undone", str(number))
     return published
+
+
+def take_back(number: int, *, newest: int, by: Actor) -> RecordVersion:
+    """Undo version `number` and all that came after it, up to `newest`, which whoever asks has seen. Does not wait.
+
+    Raises ConflictError when the record has moved on since, RecordBusyError while something is imported.
+    """
+    require_permission(by, Permission.MANAGE_CONTENT)
+    if record.current().number != newest:
+        raise ConflictError(Message("The record has changed since you opened this page, so nothing was undone."))
+    return undo(number - 1, by=by, on_wait=_refuse_to_wait)
+
+
+def _refuse_to_wait() -> None:
+    raise RecordBusyError(Message("Something is being imported at the moment, so nothing was undone."))
 
 
 def rebuild(*, by: Actor, verbs: Mapping[tuple[str, str], str], on_wait: OnWait | None = None) -> RecordVersion | None:

@@ -10,10 +10,22 @@ from webapp.web.admin import (
     import_views,
     lookup_views,
     people_views,
+    quality_views,
     queue_views,
     storage_views,
+    version_views,
 )
 
 admin = Blueprint("admin", __name__, url_prefix="/admin")
-for page in (queue_views, lookup_views, people_views, department_views, import_views, storage_views, audit_views):
+for page in (
+    queue_views,
+    lookup_views,
+    people_views,
+    department_views,
+    import_views,
+    version_views,
+    quality_views,
+    storage_views,
+    audit_views,
+):
     page.register(admin)

@@ -1,0 +1,73 @@
+"""What the record's tables, columns and kinds of change are called on the pages."""
+
+from __future__ import annotations
+
+from flask_babel import gettext as _
+
+from webapp.record import Change
+from webapp.services.orders.told import Told
+
+#: Given and hidden: what people look for is the enrollments that come of them.
+_FIRST = ("enrollments", "rosters", "persons", "classes", "courses", "departments", "events", "results")
+
+
+def tables() -> dict[str, str]:
+    """By the record's table, or the kind that a source counts by."""
+    return {
+        "enrollments": _("Enrollments"),
+        "rosters": _("Enrollments as the source gives them"),
+        "persons": _("Persons"),
+        "departments": _("Departments"),
+        "programs": _("Programs"),
+        "courses": _("Courses"),
+        "terms": _("Terms"),
+        "classes": _("Classes"),
+        "contents": _("Contents"),
+        "teachings": _("Teachers of classes"),
+        "outcomes": _("Outcomes told by statements"),
+        "voids": _("Voided statements"),
+        "aliases": _("Persons known under two names"),
+        "events": _("Events"),
+        "results": _("Results"),
+        "attempts": _("SCORM attempts"),
+        "certificates": _("Certificates"),
+        "statements": _("Statements"),
+    }
+
+
+def changes() -> dict[str, str]:
+    """What becomes of rows."""
+    return {
+        Change.ADDED.value: _("Added"),
+        Change.CHANGED.value: _("Changed"),
+        Change.ENDED.value: _("Ended"),
+        Change.DERIVED.value: _("Worked out anew"),
+    }
+
+
+def doings() -> dict[str, str]:
+    """What an order is at."""
+    return {
+        "rows": _("Rows and statements read"),
+        "waits": _("Another import is running; waiting for its end"),
+        "listing": _("Listing all changes"),
+        "deriving": _("Working out anew"),
+    }
+
+
+def sources() -> dict[str, str]:
+    """Where rows come from."""
+    return {
+        "oneroster": _("OneRoster bundle"),
+        "xapi": _("xAPI statements"),
+        "lms": _("LMS database"),
+        "lms_mongodb": _("LMS database"),
+        "lrs": _("Learning record store (xAPI)"),
+        "oneroster-rest": _("OneRoster service (REST)"),
+    }
+
+
+def kinds_in_order(told: Told) -> list[str]:
+    """The kinds that were counted, those that people look at first before the others."""
+    counted = list(told.summary.counts)
+    return [each for each in _FIRST if each in counted] + [each for each in counted if each not in _FIRST]
