@@ -19,7 +19,7 @@ import pytest
 
 from tests.factories import People, make_learner
 from webapp import storage
-from webapp.documents import AdminArea, AdminEvent, LearningEvent, Order, OrderKind, OrderState, SweepFigures, User
+from webapp.documents import AdminArea, AdminEvent, Order, OrderKind, OrderState, SweepFigures, User
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.services import database_clock
 from webapp.services.files import retention, sweep_figures
