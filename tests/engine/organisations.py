@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
-from webapp.extract.tables import arrow_schema
 
 from tests.engine.reference import Row, Tables
 from webapp.engine.catalogue.tables import TABLES

@@ -83,7 +83,7 @@ def verbs() -> None:
 
 def _unmapped(version: record.RecordVersion) -> list[tuple[str, int]]:
     kept = record.select(version, "events", ["verb"], "event_type IS NULL AND verb IS NOT NULL")
-    return list(Counter(kept["verb"].to_pylist()).items())
+    return list(Counter(map(str, kept["verb"].to_pylist())).items())
 
 
 def _run(paths: tuple[Path, ...], source: str | None, dry_run: bool, strict: bool) -> None:

@@ -5,18 +5,6 @@ from webapp.documents.admin_event import AdminArea, AdminEvent
 from webapp.documents.connection import connect, disconnect
 from webapp.documents.job_event import JobEvent
 from webapp.documents.job_status import JobStatus
-from webapp.documents.learning_record import (
-    AssessmentResult,
-    Certificate,
-    Class,
-    Content,
-    Course,
-    Enrollment,
-    LearningEvent,
-    Program,
-    ScormAttempt,
-    VoidedStatement,
-)
 from webapp.documents.lease import Lease
 from webapp.documents.lookup_value import LookupCategory, LookupValue
 from webapp.documents.order import Order, OrderKind, OrderState, Settled
@@ -40,20 +28,13 @@ from webapp.documents.worker_record import WorkerRecord
 __all__ = [
     "AdminArea",
     "AdminEvent",
-    "AssessmentResult",
     "Attempt",
-    "Certificate",
-    "Class",
     "Condition",
-    "Content",
-    "Course",
     "DateRange",
     "Department",
-    "Enrollment",
     "JobError",
     "JobEvent",
     "JobStatus",
-    "LearningEvent",
     "Lease",
     "LookupCategory",
     "LookupValue",
@@ -64,19 +45,16 @@ __all__ = [
     "Output",
     "Parameters",
     "PasswordReset",
-    "Program",
     "Progress",
     "RateLimit",
     "ReportFilters",
     "ReportJob",
-    "ScormAttempt",
     "Session",
     "Settled",
     "StoredFile",
     "SweepFigures",
     "Team",
     "User",
-    "VoidedStatement",
     "WorkerRecord",
     "connect",
     "disconnect",

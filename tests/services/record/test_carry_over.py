@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
 from webapp import record
+from webapp.services.orders import imports
 from webapp.services.permissions import TERMINAL
 from webapp.services.record import carry_over
 from webapp.services.record.carry_over import NotCarriedOverError
@@ -148,3 +150,28 @@ def test_what_the_record_refuses_keeps_everything_where_it_is(database: Any, old
     with pytest.raises(NotCarriedOverError):
         carry_over.drop(found, by=TERMINAL)
     assert database.learningevents.count_documents({}) == 3
+
+
+ROSTER_OF_TODAY = {
+    "orgs.csv": "sourcedId,type,name\nuni,university,The University\n",
+    "classes.csv": "sourcedId,title,classType,courseSourcedId,schoolSourcedId,termSourcedIds\nspring,Spring,,,uni,\n",
+    "users.csv": "sourcedId,role,givenName,familyName\ns-told,student,Tilda,Told\ns-new,student,Nia,New\n",
+    "enrollments.csv": "sourcedId,classSourcedId,userSourcedId,schoolSourcedId,role\ne-told,spring,s-told,uni,student\n",
+}
+
+
+def test_the_same_roster_sent_again_finds_what_was_carried_over(old: dict[str, ObjectId], tmp_path: Path) -> None:
+    carry_over.run(TERMINAL)
+    before = {table: set(rows(table)) for table in ("persons", "classes", "departments", "enrollments")}
+    for name, text in ROSTER_OF_TODAY.items():
+        (tmp_path / name).write_text(text)
+    with imports.importing(TERMINAL, {tmp_path: "roster"}) as done:
+        assert not done.comparison.summary.refused
+    after = {table: set(rows(table)) for table in before}
+    assert len(after["persons"] - before["persons"]) == 1  # Nia
+    assert {table: after[table] - before[table] for table in before if table != "persons"} == {
+        "classes": set(), "departments": set(), "enrollments": set(),
+    }  # fmt: skip
+    assert rows("persons", "name")[str(old["told"])] == ("Tilda Told",)
+    # What a statement decided of it still stands.
+    assert rows("enrollments", "status")[str(old["r2"])] == ("completed",)

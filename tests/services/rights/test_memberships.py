@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.factories import People, hold, make_department, make_job, make_user
+from tests.factories import People, hold, make_class, make_department, make_job, make_user
 from tests.services.requests.test_requests import a_request
-from webapp.documents import Class, Department, Membership, ReportJob, User
+from webapp.documents import Department, Membership, ReportJob, User
 from webapp.errors import ForbiddenError, InvalidRequestError
 from webapp.services import permissions, remembered
 from webapp.services.lookups import values as lookups
@@ -43,8 +43,8 @@ def both(people: People) -> User:
 
 
 def test_whoever_manages_a_and_teaches_in_b_manages_only_a(people: People, both: User) -> None:
-    taught = Class(name="Optics", department_id=people.other_department.id, instructor_ids=[both.person_id]).save()
-    Class(name="Statics", department_id=people.other_department.id, instructor_ids=[ObjectId()]).save()
+    taught = make_class("Optics", department=people.other_department, instructors=[both.person_id])
+    make_class("Statics", department=people.other_department, instructors=[ObjectId()])
     assert visibility.managed_department_ids(both) == {people.faculty.id, people.department.id}
     arts = tuple(sorted(str(each.id) for each in (people.faculty, people.department)))
     assert data_scope.data_scope(both) == DataScope(arts, (str(taught.id),))
@@ -73,7 +73,7 @@ def test_a_priority_that_is_a_managers_to_give_is_theirs_in_what_they_manage_alo
 
 
 def test_an_inactive_membership_counts_for_nothing(people: People, both: User) -> None:
-    Class(name="Optics", instructor_ids=[both.person_id]).save()
+    make_class("Optics", instructors=[both.person_id])
     shared = make_job(people.owner.id, department_id=people.faculty.id, visibility="department")
     both.memberships[0].is_active = False
     assert visibility.managed_department_ids(both) == frozenset()
@@ -129,7 +129,7 @@ def test_which_roles_are_for_the_whole_desk_follows_what_they_allow(people: Peop
 
 def test_an_instructor_who_is_tied_to_nobody_reads_no_class(people: People) -> None:
     teacher = make_user("ines instructor", ["instructor"], [people.department])
-    Class(name="History 1", instructor_ids=[teacher.id]).save()
+    make_class("History 1", instructors=[teacher.person_id])
     assert len(data_scope.data_scope(teacher).class_ids or ()) == 1
     teacher.person_id = None
     assert data_scope.data_scope(teacher) == DataScope((), ())
@@ -214,11 +214,21 @@ def reference(case: Case) -> dict[str, Any]:
     return {"may": may, "reads": reads, "manages": manages, "of": of, "teaches": teaches, "all": is_all}
 
 
+@pytest.fixture
+def taught(database: Any) -> tuple[ObjectId, ObjectId]:
+    """(a person of the record, the class that they teach)"""
+    person_id = ObjectId()
+    return person_id, make_class("K", instructors=[person_id]).id
+
+
 @hypothesis_settings(
     deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 @given(cases())
-def test_rights_are_those_of_plain_code_that_takes_each_department_by_itself(database: Any, case: Case) -> None:
+def test_rights_are_those_of_plain_code_that_takes_each_department_by_itself(
+    taught: tuple[ObjectId, ObjectId], case: Case
+) -> None:
+    person_id, own_class = taught
     Department._get_collection().delete_many({})
     Department._get_collection().insert_many(
         {"_id": IDS[n], "name": f"D{n}", "code": f"d{n}", "isActive": n not in case.closed}
@@ -226,9 +236,6 @@ def test_rights_are_those_of_plain_code_that_takes_each_department_by_itself(dat
         for n, above in enumerate(case.parents)
     )
     remembered.forget_everything()
-    person_id, own_class = ObjectId(), ObjectId()
-    Class._get_collection().delete_many({})
-    Class._get_collection().insert_one({"_id": own_class, "name": "K", "instructorIds": [person_id]})
     person = User(
         id=ObjectId(), name="P", roles=list(case.desk), is_active=case.is_active, person_id=person_id,
         memberships=[

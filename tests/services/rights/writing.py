@@ -1,7 +1,7 @@
 """Which functions of the services write: found in the source, so that a new one cannot be forgotten.
 
 A function writes when it calls something that writes (to a collection or to the storage), or refers to a function that
-does, anywhere below it in services and importers. Whether it is called or handed on makes no difference: too much found
+does, anywhere below it in the services. Whether it is called or handed on makes no difference: too much found
 is an entry in a list, too little is a hole.
 """
 
@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-PARTS = ("webapp.services", "webapp.importers")
+PARTS = ("webapp.services",)
 #: Calls that write, whatever they are called on.
 WRITES = frozenset(
     ["save", "insert", "insert_one", "insert_many", "update_one", "update_many", "delete_one", "delete_many", "modify",

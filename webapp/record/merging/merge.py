@@ -24,6 +24,8 @@ from webapp.record.tables import EVERY_ROW, GIVEN, OF_A_CLASS, OF_ITS_CLASS, TAB
 from webapp.record.versions import RecordVersion
 
 FIRST_STAYS = Message("same id, other content: the first stays")
+#: Tables whose rows may have come from a version of this program that gave ids by chance.
+_RENAMED = tuple(name for name in GIVEN if name not in ("events", "outcomes", "voids", "aliases", "teachings"))
 #: Worked out by the record beside each row; of an event these say nothing about what a source gave.
 _NOT_GIVEN = frozenset({"is_active", "event_type", "verb", "source", "key", *OF_ITS_CLASS})
 _WHAT = {
@@ -82,6 +84,7 @@ class Merge:
         )
         for table in TABLES.values():
             self._see(table)
+        self._see_given()
         for name in GIVEN:
             self._leave_out(TABLES[name])
             if name != "events":
@@ -109,11 +112,39 @@ class Merge:
         if table.has_data:
             self.data = data
         self.duck.run(f"CREATE VIEW c_{table.name} AS SELECT *{_empty(data, held)} FROM h_{table.name}")  # noqa: S608
-        if given.paths:
-            self.duck.see_files(f"g_{table.name}_files", [str(path) for path in given.paths])
+
+    def _see_given(self) -> None:
+        is_renamed = self._find_other_ids()
+        for name, given in self.given.items():
+            if not given.paths:
+                continue
+            table = TABLES[name]
+            self.duck.see_files(f"g_{name}_files", [str(path) for path in given.paths])
+            data = self.data if table.has_data else []
+            columns = [each.column for each in table.references if each.table in _RENAMED]
+            columns += ["id"] if name in _RENAMED else []
+            if not (is_renamed and columns):
+                self.duck.run(f"CREATE VIEW g_{name} AS SELECT *{_empty(data, given.data)} FROM g_{name}_files")  # noqa: S608
+                continue
+            known = ", ".join(f'coalesce("o_{each}".id, f."{each}") AS "{each}"' for each in columns)
+            joins = " ".join(f'LEFT JOIN other_ids "o_{each}" ON "o_{each}".made = f."{each}"' for each in columns)
             self.duck.run(
-                f"CREATE VIEW g_{table.name} AS SELECT *{_empty(data, given.data)} FROM g_{table.name}_files"  # noqa: S608
+                f"CREATE TABLE g_{name} AS SELECT f.* REPLACE ({known}){_empty(data, given.data)} "  # noqa: S608
+                f"FROM g_{name}_files f {joins}"
             )
+
+    def _find_other_ids(self) -> bool:
+        """`other_ids`: what this source calls by a key is there under an id of before ids were made of keys."""
+        made = " UNION ALL ".join(
+            f"SELECT id, substr(sha256(source || '/{name}/' || key), 1, 24) AS made FROM c_{name} "  # noqa: S608
+            f"WHERE source = {literal(self.facts.source)} AND key <> id"
+            for name in _RENAMED
+        )
+        self.duck.run(
+            f"CREATE TABLE other_ids AS SELECT made, any_value(id) AS id FROM ({made}) WHERE made <> id "  # noqa: S608
+            "GROUP BY made"
+        )
+        return bool(self.duck.one("SELECT count(*) FROM other_ids"))
 
     def _is_given(self, table: RecordTable) -> bool:
         given = self.given.get(table.name)

@@ -15,7 +15,9 @@ from webapp.documents.connection import current_database
 
 Document = dict[str, Any]
 Row = dict[str, Any]
-SOURCE, STATEMENTS = "reportdesk", "xapi"
+SOURCE, STATEMENTS, ROSTERS = "reportdesk", "xapi", "oneroster"
+#: How somebody is called whom only statements named.
+_BY_STATEMENTS = ("account:", "mbox:", "sha1:", "openid:")
 LEARNER, INSTRUCTOR = "learner", "instructor"
 #: column <- field, of every collection whose documents become rows one to one.
 _FIELDS = {
@@ -99,11 +101,18 @@ def _find(name: str, matching: Document | None = None) -> Iterator[Document]:
     yield from current_database()[name].find(matching or {}, batch_size=2_000)
 
 
-def _identity(document: Document, source: str = SOURCE) -> Row:
+def _source_of(external_id: str | None) -> str:
+    """Whose name for the thing it is: the same files, imported again, must find it."""
+    if not external_id:
+        return SOURCE
+    return STATEMENTS if external_id.startswith(_BY_STATEMENTS) or "://" in external_id else ROSTERS
+
+
+def _identity(document: Document) -> Row:
     key = str(document["_id"])
     return {
         "id": key,
-        "source": source,
+        "source": _source_of(document.get("externalId")),
         "key": document.get("externalId") or key,
         "is_active": document.get("isActive") is not False,
     }
@@ -144,7 +153,9 @@ def _teachings(document: Document) -> Iterator[tuple[str, str, Row]]:
     class_id = str(document["_id"])
     for person_id in document.get("instructorIds") or ():
         key = f"{class_id} {person_id}"
-        yield "classes", "teachings", {"source": SOURCE, "key": key, "person_id": str(person_id), "class_id": class_id}
+        # The next whole roster ends those whom it does not name.
+        source = _source_of(document.get("externalId"))
+        yield "classes", "teachings", {"source": source, "key": key, "person_id": str(person_id), "class_id": class_id}
 
 
 def _enrollment(document: Document) -> Iterator[tuple[str, str, Row]]:

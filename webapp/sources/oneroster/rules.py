@@ -33,7 +33,7 @@ _Check = tuple[str, Column, Callable[[Column, str], str | None], set[str], bool]
 
 
 class Rules:
-    """`tell(file, line, text, count)` hears of every rule that does not hold; the rest of many alike is told by `finish`."""
+    """`tell(file, line, text, count)` hears of every rule that does not hold; of many alike `finish` tells the rest."""
 
     def __init__(self, bundle: Bundle, ids: dict[str, set[str]], tell: Tell) -> None:
         self._bundle = bundle
