@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,18 +18,21 @@ import pytest
 
 from tests.factories import People, hold, make_job, make_user
 from tests.services.rights.writing import ROOT, writes_of, writing_functions
+from webapp import clock
 from webapp.documents import AdminArea, LookupValue, Order, OrderKind, ReportJob, User, WorkerRecord
 from webapp.errors import ForbiddenError, NotFoundError
 from webapp.services import audit_trail
 from webapp.services.audit_trail import AuditQuery
 from webapp.services.files import downloads, verification
 from webapp.services.lookups import values as lookups
-from webapp.services.orders import imports, orders, uploads
+from webapp.services.orders import dry_runs, imports, orders, pulls, uploads, verbs
 from webapp.services.orders.uploads import Upload
 from webapp.services.people import accounts, departments, directory, resets
 from webapp.services.permissions import TERMINAL
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import workers
+from webapp.services.record import changing as changing_record
+from webapp.services.record import quality
 from webapp.services.requests import asking, changing
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
@@ -37,7 +41,8 @@ WITHOUT_A_PERSON = {
         *("jobs.lifecycle.*", "jobs.held.*", "leases.lease.*"),
     ],
     "workers carry out orders, each under its own hold; people reach them by ask, again and receive": [
-        *("orders.lifecycle.*", "orders.uploads.delete_files"),
+        *("orders.lifecycle.*", "orders.uploads.delete_files", "orders.uploads.delete_changes"),
+        "orders.uploads.keep_changes",
     ],
     "workers move the queue": ["queue.promotion.*", "queue.line.*"],
     "workers sweep at the time that was set": [
@@ -91,6 +96,7 @@ class World:
     job: ReportJob  # the owner's, private, waiting
     ended: ReportJob  # the owner's, private, failed
     order: Order  # a failed import
+    look: Order  # a dry run that waits to be applied
     upload: Path
 
 
@@ -103,11 +109,16 @@ CALLS: dict[str, Call] = {
     "lookups.values.reorder": lambda by, _: lookups.reorder("role", ["system-admin", "staff"], by=by),
     "audit_trail.export": lambda by, _: audit_trail.export(by, AuditQuery()),
     "files.verification.origins": lambda by, _: verification.origins(by, FILE),
-    "orders.imports.import_oneroster": lambda by, world: imports.import_oneroster(by, world.upload),
-    "orders.imports.import_xapi": lambda by, world: imports.import_xapi(by, [world.upload]),
-    "orders.imports.map_kept_verbs": lambda by, _: imports.map_kept_verbs(by),
+    "orders.dry_runs.apply": lambda by, world: dry_runs.apply(by, world.look),
+    "orders.dry_runs.changes": lambda by, world: dry_runs.changes(by, world.look),
+    "orders.dry_runs.discard": lambda by, world: dry_runs.discard(by, world.look),
+    "orders.imports.importing": lambda by, world: _entered(imports.importing(by, {world.upload: "s.json"})),
     "orders.orders.ask": lambda by, _: orders.ask(by, OrderKind.SWEEP, "storage"),
     "orders.orders.again": lambda by, world: orders.again(by, world.order),
+    "orders.pulls.pulling": lambda by, _: _entered(pulls.pulling(by, pulls.LRS)),
+    "orders.verbs.map_verbs": lambda by, _: verbs.map_verbs(by, {"https://verbs.example/x": "login"}),
+    "record.quality.export": lambda by, _: quality.export(by, "persons-twice"),
+    "record.changing.take_back": lambda by, _: changing_record.take_back(1, newest=0, by=by),
     "orders.uploads.receive": lambda by, world: uploads.receive(by, [Upload("s.json", world.upload)]),
     "people.accounts.create_user": lambda by, _: accounts.create_user(
         by, name="Eve", email="eve@staff.example", password="a long enough one", roles=["system-admin"]
@@ -160,6 +171,11 @@ FILE = "a" * 64
 NOBODIES = ("stranger", "learner", "roleless", "of_closed_role", "who_left")
 
 
+def _entered(block: AbstractContextManager[object]) -> None:
+    with block:
+        raise AssertionError("nobody should come in here")
+
+
 def _request() -> ReportRequest:
     return ReportRequest(report_type="enrollment-summary", group_by=("class",), measures=("count",), format="csv")
 
@@ -173,10 +189,14 @@ def world(people: People, tmp_path: Path) -> World:
         kind="import-xapi", area=AdminArea.IMPORTS.value, state="failed", asked_by=people.administrator.id,
         asked_at=people.owner.created_at,
     ).save()  # fmt: skip
+    look = Order(
+        kind="import", area=AdminArea.IMPORTS.value, state="done", asked_by=people.administrator.id, dry_run=True,
+        asked_at=clock.utcnow(),
+    ).save()  # fmt: skip
     WorkerRecord(id="worker-1", host="h", pid=1).save()
     ended = make_job(people.owner.id, status="failed", **place)
     ended.update(set__output__storage={"sha256": FILE})
-    return World(people, make_job(people.owner.id, **place), ended.reload(), order, upload)
+    return World(people, make_job(people.owner.id, **place), ended.reload(), order, look, upload)
 
 
 def nobody(which: str, people: People) -> User:
@@ -221,7 +241,7 @@ def test_the_walk_finds_what_writes() -> None:
     # Directly, by a private function, by another module, by a method, by what is handed on, to the storage.
     assert {"lookups.values.add", "people.departments.set_team_active", "people.directory.add"} <= set(found)
     assert {"requests.changing.cancel", "queue.line.QueueLine.claim", "orders.uploads.delete_files"} <= set(found)
-    assert "orders.imports.import_xapi" in found
+    assert "orders.imports.importing" in found
     assert not {"people.departments.tree", "people.departments.every"} & set(found)
 
 

@@ -73,11 +73,11 @@ class Comparison:
 
     def names(self, table: str, ids: Sequence[str]) -> dict[str, str]:
         """What the rows of these ids are called, given by this import or there before."""
-        views = [f"w_{table}"] * (table in self._merge.worked) + [f"c_{table}"]
+        views = [f"w_{table}"] * (table in self.merge.worked) + [f"c_{table}"]
         found: dict[str, str] = {}
         for view in reversed(views):
             sql = f"SELECT id, name FROM {view} WHERE name IS NOT NULL AND list_contains(?, id)"  # noqa: S608
-            found |= dict(self._merge.duck.rows(sql, [list(ids)]))
+            found |= dict(self.merge.duck.rows(sql, [list(ids)]))
         return found
 
     def _counted(self, table: RecordTable) -> TableChanges:

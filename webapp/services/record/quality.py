@@ -79,7 +79,7 @@ WITH there AS (SELECT p.* FROM persons p ANTI JOIN (SELECT id FROM aliases WHERE
         FROM told t JOIN listed l ON lower(t.email) = lower(l.email) WHERE t.email <> ''
         UNION ALL
         SELECT t.id, l.id, t.name, t.key, l.name, l.key, 'e-mail'
-        FROM told t JOIN listed l ON t.email_sha1 = sha1('mailto:' || lower(l.email)) WHERE l.email <> ''
+        FROM told t JOIN listed l ON lower(t.email_sha1) = sha1('mailto:' || lower(l.email)) WHERE l.email <> ''
         UNION ALL
         SELECT t.id, l.id, t.name, t.key, l.name, l.key, 'name'
         FROM told t JOIN listed l ON lower(trim(t.name)) = lower(trim(l.name)) WHERE trim(t.name) <> ''
@@ -135,8 +135,8 @@ CHECKS: tuple[Check, ...] = (
         "persons-twice",
         Message("Persons who seem to be there twice"),
         Message(
-            "Statements name somebody whom a roster seems to have under another name. Have the LMS send the account "
-            "or e-mail address that the roster has."
+            "Statements name somebody whom a roster seems to have, and nothing says for certain that it is the same "
+            "person. Have the LMS send the account or e-mail address that the roster has, each of one person only."
         ),
         ("persons", "aliases"),
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -171,17 +173,14 @@ def _words() -> dict[str, Any]:
 
 def _sources() -> list[Pullable]:
     """The systems that are set up, with when each was last read to the end."""
-    words = record_words.sources()
-    found = [
-        Pullable(each.name, each.label, each.address, _latest(each.last_at, orders.last_synced(each.name)))
-        for each in pulls.pullable(record.current())
+    asked = [Pullable(LMS, record_words.sources()[LMS], "", lms.last_read_at())] if lms.is_set() else []
+    return [
+        replace(each, last_at=_latest(each.last_at, orders.last_synced(each.name)))
+        for each in [*asked, *pulls.pullable(record.current())]
     ]
-    if lms.is_set():
-        found.insert(0, Pullable(LMS, words[LMS], "", _latest(lms.last_read_at(), orders.last_synced(LMS))))
-    return found
 
 
-def _latest(*moments: Any) -> Any:
+def _latest(*moments: datetime | None) -> datetime | None:
     return max((each for each in moments if each is not None), default=None)
 
 
