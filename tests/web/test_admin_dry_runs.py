@@ -39,7 +39,11 @@ def test_how_many_enrollments_would_end_is_told_before_all_counts(
     people: People, as_person: Client, look: Order
 ) -> None:
     page = as_person(people.administrator).get(f"/admin/imports/{look.id}").text
-    assert page.index("2 enrollments would end.") < page.index("Apply: import these files") < page.index("What it would do")
+    assert (
+        page.index("2 enrollments would end.")
+        < page.index("Apply: import these files")
+        < page.index("What it would do")
+    )
     assert "Ana Ruiz 19 · Harmony A" in page
     assert "nothing was changed" in page
     assert "The record has changed since" not in page

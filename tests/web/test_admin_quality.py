@@ -120,9 +120,7 @@ def test_each_comes_whole_as_csv_that_no_spreadsheet_runs(
     assert AdminEvent.objects(action="list downloaded").count() == len(FINDINGS) + 1
 
 
-def test_a_version_is_counted_once_however_many_ask(
-    wrong: RecordVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_is_counted_once_however_many_ask(wrong: RecordVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     examine = quality.examine
 
@@ -164,9 +162,7 @@ def test_a_page_does_not_wait_for_a_long_count_and_asks_again(
     assert "<html" not in part
 
 
-def test_a_count_that_fails_is_told_and_tried_again(
-    wrong: RecordVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_count_that_fails_is_told_and_tried_again(wrong: RecordVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(version: RecordVersion) -> quality.Quality:
         raise record.VersionGoneError(version.number)
 

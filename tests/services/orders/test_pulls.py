@@ -58,9 +58,7 @@ def events() -> int:
     return len(record.select(record.current(), "events", ["id"]))
 
 
-def test_a_store_is_read_to_its_end_and_the_next_time_from_there(
-    people: People, lrs: Store, tmp_path: Path
-) -> None:
+def test_a_store_is_read_to_its_end_and_the_next_time_from_there(people: People, lrs: Store, tmp_path: Path) -> None:
     [before] = pulls.pullable(record.current())
     assert (before.name, before.last_at) == ("lrs", None)
     assert synced(people, "lrs", tmp_path).summary.counts["events"].added == 5
