@@ -7,7 +7,6 @@ import hashlib
 import io
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,8 @@ FINDINGS = {
 
 
 @pytest.fixture(autouse=True)
-def _unknown() -> Iterator[None]:
+def _unknown() -> None:
     quality._kept.__init__()  # type: ignore[misc]
-    yield
 
 
 @pytest.fixture

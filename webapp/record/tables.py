@@ -134,7 +134,7 @@ TABLES: dict[str, RecordTable] = {
     table.name: table
     for table in (
         RecordTable("departments", _read("departments"), references=_references({"parent_id": "departments"})),
-        RecordTable("persons", _read("persons") | _MORE_OF_PERSONS),
+        RecordTable("persons", _read("persons") | _MORE_OF_PERSONS, kept={"given_is_active": Kind.BOOLEAN}),
         RecordTable("programs", _read("programs"), references=_references({"department_id": "departments"})),
         RecordTable(
             "courses",

@@ -101,6 +101,7 @@ def final(
     columns: Expressions = {name: f'b."{name}"' for name in ("id", *table.content, *data)}
     joins = ""
     if table.name == "persons":
+        columns["given_is_active"] = "b.is_active"
         columns["is_active"] = "b.is_active AND a.id IS NULL"
         joins = "LEFT JOIN aliases a ON a.id = b.id"
     elif table.name == "classes":

@@ -252,7 +252,9 @@ class Merge:
             named = f"SELECT id FROM mentioned WHERE \"table\" = '{name}'"  # noqa: S608
             named += f" UNION SELECT id FROM g_{name}" if is_given else ""  # noqa: S608
             joins = f"LEFT JOIN ({named}) n ON n.id = c.id"
-            there["is_active"] = f"is_active AND NOT (source = {literal(self.facts.source)} AND named IS NULL)"
+            there["is_active"] = (
+                f"{there['is_active']} AND NOT (source = {literal(self.facts.source)} AND named IS NULL)"
+            )
         named_column = "n.id AS named" if joins else "NULL AS named"
         old = f"SELECT c.*, {named_column} FROM c_{name} c {joins}"  # noqa: S608
         if is_given:
