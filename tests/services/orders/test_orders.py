@@ -239,7 +239,7 @@ def test_what_can_never_be_imported_fails_at_once_and_says_why(
 def test_a_zip_bomb_is_refused_unread(people: People, tmp_path: Path) -> None:
     bomb = roster(tmp_path, {"users.csv": "sourcedId,role\n" + "0" * (70 << 20)})
     assert bomb.stat().st_size < 1 << 20
-    with pytest.raises(InvalidRequestError, match="“bomb.zip” would unpack to far more than an export holds"):
+    with pytest.raises(InvalidRequestError, match=r"“bomb\.zip” would unpack to far more than an export holds"):
         uploads.receive(people.administrator, [Upload("bomb.zip", bomb)])
 
 
