@@ -41,6 +41,8 @@ ADMIN_PAGES = {
     "instructors": "/admin/people/?role=instructor",
     "departments": "/admin/departments/",
     "imports": "/admin/imports/",
+    "version": "/admin/imports/versions/1",
+    "quality": "/admin/quality/",
     "storage": "/admin/storage/",
     "audit": "/admin/audit/",
 }

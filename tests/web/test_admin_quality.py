@@ -184,7 +184,7 @@ def test_a_verb_is_mapped_and_its_events_become_that_event(
     told = order_work.carry_out(order, tmp_path, lambda share, doing, count: None)
     assert told["version"] == record.current().number
     kinds = record.select(record.current(), "events", ["event_type"])["event_type"].to_pylist()
-    assert sorted(kinds) == ["content-viewed"] * 3 + ["login"] * 3
+    assert sorted(str(each) for each in kinds) == ["content-viewed"] * 3 + ["login"] * 3
     counted()
     found = quality.of_now()
     assert found is not None

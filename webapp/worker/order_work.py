@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from webapp import record
 from webapp.documents import Order, OrderKind, User
 from webapp.documents.order import OLD_IMPORTS
 from webapp.messages import Message
@@ -51,7 +50,6 @@ def clean(order: Order) -> None:
 
 def _import(by: User, order: Order, folder: Path, on_progress: Progress) -> dict[str, Any]:
     found = uploads.fetch(order, folder)
-    base = record.current().number
     with imports.importing(
         by,
         found,
@@ -61,7 +59,7 @@ def _import(by: User, order: Order, folder: Path, on_progress: Progress) -> dict
         on_progress=_reading(on_progress),
         on_wait=_waiting(on_progress),
     ) as imported:
-        what = _told(imported, base, samples=bool(order.dry_run))
+        what = _told(imported, samples=bool(order.dry_run))
         if order.dry_run:
             on_progress(1.0, LISTING, 0)
             path = folder / "changes.csv"
@@ -71,28 +69,24 @@ def _import(by: User, order: Order, folder: Path, on_progress: Progress) -> dict
 
 
 def _sync(by: User, source: str, on_progress: Progress) -> dict[str, Any]:
-    base = record.current().number
     if source == LMS:
         with sources.syncing(
             by,
             on_progress=lambda collection, count: on_progress(0.0, collection, count),
             on_wait=_waiting(on_progress),
         ) as outcome:
-            found = told.tell(
-                outcome.comparison, source=source, looks="", base=base, version=outcome.version, samples=False
-            )
+            found = told.tell(outcome.comparison, source=source, looks="", version=outcome.version, samples=False)
         return found.to_document()
     with pulls.pulling(by, source, on_progress=_reading(on_progress), on_wait=_waiting(on_progress)) as imported:
-        found = _told(imported, base, samples=False) if imported is not None else told.Told(source, NOTHING_NEW)
+        found = _told(imported, samples=False) if imported is not None else told.Told(source, NOTHING_NEW)
     return found.to_document()
 
 
-def _told(imported: Imported, base: int, *, samples: bool) -> told.Told:
+def _told(imported: Imported, *, samples: bool) -> told.Told:
     return told.tell(
         imported.comparison,
         source=imported.source,
         looks=imported.told,
-        base=base,
         version=imported.version,
         samples=samples,
     )

@@ -57,6 +57,11 @@ class Comparison:
             counts.absent += changes.absent
 
     @property
+    def base(self) -> int:
+        """The number of the record version that was compared with."""
+        return self.merge.base.number
+
+    @property
     def is_empty(self) -> bool:
         """Nothing would be written."""
         return not any(changes.is_change for changes in self.tables.values())

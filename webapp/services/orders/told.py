@@ -98,9 +98,7 @@ class Told:
         )
 
 
-def tell(
-    comparison: Comparison, *, source: str, looks: str, base: int, version: RecordVersion | None, samples: bool
-) -> Told:
+def tell(comparison: Comparison, *, source: str, looks: str, version: RecordVersion | None, samples: bool) -> Told:
     """What this comparison, still open, comes to. With `samples` the first rows of each kind, too."""
     enrollments = comparison.tables.get("enrollments")
     return Told(
@@ -109,7 +107,7 @@ def tell(
         summary=comparison.summary,
         samples=tuple(_samples(comparison)) if samples else (),
         ended_enrollments=enrollments.ended + enrollments.gone if enrollments else 0,
-        base=base,
+        base=comparison.base,
         version=version.number if version else None,
     )
 

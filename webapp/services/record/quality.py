@@ -35,6 +35,8 @@ class Check:
     tables: tuple[str, ...]
     headings: tuple[str, ...]
     sql: str
+    #: Which column holds keys of activity-events (or verbs), if one does.
+    event_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ CHECKS: tuple[Check, ...] = (
         e."timestamp" FROM events e
         LEFT JOIN classes c ON c.id = e.class_id LEFT JOIN persons p ON p.id = e.learner_id
         WHERE e.is_active AND e.class_id IS NOT NULL AND e.enrollment_id IS NULL""",
+        event_at=2,
     ),
     Check(
         "events-of-no-class",
@@ -130,6 +133,7 @@ CHECKS: tuple[Check, ...] = (
         coalesce(e.event_type, e.verb), e."timestamp" FROM events e
         LEFT JOIN contents k ON k.id = e.content_id LEFT JOIN persons p ON p.id = e.learner_id
         WHERE e.is_active AND e.class_id IS NULL""",
+        event_at=2,
     ),
     Check(
         "persons-twice",

@@ -65,6 +65,7 @@ def index() -> ResponseReturnValue:
         versions=history.latest(VERSIONS_SHOWN),
         shown=VERSIONS_SHOWN,
         sources=_sources(),
+        given=record_words.given,
         **_words(),
     ), status
 

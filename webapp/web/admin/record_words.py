@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from flask_babel import gettext as _
 
-from webapp.record import Change
+from webapp.record import Change, Counts, Summary
 from webapp.services.orders.told import Told
 
 #: Given and hidden: what people look for is the enrollments that come of them.
@@ -14,7 +16,7 @@ _FIRST = ("enrollments", "rosters", "persons", "classes", "courses", "department
 def tables() -> dict[str, str]:
     """By the record's table, or the kind that a source counts by."""
     return {
-        "enrollments": _("Enrollments"),
+        "enrollments": _("Enrollments, worked out of it all"),
         "rosters": _("Enrollments as the source gives them"),
         "persons": _("Persons"),
         "departments": _("Departments"),
@@ -71,3 +73,9 @@ def kinds_in_order(told: Told) -> list[str]:
     """The kinds that were counted, those that people look at first before the others."""
     counted = list(told.summary.counts)
     return [each for each in _FIRST if each in counted] + [each for each in counted if each not in _FIRST]
+
+
+def given(summary: Summary) -> Counts:
+    """Of all kinds together. Enrollments are worked out of other rows, and each would count twice."""
+    kinds = [counts for what, counts in summary.counts.items() if what != "enrollments"]
+    return Counts(**{each.name: sum(getattr(counts, each.name) for counts in kinds) for each in fields(Counts)})
