@@ -18,10 +18,10 @@ import pytest
 
 from tests.factories import People, hold, make_job, make_user
 from tests.services.rights.writing import ROOT, writes_of, writing_functions
-from webapp import clock
+from webapp import clock, record
 from webapp.documents import AdminArea, LookupValue, Order, OrderKind, ReportJob, User, WorkerRecord
 from webapp.errors import ForbiddenError, NotFoundError
-from webapp.services import audit_trail
+from webapp.services import audit_trail, sources
 from webapp.services.audit_trail import AuditQuery
 from webapp.services.files import downloads, verification
 from webapp.services.lookups import values as lookups
@@ -31,8 +31,9 @@ from webapp.services.people import accounts, departments, directory, resets
 from webapp.services.permissions import TERMINAL
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import workers
+from webapp.services.record import carry_over, quality
 from webapp.services.record import changing as changing_record
-from webapp.services.record import quality
+from webapp.services.record.carry_over import CarriedOver
 from webapp.services.requests import asking, changing
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
@@ -42,12 +43,14 @@ WITHOUT_A_PERSON = {
     ],
     "workers carry out orders, each under its own hold; people reach them by ask, again and receive": [
         *("orders.lifecycle.*", "orders.uploads.delete_files", "orders.uploads.delete_changes"),
-        "orders.uploads.keep_changes",
+        *("orders.uploads.keep_changes", "orders.raw_files.keep"),
     ],
     "workers move the queue": ["queue.promotion.*", "queue.line.*"],
     "workers sweep at the time that was set": [
         *("files.retention.*", "files.sweep_figures.*", "orders.uploads.delete_old"),
+        *("record.keeping.keep_up", "record.mirror.*"),
     ],
+    "after a publication, whose service has asked": ["record.changing.took_effect"],
     "writes down what was done, in the name of whoever did it": [
         *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
     ],
@@ -75,7 +78,7 @@ DOORS = {
     *(("webapp/web/auth/password_views.py", f"people.resets.{name}") for name in ("use", "letter_for")),
     *(("webapp/web/auth/views.py", f"people.sessions.{name}") for name in ("end", "end_all")),
     *(("webapp/web/access.py", f"people.sessions.{name}") for name in ("start", "seen", "end")),
-    *((f"webapp/cli/{name}.py", "database_setup.prepare") for name in ("demo", "imports", "lookups", "report", "run", "users", "web", "worker")),
+    *((f"webapp/cli/{name}.py", "database_setup.prepare") for name in ("demo", "imports", "lookups", "record", "report", "run", "sources", "users", "web", "worker")),
 }  # fmt: skip
 #: These pages say of themselves what happened to a session; nothing of a report.
 DOORS |= {
@@ -87,6 +90,8 @@ DOORS |= {
 OWN_WRITES = {
     "webapp/web/limits.py": ["self.counters.delete_many({})"],
     "webapp/web/admin/import_views.py": ["sent.save(path)"],
+    # A service of the record, not a collection.
+    "webapp/cli/record.py": ["carry_over.drop(found, by=TERMINAL)"],
 }
 
 
@@ -118,6 +123,10 @@ CALLS: dict[str, Call] = {
     "orders.pulls.pulling": lambda by, _: _entered(pulls.pulling(by, pulls.LRS)),
     "orders.verbs.map_verbs": lambda by, _: verbs.map_verbs(by, {"https://verbs.example/x": "login"}),
     "record.quality.export": lambda by, _: quality.export(by, "persons-twice"),
+    "record.carry_over.drop": lambda by, _: carry_over.drop(CarriedOver(record.current()), by=by),
+    "record.changing.undo": lambda by, _: changing_record.undo(0, by=by),
+    "record.changing.rebuild": lambda by, _: changing_record.rebuild(by=by, verbs={}),
+    "sources.syncing": lambda by, _: _entered(sources.syncing(by)),
     "record.changing.take_back": lambda by, _: changing_record.take_back(1, newest=0, by=by),
     "orders.uploads.receive": lambda by, world: uploads.receive(by, [Upload("s.json", world.upload)]),
     "people.accounts.create_user": lambda by, _: accounts.create_user(
