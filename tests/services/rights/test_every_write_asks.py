@@ -50,6 +50,7 @@ WITHOUT_A_PERSON = {
         *("files.retention.*", "files.sweep_figures.*", "orders.uploads.delete_old"),
         *("orders.raw_files.delete_old", "record.keeping.keep_up"),
     ],
+    "before a report, in nobody's name: what the LMS has changed": ["sources.refresh_if_due"],
     "part of what was published, or edited, by somebody who may": [
         *("orders.raw_files.keep", "record.changing.took_effect", "record.mirror.*"),
     ],
