@@ -84,7 +84,7 @@ def migrate(drop: bool) -> None:
         for (was, became), count in found.differences.items():
             click.echo(f"{count:>9,} enrollments were {was} and are {became}")
         if drop or not found.is_whole:
-            carry_over.drop(found, by=TERMINAL)
+            carry_over.take_away_old(found, by=TERMINAL)
             click.echo(f"Dropped: {', '.join(found.dropped)}, and the learners among the accounts.")
         else:
             click.echo("Everything is in the record. The old collections are still there; --drop takes them away.")

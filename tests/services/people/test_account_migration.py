@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from tests.factories import People
+from tests.factories import People, make_class
 from webapp.documents import User
 from webapp.services import database_setup
 from webapp.services.permissions import permissions_of
@@ -63,6 +63,7 @@ def test_whoever_teaches_is_the_person_of_the_same_id(people: People, database: 
     assert user.person_id == by_class
     # Of no department: the class says of which they are, and they read that class and no more.
     assert held(user) == [(people.other_department.id, ["instructor"], True, True)]
+    make_class("Optics 1", department=people.other_department, instructors=[by_class])
     scope = data_scope.data_scope(user)
     assert (scope.department_ids, len(scope.class_ids or ())) == ((), 1)
 

@@ -11,7 +11,7 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 from tests.factories import make_job
 from tests.worker.conftest import queue_job
 from webapp.documents import JobStatus, disconnect
-from webapp.documents.connection import current_database
+from webapp.documents.connection import JOBS, current_database
 from webapp.services import database_clock
 from webapp.services.files import retention
 from webapp.services.jobs import held, lifecycle
@@ -43,9 +43,9 @@ def recorder(database: Any, mongo: str, database_name: str) -> Recorder:
     """This process's connection, with every query written down."""
     disconnect()
     found = Recorder()
-    mongoengine.connect(
-        database_name, host=mongo, tz_aware=True, uuidRepresentation="standard", event_listeners=[found]
-    )
+    options = {"host": mongo, "tz_aware": True, "uuidRepresentation": "standard", "event_listeners": [found]}
+    mongoengine.connect(database_name, **options)
+    mongoengine.connect(database_name, alias=JOBS, **options)
     return found
 
 

@@ -131,7 +131,7 @@ def test_a_second_time_adds_nothing_and_dropping_leaves_the_accounts(database: A
     again = carry_over.run(TERMINAL)
     assert sum(counts.added + counts.changed for counts in again.version.counts.values()) == 0
     assert again.is_whole
-    carry_over.drop(again, by=TERMINAL)
+    carry_over.take_away_old(again, by=TERMINAL)
     assert set(again.dropped) >= {
         "programs", "courses", "classes", "contents", "enrollments", "learningevents", "assessmentresults",
         "scormattempts", "certificates", "voidedstatements",
@@ -148,7 +148,7 @@ def test_what_the_record_refuses_keeps_everything_where_it_is(database: Any, old
     assert (found.is_whole, sum(found.refused.values())) == (False, 1)
     assert (found.documents["learningevents"], found.rows["learningevents"]) == (3, 2)
     with pytest.raises(NotCarriedOverError):
-        carry_over.drop(found, by=TERMINAL)
+        carry_over.take_away_old(found, by=TERMINAL)
     assert database.learningevents.count_documents({}) == 3
 
 

@@ -43,14 +43,16 @@ WITHOUT_A_PERSON = {
     ],
     "workers carry out orders, each under its own hold; people reach them by ask, again and receive": [
         *("orders.lifecycle.*", "orders.uploads.delete_files", "orders.uploads.delete_changes"),
-        *("orders.uploads.keep_changes", "orders.raw_files.keep"),
+        "orders.uploads.keep_changes",
     ],
     "workers move the queue": ["queue.promotion.*", "queue.line.*"],
     "workers sweep at the time that was set": [
         *("files.retention.*", "files.sweep_figures.*", "orders.uploads.delete_old"),
-        *("record.keeping.keep_up", "record.mirror.*"),
+        *("orders.raw_files.delete_old", "record.keeping.keep_up"),
     ],
-    "after a publication, whose service has asked": ["record.changing.took_effect"],
+    "part of what was published, or edited, by somebody who may": [
+        *("orders.raw_files.keep", "record.changing.took_effect", "record.mirror.*"),
+    ],
     "writes down what was done, in the name of whoever did it": [
         *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
     ],
@@ -90,8 +92,6 @@ DOORS |= {
 OWN_WRITES = {
     "webapp/web/limits.py": ["self.counters.delete_many({})"],
     "webapp/web/admin/import_views.py": ["sent.save(path)"],
-    # A service of the record, not a collection.
-    "webapp/cli/record.py": ["carry_over.drop(found, by=TERMINAL)"],
 }
 
 
@@ -123,9 +123,9 @@ CALLS: dict[str, Call] = {
     "orders.pulls.pulling": lambda by, _: _entered(pulls.pulling(by, pulls.LRS)),
     "orders.verbs.map_verbs": lambda by, _: verbs.map_verbs(by, {"https://verbs.example/x": "login"}),
     "record.quality.export": lambda by, _: quality.export(by, "persons-twice"),
-    "record.carry_over.drop": lambda by, _: carry_over.drop(CarriedOver(record.current()), by=by),
-    "record.changing.undo": lambda by, _: changing_record.undo(0, by=by),
+    "record.carry_over.take_away_old": lambda by, _: carry_over.take_away_old(CarriedOver(record.current()), by=by),
     "record.changing.rebuild": lambda by, _: changing_record.rebuild(by=by, verbs={}),
+    "record.changing.undo": lambda by, _: changing_record.undo(0, by=by),
     "sources.syncing": lambda by, _: _entered(sources.syncing(by)),
     "record.changing.take_back": lambda by, _: changing_record.take_back(1, newest=0, by=by),
     "orders.uploads.receive": lambda by, world: uploads.receive(by, [Upload("s.json", world.upload)]),

@@ -55,9 +55,9 @@ def _packed(path: Path, folder: Path) -> Path:
 
 def delete_old(now: datetime) -> int:
     """Delete what was kept longer than `REPORTDESK_RAW_FILE_DAYS`; returns how many files."""
-    stored = storage.open_storage(get_settings().effective_storage_url)
+    files = storage.open_storage(get_settings().effective_storage_url)
     until = now - timedelta(days=get_settings().raw_file_days)
-    old = [key for key, _, changed_at in stored.list(FOLDER) if changed_at < until]
+    old = [key for key, _, changed_at in files.list(FOLDER) if changed_at < until]
     for key in old:
-        stored.delete(key)
+        files.delete(key)
     return len(old)

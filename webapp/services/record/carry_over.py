@@ -120,7 +120,7 @@ def _compare_enrollments(found: CarriedOver) -> int:
     return count
 
 
-def drop(found: CarriedOver, *, by: Actor) -> None:
+def take_away_old(found: CarriedOver, *, by: Actor) -> None:
     """Take away the old collections, and the learners who stand among the accounts. Raises NotCarriedOverError unless
     all of them were found in the record."""
     require_permission(by, Permission.ADMINISTER)
