@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mongoengine.errors import NotUniqueError
 from pymongo.errors import DuplicateKeyError
 
-from webapp.documents import AdminArea, Order, OrderKind, OrderState, User
+from webapp.documents import AdminArea, Order, OrderKind, User
 from webapp.documents.ids import id_or_nobody
 from webapp.errors import ConflictError, ForbiddenError, NotFoundError
 from webapp.messages import Message
@@ -130,9 +130,8 @@ def last_synced(source: str) -> datetime | None:
 
 
 def is_unfinished(kind: OrderKind) -> bool:
-    """Does one of this kind wait or run?"""
-    unfinished = [OrderState.WAITING.value, OrderState.RUNNING.value]
-    return Order.objects(state__in=unfinished, kind=kind.value).only("id").first() is not None
+    """Does one of the last of this kind wait or run?"""
+    return any(each.kind == kind and not each.is_finished for each in latest(area_of(kind)))
 
 
 def names_of(order: Order) -> str:
