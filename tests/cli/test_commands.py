@@ -99,7 +99,17 @@ def test_what_cannot_be_asked_ends_with_the_reason_and_a_code(people: People, te
 
 def test_a_person_and_a_lookup_value_are_added(people: People, terminal: Terminal) -> None:
     done = terminal(
-        "users", "add", "ana@x.example", "--name", "Ana", "--role", "staff", "--password", "long enough pass"
+        "users",
+        "add",
+        "ana@x.example",
+        "--name",
+        "Ana",
+        "--role",
+        "staff",
+        "--department",
+        "history",
+        "--password",
+        "long enough pass",
     )
     assert done.exit_code == 0, done.stderr
     assert "ana@x.example" in terminal("users", "list").stdout
