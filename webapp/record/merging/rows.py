@@ -70,7 +70,7 @@ def as_given(table: RecordTable, rows: pa.Table, source: str) -> pa.Table:
         column = rows[name].cast(kind)
         if name in defaults:
             column = column.fill_null(defaults[name])
-        columns[name] = _finite(column) if kind == pa.float64() else column
+        columns[name] = _exact(column)
     if columns["id"].null_count:
         pairs = zip(columns["id"].to_pylist(), columns["key"].to_pylist(), columns["source"].to_pylist(), strict=True)
         ids = [given or _made_id(table, of, key) for given, key, of in pairs]
@@ -116,7 +116,14 @@ def _array(kind: Kind, values: list[Any]) -> pa.Array:
         # A value of another type among them: one at a time, the strange ones as empty.
         convert = _CONVERT[kind]
         array = pa.array([None if value is None else convert(value) for value in values], ARROW_TYPES[kind])
-    return _finite(array) if kind is Kind.NUMBER else array
+    return _exact(array)
+
+
+def _exact(array: Any) -> Any:
+    """Numbers that are numbers; instants to the millisecond, as all else here keeps them and every file shows them."""
+    if pa.types.is_timestamp(array.type) and array.null_count < len(array):
+        return pc.floor_temporal(array, unit="millisecond")
+    return _finite(array) if pa.types.is_floating(array.type) else array
 
 
 def _finite(numbers: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -29,7 +30,8 @@ PAGE_SIZE = 50
 ACCOUNTS_BOUND = 5_000
 #: An older version kept learners among the accounts; until they are carried over into the record they are none.
 LEARNER = "learner"
-_ACCOUNTS = {"roles": {"$ne": LEARNER}}
+#: Every account by an index: each has been written at some time.
+_ACCOUNTS = {"updatedAt": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}, "roles": {"$ne": LEARNER}}
 #: Unmistakable when read aloud or copied from paper: no 0, O, 1, l or I.
 PASSWORD_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105  (letters, not a password)
 PASSWORD_LENGTH = 16
