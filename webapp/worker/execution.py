@@ -31,6 +31,7 @@ from webapp.record import RecordVersion
 from webapp.renderers import page_result
 from webapp.renderers.about import About
 from webapp.renderers.filenames import content_disposition, fill_template
+from webapp.services import sources
 from webapp.services.questions import as_query, in_words, ways
 from webapp.services.rights import data_scope, standing
 from webapp.services.rights.data_scope import DataScope
@@ -82,6 +83,8 @@ def _execute(context: Context) -> Outcome:
     context.progress(Message("Reading new data"), 1)
     # One record version from beginning to end, whatever is published meanwhile.
     earlier = _earlier(job.parameters.as_of_job_id)
+    if not earlier:
+        sources.refresh_if_due()
     version = record.at(int(earlier["recordVersion"])) if earlier else record.current()
     files = version.files(tables)
     # “Now” of the question is the moment of its data, so that the same data give the same answer at any time.
