@@ -75,6 +75,8 @@ class Merge:
         self.worked: list[str] = []
         #: The months of events of which something that is worked out changes, and how many of them.
         self.moved: dict[str, int] = {}
+        #: Of those: how many have ended, because a source that gives all of its events names them no more.
+        self.absent_events = 0
         self.data: list[str] = []
         self.skipped: dict[str, int] = {}
 
@@ -146,7 +148,19 @@ class Merge:
         )
         return bool(self.duck.one("SELECT count(*) FROM other_ids"))
 
-    def _is_given(self, table: RecordTable) -> bool:
+    def is_whole(self, name: str) -> bool:
+        """Whether the import gives all that its source has of the table."""
+        return self.given.get(name, Given()).is_whole
+
+    def _named(self, name: str) -> str:
+        """Ids that the source names, whether it gives their rows or they were refused; NULL for `is_active` of the
+        latter."""
+        named = f"SELECT id, NULL::BOOLEAN AS is_active FROM mentioned WHERE \"table\" = '{name}'"  # noqa: S608
+        if self.is_given(TABLES[name]):
+            named += f" UNION ALL SELECT id, is_active FROM g_{name}"  # noqa: S608
+        return f"SELECT id, any_value(is_active) AS is_active FROM ({named}) GROUP BY id"  # noqa: S608
+
+    def is_given(self, table: RecordTable) -> bool:
         given = self.given.get(table.name)
         return given is not None and bool(given.paths)
 
@@ -154,7 +168,7 @@ class Merge:
         """`skip_<table>`: the numbers of given rows that are not taken."""
         name = table.name
         self.skipped[name] = 0
-        if not self._is_given(table):
+        if not self.is_given(table):
             return
         self.duck.run(f"CREATE TABLE skip_{name} (_seq BIGINT)")
         self._leave_out_repeated(table)
@@ -245,13 +259,10 @@ class Merge:
         name = table.name
         columns = [each for each in EVERY_ROW if each not in ("changed_at", "import_id")] + list(table.given)
         there = {each: derived.given_again(table, each) for each in columns}
-        is_given = self._is_given(table)
-        given = self.given.get(name)
+        is_given = self.is_given(table)
         joins = ""
-        if given is not None and given.is_whole:
-            named = f"SELECT id FROM mentioned WHERE \"table\" = '{name}'"  # noqa: S608
-            named += f" UNION SELECT id FROM g_{name}" if is_given else ""  # noqa: S608
-            joins = f"LEFT JOIN ({named}) n ON n.id = c.id"
+        if self.is_whole(name):
+            joins = f"LEFT JOIN ({self._named(name)}) n ON n.id = c.id"
             there["is_active"] = (
                 f"{there['is_active']} AND NOT (source = {literal(self.facts.source)} AND named IS NULL)"
             )
@@ -295,7 +306,7 @@ class Merge:
 
     def _is_touched(self, table: RecordTable) -> bool:
         """Whether rows of it may have to change."""
-        if self._is_given(table) or self.given.get(table.name, Given()).is_whole:
+        if self.is_given(table) or self.is_whole(table.name):
             return True
         if table.name == "aliases":
             return bool(self.duck.one("SELECT count(*) FROM matched"))
@@ -319,14 +330,19 @@ class Merge:
         self.duck.run("CREATE TABLE verb_types (verb VARCHAR, kind VARCHAR, event_type VARCHAR)")
         self._find_verbs()
         if "events" in self.base.tables:
-            moved = f"SELECT month, count(*) FROM ({self.events_there()}) WHERE _is_moved GROUP BY month"  # noqa: S608
-            self.moved = {str(month): int(count) for month, count in self.duck.rows(moved)}
+            moved = (
+                "SELECT month, count(*), count(*) FILTER (WHERE _is_absent) "  # noqa: S608
+                f"FROM ({self.events_there()}) WHERE _is_moved GROUP BY month"
+            )
+            found = self.duck.rows(moved)
+            self.moved = {str(month): int(count) for month, count, _ in found}
+            self.absent_events = sum(int(absent) for _, _, absent in found)
 
     def _find_verbs(self) -> None:
         if not self.facts.verbs:
             return
         table = TABLES["events"]
-        rows = ["c_events", *([self.taken(table)] if self._is_given(table) else [])]
+        rows = ["c_events", *([self.taken(table)] if self.is_given(table) else [])]
         unknown = " UNION ".join(
             f"SELECT verb, content_id FROM {each} WHERE event_type IS NULL AND verb IS NOT NULL"  # noqa: S608
             for each in rows
@@ -340,14 +356,28 @@ class Merge:
             self.duck.connection.executemany("INSERT INTO verb_types VALUES (?, ?, ?)", found)
 
     def events_there(self, months: Sequence[str] = ()) -> str:
-        """The events that are there (all, or those of `months`) as they shall be; `_is_moved`: they change."""
+        """The events that are there (all, or those of `months`) as they shall be; `_is_moved`: they change,
+        `_is_absent`: they end, because their source names them no more."""
         table = TABLES["events"]
         was = derived.worked_out(table)
         columns = {each: derived.given_again(table, each) for each in ("id", *table.content, *self.data)}
         columns |= {f"was_{each}": f'"{each}"' for each in was}
-        columns |= {"_changed_at": "changed_at", "_import_id": "import_id"}
-        rows = f"(SELECT {derived.named(columns)} FROM c_events {_of_months(derived.month(table), months)})"  # noqa: S608
-        more = ["_changed_at", "_import_id", *(f"was_{each}" for each in was)]
+        columns |= {"_changed_at": "changed_at", "_import_id": "import_id", "_is_absent": "false"}
+        source = f"(SELECT *, NULL AS named, NULL AS again FROM c_events {_of_months(derived.month(table), months)})"  # noqa: S608
+        if self.is_whole(table.name):
+            source = (
+                "(SELECT c.*, n.id AS named, n.is_active AS again "  # noqa: S608
+                f"FROM c_events c LEFT JOIN ({self._named(table.name)}) n ON n.id = c.id "
+                f"{_of_months(derived.month(table), months)})"
+            )
+            is_own = f"source = {literal(self.facts.source)}"
+            columns["_is_absent"] = f"{is_own} AND named IS NULL AND is_active"
+            # One that is given again goes on, or has ended, as its source says of it now.
+            columns["is_active"] = (
+                f"CASE WHEN {is_own} THEN named IS NOT NULL AND coalesce(again, is_active) ELSE is_active END"
+            )
+        rows = f"(SELECT {derived.named(columns)} FROM {source})"  # noqa: S608
+        more = ["_changed_at", "_import_id", "_is_absent", *(f"was_{each}" for each in was)]
         moved = " OR ".join(f'"{each}" IS DISTINCT FROM "was_{each}"' for each in was)
         return (
             f"SELECT *, {moved} AS _is_moved, {derived.month(table)} AS month "  # noqa: S608
