@@ -2,7 +2,8 @@
 
 A person has `requester_cap` slots; a job holds one while it is queued or running, and a unique index keeps two from
 holding the same (where an LMS's database lacks it, two workers at once may give one slot to two jobs). So one person's
-five hundred jobs never hold back another's one, and the set that workers claim from stays small. A job from another client (a Mongoose program with the seed's schema) is completed and checked here, once.
+five hundred jobs never hold back another's one, and the set that workers claim from stays small. A job from another client (a
+Mongoose program with the seed's schema) is completed and checked here, once.
 """
 
 from __future__ import annotations
