@@ -2,8 +2,8 @@
 
 A person has `requester_cap` slots; a job holds one while it is queued or running, and a unique index keeps two from
 holding the same (where an LMS's database lacks it, two workers at once may give one slot to two jobs). So one person's
-five hundred jobs never hold back another's one, and the set that workers claim from stays small. A job from another client (a
-Mongoose program with the seed's schema) is completed and checked here, once.
+five hundred jobs never hold back another's one, and the set that workers claim from stays small. A job from another
+client (a Mongoose program with the seed's schema) is completed and checked here, once.
 """
 
 from __future__ import annotations
@@ -182,7 +182,8 @@ def _adopted(found: dict[str, Any]) -> dict[str, Any]:
         raise RightLostError
     scope = data_scope.data_scope(requester)
     request = ways.from_job(job)
-    query = as_query.to_query(request, scope)
+    # What the LMS has made a minute ago is in the record when the report is made: it is read anew before.
+    query = as_query.to_query(request, scope, is_record_new=get_settings().lms_uri is None)
     if problem := why_not_everyone(job.visibility, query):
         raise UnusableJobError(Failure("invalid-request", problem))
     department_id = job.department_id or next(iter(organisation.departments_of(requester)), None)
