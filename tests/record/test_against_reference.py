@@ -49,17 +49,17 @@ class Maker:
         return self.random.choice(values)
 
     def many(self, below: int, most: int) -> list[int]:
-        return [self.random.randrange(below) for _ in range(self.random.randrange(most + 1))]
+        return [self.random.randrange(below) for _ in range(self.random.randrange(most // 2, most + 1))]
 
     def when(self) -> datetime:
         # Few moments: some fall together.
         return FIRST + timedelta(days=self.random.randrange(12) * 16)
 
     def person(self) -> str:
-        return name_of(self.one("roster", "roster", "xapi"), "persons", str(self.one(0, 0, 0, 1, 1, 2, 3)))
+        return name_of(self.one("roster", "roster", "xapi"), "persons", str(self.one(0, 0, 0, 0, 1, 2, 3)))
 
     def class_id(self) -> str:
-        return name_of("roster", "classes", str(self.one(0, 0, 0, 0, 1, 1, 4)))
+        return name_of("roster", "classes", str(self.one(0, 0, 0, 0, 0, 1, 4)))
 
     def score(self) -> float | None:
         return self.one(None, float(self.random.randrange(100)))
@@ -94,8 +94,8 @@ class Maker:
                     status=self.one(None, "not-started", "in-progress", "withdrawn"), score=self.score(),
                     enrolled_at=self.one(None, self.when()), withdrawn_at=self.one(None, self.when()),
                 )
-                | {"is_active": self.one(True, True, False)}
-                for n in self.many(8, 8)
+                | {"is_active": self.one(True, False)}
+                for n in self.many(8, 12)
             ],
             "results": [
                 _row("roster", "results", n, learner_id=self.person(), class_id=self.class_id(), score=self.score())
@@ -123,7 +123,7 @@ class Maker:
                 rows["events"].append(event | {"class_id": class_id})
             else:
                 rows["events"].append(event | self.one({"class_id": class_id}, {"course_id": "own", "class_id": None}))
-        rows["voids"] = [_row("xapi", "events", n, at=self.when()) for n in self.many(30, 6)]
+        rows["voids"] = [_row("xapi", "events", n, at=self.when()) for n in self.many(30, 15)]
         return "xapi", rows, set()
 
     def aliases(self) -> Import:

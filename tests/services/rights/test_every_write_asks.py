@@ -43,16 +43,18 @@ WITHOUT_A_PERSON = {
     ],
     "workers carry out orders, each under its own hold; people reach them by ask, again and receive": [
         *("orders.lifecycle.*", "orders.uploads.delete_files", "orders.uploads.delete_changes"),
-        "orders.uploads.keep_changes",
+        *("orders.uploads.keep_changes", "orders.raw_files.keep"),
     ],
     "workers move the queue": ["queue.promotion.*", "queue.line.*"],
     "workers sweep at the time that was set": [
         *("files.retention.*", "files.sweep_figures.*", "orders.uploads.delete_old"),
         *("orders.raw_files.delete_old", "record.keeping.keep_up"),
     ],
+    "before a report, in nobody's name: what the LMS has changed": ["sources.refresh_if_due"],
     "part of what was published, or edited, by somebody who may": [
         *("orders.raw_files.keep", "record.changing.took_effect", "record.mirror.*"),
     ],
+    "after a publication, whose service has asked": ["record.changing.took_effect"],
     "writes down what was done, in the name of whoever did it": [
         *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
     ],
@@ -92,6 +94,8 @@ DOORS |= {
 OWN_WRITES = {
     "webapp/web/limits.py": ["self.counters.delete_many({})"],
     "webapp/web/admin/import_views.py": ["sent.save(path)"],
+    # A service of the record, not a collection.
+    "webapp/cli/record.py": ["carry_over.drop(found, by=TERMINAL)"],
 }
 
 
