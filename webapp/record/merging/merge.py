@@ -153,12 +153,9 @@ class Merge:
         return self.given.get(name, Given()).is_whole
 
     def _named(self, name: str) -> str:
-        """Ids that the source names, whether it gives their rows or they were refused; NULL for `is_active` of the
-        latter."""
-        named = f"SELECT id, NULL::BOOLEAN AS is_active FROM mentioned WHERE \"table\" = '{name}'"  # noqa: S608
-        if self.is_given(TABLES[name]):
-            named += f" UNION ALL SELECT id, is_active FROM g_{name}"  # noqa: S608
-        return f"SELECT id, any_value(is_active) AS is_active FROM ({named}) GROUP BY id"  # noqa: S608
+        """Ids that the source names, whether it gives their rows or they were refused."""
+        named = f"SELECT id FROM mentioned WHERE \"table\" = '{name}'"  # noqa: S608
+        return named + (f" UNION SELECT id FROM g_{name}" if self.is_given(TABLES[name]) else "")  # noqa: S608
 
     def is_given(self, table: RecordTable) -> bool:
         given = self.given.get(table.name)
@@ -230,18 +227,25 @@ class Merge:
         self.summary.of(name).refused += self.duck.one(f"SELECT count(*) FROM lost_{name}_{column}")  # noqa: S608
 
     def _leave_out_known(self, table: RecordTable) -> None:
-        """Rows that are there already stay as they were."""
+        """Rows that are there already stay as they were; but one may be over, or no more (`turned_<table>`), as its own
+        source says now."""
         name = table.name
         columns = [each for each in self._content_given(table) if each not in _NOT_GIVEN]
         there = ", ".join(f'{derived.given_again(table, each)} AS "{each}"' for each in columns)
         # One number stands for a row's content: it only says whether there is something to tell.
         self.duck.run(
-            f"CREATE TABLE known_{name} AS SELECT g._seq, g.content <> c.content AS is_other FROM "  # noqa: S608
-            f"(SELECT _seq, id, hash({quoted(columns)}) AS content FROM g_{name}) g JOIN "
-            f"(SELECT id, hash({quoted(columns)}) AS content FROM (SELECT id, {there} FROM c_{name})) c "
+            f"CREATE TABLE known_{name} AS SELECT g._seq, g.content <> c.content AS is_other, "  # noqa: S608
+            "g.source = c.source AND g.is_active <> c.is_active AS is_turned FROM "
+            f"(SELECT _seq, id, source, is_active, hash({quoted(columns)}) AS content FROM g_{name}) g JOIN "
+            f"(SELECT id, source, is_active, hash({quoted(columns)}) AS content "
+            f"FROM (SELECT id, source, is_active, {there} FROM c_{name})) c "
             f"ON c.id = g.id ANTI JOIN skip_{name} s ON s._seq = g._seq"
         )
         self.duck.run(f"INSERT INTO skip_{name} SELECT _seq FROM known_{name}")  # noqa: S608
+        self.duck.run(
+            f"CREATE TABLE turned_{name} AS SELECT g.id, g.is_active FROM g_{name} g "  # noqa: S608
+            f"SEMI JOIN (SELECT _seq FROM known_{name} WHERE is_turned) k ON k._seq = g._seq"
+        )
         self.summary.of(name).unchanged += self.duck.one(f"SELECT count(*) FROM known_{name}")  # noqa: S608
         others = self.duck.one(f"SELECT count(*) FROM known_{name} WHERE is_other")  # noqa: S608
         if others:
@@ -363,19 +367,17 @@ class Merge:
         columns = {each: derived.given_again(table, each) for each in ("id", *table.content, *self.data)}
         columns |= {f"was_{each}": f'"{each}"' for each in was}
         columns |= {"_changed_at": "changed_at", "_import_id": "import_id", "_is_absent": "false"}
-        source = f"(SELECT *, NULL AS named, NULL AS again FROM c_events {_of_months(derived.month(table), months)})"  # noqa: S608
+        more_of, joins = "", ""
+        if self.is_given(table):
+            more_of += ", t.is_active AS turned"
+            joins += f" LEFT JOIN turned_{table.name} t ON t.id = c.id"
+            columns["is_active"] = "coalesce(turned, is_active)"
         if self.is_whole(table.name):
-            source = (
-                "(SELECT c.*, n.id AS named, n.is_active AS again "  # noqa: S608
-                f"FROM c_events c LEFT JOIN ({self._named(table.name)}) n ON n.id = c.id "
-                f"{_of_months(derived.month(table), months)})"
-            )
-            is_own = f"source = {literal(self.facts.source)}"
-            columns["_is_absent"] = f"{is_own} AND named IS NULL AND is_active"
-            # One that is given again goes on, or has ended, as its source says of it now.
-            columns["is_active"] = (
-                f"CASE WHEN {is_own} THEN named IS NOT NULL AND coalesce(again, is_active) ELSE is_active END"
-            )
+            more_of += f", c.source = {literal(self.facts.source)} AND n.id IS NULL AS unnamed"
+            joins += f" LEFT JOIN ({self._named(table.name)}) n ON n.id = c.id"
+            columns["_is_absent"] = "unnamed AND is_active"
+            columns["is_active"] = f"NOT unnamed AND {columns['is_active']}"
+        source = f"(SELECT c.*{more_of} FROM c_events c{joins} {_of_months(derived.month(table), months)})"  # noqa: S608
         rows = f"(SELECT {derived.named(columns)} FROM {source})"  # noqa: S608
         more = ["_changed_at", "_import_id", "_is_absent", *(f"was_{each}" for each in was)]
         moved = " OR ".join(f'"{each}" IS DISTINCT FROM "was_{each}"' for each in was)
