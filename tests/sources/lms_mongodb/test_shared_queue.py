@@ -78,7 +78,7 @@ def written_by_the_lms(database: Any, requester: User, **asked: Any) -> ObjectId
     """A job as the LMS's Mongoose schema stores it: its own names, its defaults, nothing of ours."""
     now = clock.utcnow()
     parameters = {"groupBy": ["status"], "measures": ["count"], "includeInactive": False} | asked
-    filters = {
+    filters: dict[str, Any] = {
         name: []
         for name in ("departmentIds", "courseIds", "classIds", "learnerIds", "contentIds", "eventTypes", "statuses")
     }
