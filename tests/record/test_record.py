@@ -19,8 +19,8 @@ from webapp.settings import get_settings
 pytestmark = pytest.mark.usefixtures("settings")
 
 
-def importing(source="roster", **more):
-    return record.importing(source=source, what="x", import_id="i", by="me", now=AT, **more)
+def importing(source="roster", import_id="i", **more):
+    return record.importing(source=source, what="x", import_id=import_id, by="me", now=AT, **more)
 
 
 def test_a_record_nobody_imported_into_has_no_rows():
@@ -122,6 +122,75 @@ def test_what_a_source_names_and_refuses_is_not_ended():
         staged.whole("rosters")
         staged.mention("rosters", "r0")
         assert staged.compare().changes("rosters", Change.ENDED).column("key").to_pylist() == ["r1"]
+
+
+def events_of_roster(*keys, **more):
+    return [
+        {"key": key, "learner_id": roster("persons", "p0"), "class_id": roster("classes", "c"), "timestamp": AT} | more
+        for key in keys
+    ]
+
+
+def active_events():
+    return record.select(record.current(), "events", ["key"], "is_active ORDER BY key")["key"].to_pylist()
+
+
+def give_all_events(*rows):
+    with importing("lms") as staged:
+        staged.add("events", list(rows))
+        staged.whole("events")
+        return staged.publish()
+
+
+def test_of_a_source_that_gives_all_its_events_those_have_ended_that_it_names_no_more():
+    small.run(0)
+    small.run(1)  # another source's events, and a void
+    give_all_events(*events_of_roster("a", "b", "c", timestamp=AT - timedelta(days=300)))
+    before = {row["key"]: row for row in small.shown(record.current())["events"]}
+    with importing("lms", "second") as staged:
+        staged.add("events", events_of_roster("d", "a"))
+        staged.whole("events")
+        staged.mention("events", "c")
+        comparison = staged.compare()
+        changes = comparison.tables["events"]
+        ended = comparison.changes("events", Change.ENDED).to_pylist()
+        assert [(row["key"], row["is_active"]) for row in ended] == [("b", False)]
+        assert comparison.changes("events", Change.ADDED).column("key").to_pylist() == ["d"]
+        assert comparison.changes("events", Change.DERIVED).num_rows == 0
+        assert (changes.added, changes.ended, changes.absent, changes.derived) == (1, 1, 1, 0)
+        version = staged.publish()
+    assert version.summary.unbalanced == []
+    counts = version.summary.counts["events"]
+    assert (counts.read, counts.added, counts.unchanged, counts.ended, counts.absent) == (2, 1, 1, 1, 1)
+    after = {row["key"]: row for row in small.shown(version)["events"]}
+    assert {key for key, row in before.items() if row["is_active"] and not after[key]["is_active"]} == {"b"}
+    stamped = record.select(version, "events", ["key"], "import_id = 'second' ORDER BY key")
+    assert stamped["key"].to_pylist() == ["b", "d"]
+
+
+def test_an_event_that_is_given_again_goes_on_and_one_given_as_ended_ends():
+    small.run(0)
+    give_all_events(*events_of_roster("a", "b"))
+    give_all_events(*events_of_roster("a"))
+    assert active_events() == ["0", "1", "2", "a"]
+    give_all_events(*events_of_roster("a", is_active=False), *events_of_roster("b"))
+    assert active_events() == ["0", "1", "2", "b"]
+    with importing("lms") as staged:  # not all of them
+        staged.add("events", events_of_roster("a"))
+        staged.publish()
+    assert active_events() == ["0", "1", "2", "a", "b"]
+    assert give_all_events(*events_of_roster("a", "b")).changed_tables == ()
+
+
+def test_a_source_that_has_no_event_left_ends_all_of_its_own_and_only_those():
+    small.run(0)
+    small.run(1)
+    with importing() as staged:
+        staged.whole("events")
+        comparison = staged.compare()
+        assert comparison.changes("events", Change.ADDED).num_rows == 0
+        staged.publish()
+    assert active_events() == ["3", "4", "5", "6"]
 
 
 def test_numbers_that_are_none_and_texts_that_are_no_unicode_do_no_harm():

@@ -2,19 +2,24 @@
 
 A real MongoDB refuses a second index with the same keys under another name, and one name for two sets of keys; the
 LMS's own client makes the seed's indexes under names of its own. So an index that has our keys and options is ours
-whatever it is called, and nobody is asked to make one whose keys are there.
+whatever it is called, and nobody is asked to make one whose keys are there. In a database that is the LMS's (where
+report jobs are shared) nobody makes any: what is missing there is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mongoengine import Document
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
+from webapp.documents.connection import SHARED, jobs_are_shared
 from webapp.errors import ReportdeskError
+
+log = logging.getLogger(__name__)
 
 #: What makes an index another one, if its keys are the same.
 _OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression", "collation")
@@ -35,14 +40,43 @@ class IndexConflictError(ReportdeskError):
 
 
 def ensure(document: type[Document]) -> None:
-    """Make those indexes of `document` that its collection does not have. Raises IndexConflictError."""
+    """Make those indexes of `document` that its collection does not have; where the collection is the LMS's, only tell
+    which those are. Raises IndexConflictError."""
     collection = document._get_collection()
-    for spec in document._meta["index_specs"]:
-        keys: Keys = tuple(tuple(key) for key in spec["fields"])
-        options = _options_of(spec)
-        name = spec.get("name") or "_".join(f"{field}_{kind}" for field, kind in keys)
+    if is_of_another(collection):
+        _tell_missing(document, collection)
+        return
+    for name, keys, options in _wanted(document):
         if not _is_there(collection, name, keys, options):
             _create(collection, name, keys, options)
+
+
+def is_of_another(collection: Collection[Any]) -> bool:
+    """Whether the collection is in a database that another client keeps."""
+    return collection.name in SHARED and jobs_are_shared()
+
+
+def hint(collection: Collection[Any], keys: Keys) -> list[tuple[str, Any]] | None:
+    """What to tell the database to use for a question: the index with these keys. None in another's database: there an
+    index that is not there would end the question."""
+    return None if is_of_another(collection) else list(keys)
+
+
+def _wanted(document: type[Document]) -> Iterator[tuple[str, Keys, dict[str, Any]]]:
+    """Name, keys and options of each index of ours."""
+    for spec in document._meta["index_specs"]:
+        keys: Keys = tuple(tuple(key) for key in spec["fields"])
+        yield spec.get("name") or "_".join(f"{field}_{kind}" for field, kind in keys), keys, _options_of(spec)
+
+
+def _tell_missing(document: type[Document], collection: Collection[Any]) -> None:
+    there = [(_keys_of(found), _options_of(found)) for found in collection.index_information().values()]
+    missing = [_told(*each) for each in _wanted(document) if each[1:] not in there]
+    if missing:
+        log.warning(
+            f"The collection {collection.full_name} is in the LMS's database, so Reportdesk makes no index there, and "
+            f"reads and tidies it more slowly without those that it lacks: {'; '.join(missing)}."
+        )
 
 
 def _create(collection: Collection[Any], name: str, keys: Keys, options: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from webapp import documents
 from webapp.documents import indexes
-from webapp.documents.connection import jobs_are_shared
 from webapp.services import migrations
 from webapp.services.lookups import values as lookups
 
@@ -31,9 +30,6 @@ def prepare() -> int:
     Raises IndexConflictError.
     """
     migrations.run()
-    shared = jobs_are_shared()
     for document in INDEXED:
-        # The lists of another client are few values, and its own to index; the queue cannot do without its indexes.
-        if not (shared and document is documents.LookupValue):
-            indexes.ensure(document)
+        indexes.ensure(document)
     return lookups.seed()

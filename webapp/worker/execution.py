@@ -77,14 +77,14 @@ def _execute(context: Context) -> Outcome:
     scratch = Path(context.assignment.scratch)
     scope = DataScope.from_document(job.provenance["scope"])
     standing.require_standing(job, scope)
-    query = as_query.to_query(ways.from_job(job), scope)
-    tables = as_query.tables_for(query)
 
     context.progress(Message("Reading new data"), 1)
     # One record version from beginning to end, whatever is published meanwhile.
     earlier = _earlier(job.parameters.as_of_job_id)
     if not earlier:
         sources.refresh_if_due()
+    query = as_query.to_query(ways.from_job(job), scope)
+    tables = as_query.tables_for(query)
     version = record.at(int(earlier["recordVersion"])) if earlier else record.current()
     files = version.files(tables)
     # “Now” of the question is the moment of its data, so that the same data give the same answer at any time.

@@ -88,7 +88,7 @@ class Comparison:
     def _counted(self, table: RecordTable) -> TableChanges:
         name = table.name
         is_own = "true" if table.is_derived else "_is_read"
-        is_whole = name in self.merge.given and self.merge.given[name].is_whole
+        is_whole = self.merge.is_whole(name)
         counted = {
             (state, bool(own)): int(count)
             for state, own, count in self.merge.duck.rows(
@@ -118,8 +118,9 @@ class Comparison:
     def _counted_events(self) -> TableChanges | None:
         given = self.merge.given.get("events")
         added = given.count - self.merge.skipped["events"] if given is not None else 0
-        moved = sum(self.merge.moved.values())
-        return TableChanges(added=added, derived=moved) if given is not None or moved else None
+        moved, absent = sum(self.merge.moved.values()), self.merge.absent_events
+        changes = TableChanges(added=added, ended=absent, absent=absent, derived=moved - absent)
+        return changes if given is not None or moved else None
 
     def _sql(self, table: RecordTable, kind: Change) -> str:
         if kind is Change.REFUSED:
@@ -130,7 +131,7 @@ class Comparison:
             return f"SELECT * FROM c_{table.name} WHERE false"  # noqa: S608
         columns = ["id", *table.content]
         listed = ", ".join(f'w."{name}"' for name in columns)
-        is_whole = table.name in self.merge.given and self.merge.given[table.name].is_whole
+        is_whole = self.merge.is_whole(table.name)
         if kind is Change.DERIVED:
             where = f"NOT w._is_read AND w._state <> 'unchanged' AND NOT ({is_whole} AND w._state = 'ended')"
         else:
@@ -144,10 +145,11 @@ class Comparison:
         )
 
     def _events_sql(self, kind: Change) -> str:
-        if kind is Change.ADDED and "events" in self.merge.given:
+        if kind is Change.ADDED and self.merge.is_given(TABLES["events"]):
             return self.merge.events_new()
-        if kind is Change.DERIVED and self.merge.moved:
-            return f"SELECT * FROM ({self.merge.events_there(sorted(self.merge.moved))}) WHERE _is_moved"  # noqa: S608
+        if kind in (Change.DERIVED, Change.ENDED) and self.merge.moved:
+            where = "_is_absent" if kind is Change.ENDED else "_is_moved AND NOT _is_absent"
+            return f"SELECT * FROM ({self.merge.events_there(sorted(self.merge.moved))}) WHERE {where}"  # noqa: S608
         return "SELECT * FROM c_events WHERE false"
 
 

@@ -75,6 +75,8 @@ class Merge:
         self.worked: list[str] = []
         #: The months of events of which something that is worked out changes, and how many of them.
         self.moved: dict[str, int] = {}
+        #: Of those: how many have ended, because a source that gives all of its events names them no more.
+        self.absent_events = 0
         self.data: list[str] = []
         self.skipped: dict[str, int] = {}
 
@@ -146,7 +148,16 @@ class Merge:
         )
         return bool(self.duck.one("SELECT count(*) FROM other_ids"))
 
-    def _is_given(self, table: RecordTable) -> bool:
+    def is_whole(self, name: str) -> bool:
+        """Whether the import gives all that its source has of the table."""
+        return self.given.get(name, Given()).is_whole
+
+    def _named(self, name: str) -> str:
+        """Ids that the source names, whether it gives their rows or they were refused."""
+        named = f"SELECT id FROM mentioned WHERE \"table\" = '{name}'"  # noqa: S608
+        return named + (f" UNION SELECT id FROM g_{name}" if self.is_given(TABLES[name]) else "")  # noqa: S608
+
+    def is_given(self, table: RecordTable) -> bool:
         given = self.given.get(table.name)
         return given is not None and bool(given.paths)
 
@@ -154,7 +165,7 @@ class Merge:
         """`skip_<table>`: the numbers of given rows that are not taken."""
         name = table.name
         self.skipped[name] = 0
-        if not self._is_given(table):
+        if not self.is_given(table):
             return
         self.duck.run(f"CREATE TABLE skip_{name} (_seq BIGINT)")
         self._leave_out_repeated(table)
@@ -216,18 +227,25 @@ class Merge:
         self.summary.of(name).refused += self.duck.one(f"SELECT count(*) FROM lost_{name}_{column}")  # noqa: S608
 
     def _leave_out_known(self, table: RecordTable) -> None:
-        """Rows that are there already stay as they were."""
+        """Rows that are there already stay as they were; but one may be over, or no more (`turned_<table>`), as its own
+        source says now."""
         name = table.name
         columns = [each for each in self._content_given(table) if each not in _NOT_GIVEN]
         there = ", ".join(f'{derived.given_again(table, each)} AS "{each}"' for each in columns)
         # One number stands for a row's content: it only says whether there is something to tell.
         self.duck.run(
-            f"CREATE TABLE known_{name} AS SELECT g._seq, g.content <> c.content AS is_other FROM "  # noqa: S608
-            f"(SELECT _seq, id, hash({quoted(columns)}) AS content FROM g_{name}) g JOIN "
-            f"(SELECT id, hash({quoted(columns)}) AS content FROM (SELECT id, {there} FROM c_{name})) c "
+            f"CREATE TABLE known_{name} AS SELECT g._seq, g.content <> c.content AS is_other, "  # noqa: S608
+            "g.source = c.source AND g.is_active <> c.is_active AS is_turned FROM "
+            f"(SELECT _seq, id, source, is_active, hash({quoted(columns)}) AS content FROM g_{name}) g JOIN "
+            f"(SELECT id, source, is_active, hash({quoted(columns)}) AS content "
+            f"FROM (SELECT id, source, is_active, {there} FROM c_{name})) c "
             f"ON c.id = g.id ANTI JOIN skip_{name} s ON s._seq = g._seq"
         )
         self.duck.run(f"INSERT INTO skip_{name} SELECT _seq FROM known_{name}")  # noqa: S608
+        self.duck.run(
+            f"CREATE TABLE turned_{name} AS SELECT g.id, g.is_active FROM g_{name} g "  # noqa: S608
+            f"SEMI JOIN (SELECT _seq FROM known_{name} WHERE is_turned) k ON k._seq = g._seq"
+        )
         self.summary.of(name).unchanged += self.duck.one(f"SELECT count(*) FROM known_{name}")  # noqa: S608
         others = self.duck.one(f"SELECT count(*) FROM known_{name} WHERE is_other")  # noqa: S608
         if others:
@@ -245,13 +263,10 @@ class Merge:
         name = table.name
         columns = [each for each in EVERY_ROW if each not in ("changed_at", "import_id")] + list(table.given)
         there = {each: derived.given_again(table, each) for each in columns}
-        is_given = self._is_given(table)
-        given = self.given.get(name)
+        is_given = self.is_given(table)
         joins = ""
-        if given is not None and given.is_whole:
-            named = f"SELECT id FROM mentioned WHERE \"table\" = '{name}'"  # noqa: S608
-            named += f" UNION SELECT id FROM g_{name}" if is_given else ""  # noqa: S608
-            joins = f"LEFT JOIN ({named}) n ON n.id = c.id"
+        if self.is_whole(name):
+            joins = f"LEFT JOIN ({self._named(name)}) n ON n.id = c.id"
             there["is_active"] = (
                 f"{there['is_active']} AND NOT (source = {literal(self.facts.source)} AND named IS NULL)"
             )
@@ -295,7 +310,7 @@ class Merge:
 
     def _is_touched(self, table: RecordTable) -> bool:
         """Whether rows of it may have to change."""
-        if self._is_given(table) or self.given.get(table.name, Given()).is_whole:
+        if self.is_given(table) or self.is_whole(table.name):
             return True
         if table.name == "aliases":
             return bool(self.duck.one("SELECT count(*) FROM matched"))
@@ -319,14 +334,19 @@ class Merge:
         self.duck.run("CREATE TABLE verb_types (verb VARCHAR, kind VARCHAR, event_type VARCHAR)")
         self._find_verbs()
         if "events" in self.base.tables:
-            moved = f"SELECT month, count(*) FROM ({self.events_there()}) WHERE _is_moved GROUP BY month"  # noqa: S608
-            self.moved = {str(month): int(count) for month, count in self.duck.rows(moved)}
+            moved = (
+                "SELECT month, count(*), count(*) FILTER (WHERE _is_absent) "  # noqa: S608
+                f"FROM ({self.events_there()}) WHERE _is_moved GROUP BY month"
+            )
+            found = self.duck.rows(moved)
+            self.moved = {str(month): int(count) for month, count, _ in found}
+            self.absent_events = sum(int(absent) for _, _, absent in found)
 
     def _find_verbs(self) -> None:
         if not self.facts.verbs:
             return
         table = TABLES["events"]
-        rows = ["c_events", *([self.taken(table)] if self._is_given(table) else [])]
+        rows = ["c_events", *([self.taken(table)] if self.is_given(table) else [])]
         unknown = " UNION ".join(
             f"SELECT verb, content_id FROM {each} WHERE event_type IS NULL AND verb IS NOT NULL"  # noqa: S608
             for each in rows
@@ -340,14 +360,26 @@ class Merge:
             self.duck.connection.executemany("INSERT INTO verb_types VALUES (?, ?, ?)", found)
 
     def events_there(self, months: Sequence[str] = ()) -> str:
-        """The events that are there (all, or those of `months`) as they shall be; `_is_moved`: they change."""
+        """The events that are there (all, or those of `months`) as they shall be; `_is_moved`: they change,
+        `_is_absent`: they end, because their source names them no more."""
         table = TABLES["events"]
         was = derived.worked_out(table)
         columns = {each: derived.given_again(table, each) for each in ("id", *table.content, *self.data)}
         columns |= {f"was_{each}": f'"{each}"' for each in was}
-        columns |= {"_changed_at": "changed_at", "_import_id": "import_id"}
-        rows = f"(SELECT {derived.named(columns)} FROM c_events {_of_months(derived.month(table), months)})"  # noqa: S608
-        more = ["_changed_at", "_import_id", *(f"was_{each}" for each in was)]
+        columns |= {"_changed_at": "changed_at", "_import_id": "import_id", "_is_absent": "false"}
+        more_of, joins = "", ""
+        if self.is_given(table):
+            more_of += ", t.is_active AS turned"
+            joins += f" LEFT JOIN turned_{table.name} t ON t.id = c.id"
+            columns["is_active"] = "coalesce(turned, is_active)"
+        if self.is_whole(table.name):
+            more_of += f", c.source = {literal(self.facts.source)} AND n.id IS NULL AS unnamed"
+            joins += f" LEFT JOIN ({self._named(table.name)}) n ON n.id = c.id"
+            columns["_is_absent"] = "unnamed AND is_active"
+            columns["is_active"] = f"NOT unnamed AND {columns['is_active']}"
+        source = f"(SELECT c.*{more_of} FROM c_events c{joins} {_of_months(derived.month(table), months)})"  # noqa: S608
+        rows = f"(SELECT {derived.named(columns)} FROM {source})"  # noqa: S608
+        more = ["_changed_at", "_import_id", "_is_absent", *(f"was_{each}" for each in was)]
         moved = " OR ".join(f'"{each}" IS DISTINCT FROM "was_{each}"' for each in was)
         return (
             f"SELECT *, {moved} AS _is_moved, {derived.month(table)} AS month "  # noqa: S608

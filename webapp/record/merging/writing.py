@@ -53,7 +53,7 @@ def _write_events(merge: Merge) -> None:
     new = {name: f'"{name}"' for name in schema.names} | {"changed_at": merge.now, "import_id": _import(merge)}
     there = {name: f'"{name}"' for name in schema.names} | {
         "changed_at": f"CASE WHEN _is_moved THEN {merge.now} ELSE _changed_at END",
-        "import_id": "_import_id",
+        "import_id": f"CASE WHEN _is_absent THEN {_import(merge)} ELSE _import_id END",
     }
     months = sorted(merge.moved)
     given = merge.given.get(table.name)

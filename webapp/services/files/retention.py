@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bson import ObjectId
 
 from webapp import storage
-from webapp.documents import ReportJob
+from webapp.documents import ReportJob, indexes
 from webapp.documents.ids import id_or_none
 from webapp.documents.job_status import RUNNING, WITH_FILE
 from webapp.services.files import sweep_figures
@@ -54,7 +54,9 @@ def expire_due_files(now: datetime) -> int:
     """Jobs whose file has been kept for its time become expired, and the file goes. Returns how many."""
     # The embedded server uses a partial index only when told to; MongoDB only when the filter implies the index's own.
     past = {"output.storage.expiresAt": {"$lt": now, "$type": "date"}}
-    due = ReportJob._get_collection().find(past, {"status": 1}, hint=[("output.storage.expiresAt", 1)]).limit(AT_ONCE)
+    jobs = ReportJob._get_collection()
+    by_index = indexes.hint(jobs, (("output.storage.expiresAt", 1),))
+    due = jobs.find(past, {"status": 1}, hint=by_index).limit(AT_ONCE)
     expired = 0
     for job in list(due):
         if job["status"] in WITH_FILE and lifecycle.expire(job["_id"]):

@@ -26,6 +26,7 @@ from pymongo import UpdateOne
 from pymongo import collection as mongodb
 from pymongo.errors import AutoReconnect, PyMongoError
 
+from webapp.documents import indexes
 from webapp.services import database_clock
 from webapp.settings import get_settings
 
@@ -33,7 +34,7 @@ Document = dict[str, Any]
 Pipeline = list[Document]
 
 #: By its keys: another client may have made the index under another name.
-_UNTIL_INDEX = [("lease.until", 1)]
+_UNTIL_INDEX = (("lease.until", 1),)
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,8 @@ class Leased:
         # The embedded server uses a partial index only when told to; MongoDB only when the filter implies the index's.
         past = {"lease.until": {"$lt": asked_at, "$type": "date"}}
         fields = dict.fromkeys([self.state, "lease", *self.told], 1)
-        found = self.collection().find(past, fields, hint=_UNTIL_INDEX)
+        leased = self.collection()
+        found = leased.find(past, fields, hint=indexes.hint(leased, _UNTIL_INDEX))
         return asked_at, [document for document in found if document.get(self.state) in self.running]
 
     def update(self, guard: Document, change: Pipeline, *, states: Collection[str]) -> bool:

@@ -37,15 +37,18 @@ from webapp.services.rights.data_scope import DataScope
 MOST_ROWS = 10**9
 
 
-def to_query(request: ReportRequest, scope: DataScope, *, moment: datetime | None = None) -> Query:
+def to_query(
+    request: ReportRequest, scope: DataScope, *, moment: datetime | None = None, is_record_new: bool = True
+) -> Query:
     """The engine's question. Raises InvalidRequestError with every fault under the name of its parameter.
 
-    A record outside of `scope` is treated as one that does not exist.
+    A record outside of `scope` is treated as one that does not exist. When the record is not as new as the question
+    may be, nothing is said of what it lacks (`is_record_new`).
     """
     declared = report_type_of(request.report_type)
     dataset = DATASETS[declared.dataset]
     errors: dict[str, str] = {}
-    filters = _filters(dataset, request, scope, errors)
+    filters = _filters(dataset, request, scope if is_record_new else None, errors)
     if problem := request.period.problem():
         errors[period.FIELD] = problem
     _check_numbers(request, errors)
@@ -136,7 +139,9 @@ def _check_numbers(request: ReportRequest, errors: dict[str, str]) -> None:
             )
 
 
-def _filters(dataset: Dataset, request: ReportRequest, scope: DataScope, errors: dict[str, str]) -> tuple[Filter, ...]:
+def _filters(
+    dataset: Dataset, request: ReportRequest, scope: DataScope | None, errors: dict[str, str]
+) -> tuple[Filter, ...]:
     found: list[Filter] = []
     for chosen in CHOSEN_FILTERS:
         values = getattr(request, chosen.name)
@@ -159,10 +164,15 @@ def _filters(dataset: Dataset, request: ReportRequest, scope: DataScope, errors:
 
 
 def _check_values(
-    dataset: Dataset, chosen: ChosenFilter, values: Sequence[Any], scope: DataScope, name: str, errors: dict[str, str]
+    dataset: Dataset,
+    chosen: ChosenFilter,
+    values: Sequence[Any],
+    scope: DataScope | None,
+    name: str,
+    errors: dict[str, str],
 ) -> None:
     if chosen.kind:
-        known = filter_choices.reached(chosen.kind, values, scope)
+        known = filter_choices.reached(chosen.kind, values, scope) if scope is not None else values
         missing = [str(value) for value in values if value not in known]
     else:
         allowed: Iterable[str] = (

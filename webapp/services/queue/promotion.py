@@ -1,8 +1,9 @@
 """pending -> queued: which job may be taken now.
 
 A person has `requester_cap` slots; a job holds one while it is queued or running, and a unique index keeps two from
-holding the same. So one person's five hundred jobs never hold back another's one, and the set that workers claim from
-stays small. A job from another client (a Mongoose program with the seed's schema) is completed and checked here, once.
+holding the same (where an LMS's database lacks it, two workers at once may give one slot to two jobs). So one person's
+five hundred jobs never hold back another's one, and the set that workers claim from stays small. A job from another
+client (a Mongoose program with the seed's schema) is completed and checked here, once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 from webapp import clock
-from webapp.documents import JobStatus, ReportJob, User
+from webapp.documents import JobStatus, ReportJob, User, indexes
 from webapp.documents.connection import current_database
 from webapp.documents.problems import problems_of
 from webapp.errors import ReportdeskError
@@ -39,6 +40,7 @@ TURN = timedelta(seconds=15)
 _TURN_ID = "promotion"
 #: How many that waited at the last look are asked about at once: other workers, who looked too, were faster for some.
 SEEN = 16
+_SLOT_INDEX = (("slot", 1),)
 #: What a job must have before a worker may take it, and as what; `asking.create` writes all of them.
 _COMPLETE: dict[str, type] = {
     "requestedBy": ObjectId,
@@ -138,7 +140,8 @@ def free_slots(requester: ObjectId | None) -> list[str]:
     slots = slots_of(requester)
     # The embedded server uses a partial index only when told to; MongoDB only when the filter implies the index's own.
     these = {"slot": {"$in": slots, "$type": "string"}}
-    taken = {job["slot"] for job in ReportJob._get_collection().find(these, {"slot": 1}, hint=[("slot", 1)])}
+    jobs = ReportJob._get_collection()
+    taken = {job["slot"] for job in jobs.find(these, {"slot": 1}, hint=indexes.hint(jobs, _SLOT_INDEX))}
     return [slot for slot in slots if slot not in taken]
 
 
@@ -179,7 +182,8 @@ def _adopted(found: dict[str, Any]) -> dict[str, Any]:
         raise RightLostError
     scope = data_scope.data_scope(requester)
     request = ways.from_job(job)
-    query = as_query.to_query(request, scope)
+    # What the LMS has made a minute ago is in the record when the report is made: it is read anew before.
+    query = as_query.to_query(request, scope, is_record_new=get_settings().lms_uri is None)
     if problem := why_not_everyone(job.visibility, query):
         raise UnusableJobError(Failure("invalid-request", problem))
     department_id = job.department_id or next(iter(organisation.departments_of(requester)), None)
