@@ -67,7 +67,7 @@ def test_a_roster_is_sent_watched_and_its_refused_row_is_told(open_as: Open, tmp
     page.click("nav[aria-label='Main'] >> text=Admin")
     page.click("nav[aria-label='Administration'] >> text=Imports")
     page.set_input_files("#files", tmp_path / "roster.zip")
-    page.click("text=Send and import")
+    page.click("text=Import at once")
     expect(page.locator("h1")).to_have_text("roster.zip")
     expect(page.locator("#refused-heading")).to_have_text("Refused: 1", timeout=60_000)
     expect(page.locator("#import")).to_contain_text("sourcedId is empty")

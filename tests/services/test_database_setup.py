@@ -11,7 +11,7 @@ from bson import ObjectId
 
 from tests.commands import recorded
 from tests.factories import People
-from webapp.documents import Order, OrderState, ReportJob, connect, disconnect
+from webapp.documents import AdminArea, Order, OrderState, ReportJob, connect, disconnect
 from webapp.documents.indexes import IndexConflictError, ensure
 from webapp.services import database_clock, database_setup
 from webapp.services.jobs import held
@@ -132,4 +132,4 @@ def test_orders_of_an_older_version_are_kept_and_go_on(
     assert hold is not None
     assert (hold.id, hold.fence) == (old["waiting"], 1)
     assert order_lifecycle.finish(hold, {})
-    assert orders.find(str(hold.id), orders.AREAS["import-xapi"]).state == OrderState.DONE
+    assert orders.find(str(hold.id), AdminArea.IMPORTS).state == OrderState.DONE

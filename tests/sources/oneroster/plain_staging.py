@@ -50,8 +50,8 @@ class PlainStaging:
     def refuse(self, file: str, line: int, reason: str, *, value: str = "", what: str = "") -> None:
         self.refused.append((file, line, reason))
 
-    def break_rule(self, file: str, line: int, text: str) -> None:
-        self.broken.append((file, line, text))
+    def note_at(self, file: str, line: int, rule: str, n: int = 1) -> None:
+        self.broken.append((file, line, rule if n == 1 else f"{n} {rule}"))
 
     def note(self, text: str, n: int = 1) -> None:
         self.notes[text] += n
