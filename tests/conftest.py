@@ -27,6 +27,8 @@ from webapp.services import database_setup, remembered
 from webapp.services.jobs import facts as job_facts
 from webapp.services.lookups import seed as lookup_seed
 from webapp.services.lookups import values as lookups
+from webapp.services.record import kept
+from webapp.services.record import reading as record_reading
 from webapp.settings import Settings, get_settings
 
 #: Fixtures behind which a server stands.
@@ -111,6 +113,9 @@ def database(mongo: str, database_name: str, settings_env: pytest.MonkeyPatch) -
     lookup_cache.forget()
     remembered.forget_everything()
     job_facts.forget()
+    # Each test has a home, and so a record, of its own.
+    record_reading.forget()
+    kept.forget_everything()
     _empty(found)
     yield found
     disconnect()

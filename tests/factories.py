@@ -14,7 +14,7 @@ from webapp.documents import Department, Membership, Output, Parameters, ReportJ
 from webapp.record import RecordVersion
 from webapp.services.people import passwords
 from webapp.services.permissions import is_global
-from webapp.services.record import reading
+from webapp.services.record import kept, reading
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -166,6 +166,7 @@ def make_record(*, source: str = "test", **tables: Iterable[dict[str, Any]]) -> 
         assert not comparison.summary.refused, comparison.summary.refusals
         version = staging.publish()
     reading.forget()
+    kept.forget_everything()
     return version
 
 

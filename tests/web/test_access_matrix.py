@@ -15,11 +15,12 @@ from bson import ObjectId
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.factories import People, make_user
+from tests.factories import People, make_learner, make_user
 from tests.web.conftest import Client
 from webapp.documents import LookupValue, Order, ReportJob, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.services import remembered
+from webapp.settings import get_settings
 
 
 class Needs(Enum):
@@ -60,7 +61,10 @@ NEEDS: dict[tuple[str, str], Needs] = {
     ),
     **dict.fromkeys([("department.index", G), ("department.bulk", P)], Needs.TO_MANAGE),
     **dict.fromkeys(
-        [("admin.imports", G), ("admin.imports", P), ("admin.import_", G), ("admin.import_again", P)], Needs.CONTENT
+        [("admin.imports", G), ("admin.imports", P), ("admin.import_", G), ("admin.import_again", P),
+         ("admin.import_apply", P), ("admin.import_discard", P), ("admin.import_changes", G), ("admin.import_sync", P),
+         ("admin.version", G), ("admin.version_undo", P), ("admin.quality", G), ("admin.quality_list", G)],
+        Needs.CONTENT,
     ),
     **dict.fromkeys(
         [("admin.index", G), ("admin.ask_worker", P), ("admin.audit", G), ("admin.export_audit", G), ("admin.storage", G),
@@ -70,7 +74,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
          ("admin.person", P), ("admin.add_person", G), ("admin.add_person", P), ("admin.activate_person", P),
          ("admin.person_password", P), ("admin.person_link", P), ("admin.departments", G), ("admin.department", G), ("admin.department", P),
          ("admin.add_department", G), ("admin.add_department", P), ("admin.activate_department", P),
-         ("admin.add_team", P), ("admin.team", G), ("admin.team", P), ("admin.activate_team", P)],
+         ("admin.quality_verbs", P), ("admin.add_team", P), ("admin.team", G), ("admin.team", P), ("admin.activate_team", P)],
         Needs.ADMINISTER,
     ),
     **dict.fromkeys(
@@ -108,6 +112,7 @@ FORMS: dict[str, dict[str, str]] = {
     "jobs.edit": {"name": "New name"},
     "jobs.priority": {"priority": "low"},
     "jobs.sibling": {"format": "json"},
+    "admin.version_undo": {"newest": "1"},
     "jobs.create": {"type": "enrollment-summary"},
     "jobs.form_part": {"type": "enrollment-summary"},
     "jobs.preview": {"type": "enrollment-summary", "group": "class", "measure": "count", "format": "csv"},
@@ -233,8 +238,11 @@ def test_every_address_of_a_report_opens_to_those_it_is_for_and_to_nobody_else(
 
 
 def test_every_other_address_opens_to_those_it_is_for_and_to_nobody_else(
-    app: Flask, people: People, clients: dict[str, FlaskClient]
+    app: Flask, people: People, clients: dict[str, FlaskClient], settings_env: pytest.MonkeyPatch
 ) -> None:
+    make_learner("Lee")  # version 1 of the record
+    settings_env.setenv("REPORTDESK_LRS_URL", "http://127.0.0.1:9/xapi")
+    get_settings.cache_clear()
     unexpected: list[str] = []
     for entry in entries(app):
         if entry.needs in OF_A_JOB:
@@ -257,7 +265,9 @@ def _ids(entry: Entry, people: People) -> dict[str, Any]:
     order = Order(kind="import-xapi", area="imports", state="failed", asked_at=people.owner.created_at)
     known: dict[str, Callable[[], Any]] = {
         "category": lambda: "report-priority",
-        "key": lambda: "low",
+        "key": lambda: "persons-twice" if entry.endpoint == "admin.quality_list" else "low",
+        "source": lambda: "lrs",
+        "number": lambda: 1,
         "kind": lambda: "class",
         "user_id": lambda: people.neighbour.id,
         "department_id": lambda: people.other_department.id,

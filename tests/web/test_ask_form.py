@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -110,18 +110,19 @@ def test_the_preview_says_what_one_gets_and_what_the_records_lack(people: People
         certificates=[
             {
                 "learner_id": people.owner.id, "department_id": people.department.id, "name": f"First aid {n}",
-                "issued_at": dated,
+                "issued_at": dated + timedelta(days=n),
             }
             for n in range(3)
         ]
     )  # fmt: skip
     client = as_person(people.owner)
-    said = client.post("/reports/new/preview", data=ask(group=["department"], visibility="department")).text
+    asked = {"type": "certification-status", "group": ["department"], "measure": ["count"]}
+    said = client.post("/reports/new/preview", data=ask(**asked, visibility="department")).text
     assert "3 records name no class" in said
     assert "History (3 people)" in said  # the owner, a colleague, a neighbour
     assert "No worker is running" in said
     assert '<svg class="sketch"' in said
-    narrowed = ask(group=["department"], where=["score"], compare=["gte"], value=["2"])
+    narrowed = ask(**asked, where=["issued-at"], compare=["gte"], value=["2026-03-03"])
     assert "1 record names no class" in client.post("/reports/new/preview", data=narrowed).text
     nothing = ask(group=["department"], where=["score"], compare=["gte"], value=["99"])
     assert "Nothing matches" in client.post("/reports/new/preview", data=nothing).text

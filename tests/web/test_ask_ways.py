@@ -79,12 +79,20 @@ class Fields(HTMLParser):
 
 
 @pytest.fixture
-def at_this_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "utcnow", lambda: NOW)
-    monkeypatch.setattr(database_clock, "now", lambda: NOW)
+def at_this_moment(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From the call on. Sessions begin before: of one that began in the past the database soon rids itself."""
+
+    def stop() -> None:
+        monkeypatch.setattr(clock, "utcnow", lambda: NOW)
+        monkeypatch.setattr(database_clock, "now", lambda: NOW)
+
+    return stop
 
 
-def test_a_request_comes_back_from_the_form_as_it_went(app: Flask, people: People, at_this_moment: None) -> None:
+def test_a_request_comes_back_from_the_form_as_it_went(
+    app: Flask, people: People, at_this_moment: Callable[[], None]
+) -> None:
+    at_this_moment()
     records = make_records(people)
     hold(people.administrator, ["system-admin"], [people.department])
 
@@ -142,13 +150,14 @@ def whole_request(people: People, **changes: Any) -> ReportRequest:
 
 
 def test_nothing_is_lost_when_one_changes_something_first(
-    people: People, as_person: Client, at_this_moment: None
+    people: People, as_person: Client, at_this_moment: Callable[[], None]
 ) -> None:
     hold(people.administrator, ["system-admin"], [people.department])
     people.administrator.save()
     request = whole_request(people)
     job = ReportJob(**ways.job_fields(request), requested_by=people.administrator.id, created_at=NOW).save()
     client = as_person(people.administrator)
+    at_this_moment()
     page = client.get(f"/reports/{job.id}/change", follow_redirects=True)
     sent = Fields(page.text).sent
     answer = client.post("/reports/new", data=sent)
@@ -158,7 +167,7 @@ def test_nothing_is_lost_when_one_changes_something_first(
 
 
 def test_detail_rows_keep_their_sorting_when_one_changes_something_first(
-    people: People, as_person: Client, at_this_moment: None
+    people: People, as_person: Client, at_this_moment: Callable[[], None]
 ) -> None:
     request = ReportRequest(
         report_type="enrollment-summary", detail=True, sort=("-score", "learner"), format="csv", name="One by one",
@@ -166,6 +175,7 @@ def test_detail_rows_keep_their_sorting_when_one_changes_something_first(
     )  # fmt: skip
     job = ReportJob(**ways.job_fields(request), requested_by=people.owner.id, created_at=NOW).save()
     client = as_person(people.owner)
+    at_this_moment()
     sent = Fields(client.get(f"/reports/{job.id}/change", follow_redirects=True).text).sent
     answer = client.post("/reports/new", data=sent)
     assert answer.status_code == 303, answer.text
@@ -210,7 +220,10 @@ def days_of(job: ReportJob) -> tuple[date, date]:
     return kept.start_date.date(), kept.end_date.date()
 
 
-def test_asking_again_means_the_phrase_anew_in_the_zone_of_the_report(people: People, at_this_moment: None) -> None:
+def test_asking_again_means_the_phrase_anew_in_the_zone_of_the_report(
+    people: People, at_this_moment: Callable[[], None]
+) -> None:
+    at_this_moment()
     job = aged_job(people)
     copy = asking.duplicate(people.owner, job.id)
     # 22:45 of the 24th in UTC is the 25th there.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from webapp.errors import ReportdeskError
 from webapp.record import RecordVersion
@@ -23,6 +24,9 @@ def state_of(version: RecordVersion, tables: Sequence[str]) -> State:
     return tuple((str(version.table_ids.get(table, "")), int(version.tables.get(table, -1))) for table in tables)
 
 
+_every: WeakSet[KeptOfRecord[Any]] = WeakSet()
+
+
 class KeptOfRecord(Generic[T]):
     """`read(version)`, kept in this process.
 
@@ -35,6 +39,7 @@ class KeptOfRecord(Generic[T]):
         self._lock = threading.Lock()
         self._known: tuple[State, T] | None = None
         self._reader: threading.Thread | None = None
+        _every.add(self)
 
     def get(self) -> T:
         version = reading.current()
@@ -70,3 +75,9 @@ class KeptOfRecord(Generic[T]):
         """Read everything at the next use."""
         with self._lock:
             self._known = None
+
+
+def forget_everything() -> None:
+    """Read all of it at its next use: this process knows that the record is another one."""
+    for each in list(_every):
+        each.forget()
