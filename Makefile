@@ -57,7 +57,7 @@ unit: setup
 # The long proof of the queue and of storing files: kills, stops, cut connections. Minutes to an hour.
 faults: setup
 	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/services/jobs/test_machine.py tests/services/orders/test_machine.py \
-	  tests/worker/test_publishing.py tests/web/test_hostile_requests.py -q -s -o timeout=0
+	  tests/worker/test_publishing.py tests/record/test_kills.py tests/web/test_hostile_requests.py -q -s -o timeout=0
 
 # Ratios against named baselines, measured in the same run: `make bench PART=import`.
 bench: setup

@@ -13,6 +13,8 @@ import pytest
 from tests.record import small
 from webapp import record
 
+#: `make faults` kills at every step, CI at some and at the last ones, where it is published.
+IS_FULL = os.environ.get("REPORTDESK_TEST_FAULTS") == "full"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,7 +42,7 @@ def test_readers_see_the_old_version_or_the_new_one_whole_wherever_an_import_is_
     assert after != before
     steps = int(whole.stdout)
     assert steps >= 6
-    for step in range(steps):
+    for step in range(steps) if IS_FULL else sorted({*range(which, steps - 3, 4), *range(steps - 3, steps)}):
         shutil.rmtree(home)
         shutil.copytree(kept, home)
         assert _run(which, step).returncode == -9
