@@ -324,9 +324,10 @@ QUESTIONS = [
     BenchQuestion(
         "study time of departments and months, with subtotals",
         _activity(("department", "month"), ("avg-study-time", "event-count"), subtotals=True),
-        "WITH g AS (SELECT department_id AS key, date_trunc('month', timestamp) AS month, GROUPING(month) AS level, "
-        "sum(duration) / count(DISTINCT learner_id) FILTER (duration IS NOT NULL) AS study, count(*) AS n FROM events "
-        "WHERE is_active IS NOT FALSE GROUP BY GROUPING SETS ((department_id, date_trunc('month', timestamp)), (department_id))) "
+        "WITH g AS (SELECT key, month, GROUPING(month) AS level, "
+        "sum(duration) / count(DISTINCT learner_id) FILTER (duration IS NOT NULL) AS study, count(*) AS n FROM "
+        "(SELECT department_id AS key, date_trunc('month', timestamp) AS month, duration, learner_id FROM events "
+        "WHERE is_active IS NOT FALSE) GROUP BY GROUPING SETS ((key, month), (key))) "
         f"SELECT {_NAMED}, strftime(month, '%Y-%m'), CASE level WHEN 0 THEN 'group' ELSE 'subtotal' END, study, n "
         f"FROM g LEFT JOIN departments l ON l.id = g.key "
         f"ORDER BY strip_accents(lower({_NAMED})), {_NAMED}, g.key, level, month",
