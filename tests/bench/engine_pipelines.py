@@ -15,7 +15,7 @@ from pymongo.errors import AutoReconnect, OperationFailure
 
 from tests.bench.engine_questions import QUESTIONS
 from webapp import embedded
-from webapp.engine.catalogue.tables import TABLES, Kind, source_field
+from webapp.engine.catalogue.tables import TABLES, Kind
 from webapp.settings import get_settings
 
 PIPELINE_SECONDS = 20.0
@@ -78,11 +78,19 @@ def load(database: Any, files: dict[str, list[str]]) -> None:
                 collection.insert_many([_document(table, row) for row in batch.to_pylist()], ordered=False)
 
 
+def _field(column: str) -> str:
+    """The field of a document that `column` holds."""
+    if column == "id":
+        return "_id"
+    head, *rest = column.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
 def _document(table: str, row: dict[str, Any]) -> dict[str, Any]:
-    found = {source_field(column): row[column] for column in TABLES[table] if row[column] is not None}
+    found = {_field(column): row[column] for column in TABLES[table] if row[column] is not None}
     for column, kind in TABLES[table].items():
         if kind is Kind.ID and row[column] is not None:
-            found[source_field(column)] = ObjectId(row[column])
+            found[_field(column)] = ObjectId(row[column])
     if row.get("data_clicks") is not None:
         found["data"] = {"clicks": row["data_clicks"]}
     return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import click
 
 from webapp import record
+from webapp.cli import imported
 from webapp.cli.session import connected
 from webapp.services import database_setup
 from webapp.services.orders import imports
@@ -72,18 +72,20 @@ def verbs() -> None:
     with connected():
         before = record.current()
         after = changing.rebuild(by=TERMINAL, verbs=imports.xapi_verbs())
-        waited = dict(_unmapped(before))
-        for verb, count in sorted(waited.items()):
-            left = dict(_unmapped(after)).get(verb, 0) if after is not None else count
-            if left < count:
-                click.echo(f"{count - left:>9,}  {verb}")
         if after is None:
             click.echo("No event waits for a rule that is there now.")
+            return
+        left = _unmapped(after)
+        for verb, count in sorted(_unmapped(before).items()):
+            if given := count - left.get(verb, 0):
+                click.echo(f"{given:>9,}  {verb}")
 
 
-def _unmapped(version: record.RecordVersion) -> list[tuple[str, int]]:
-    kept = record.select(version, "events", ["verb"], "event_type IS NULL AND verb IS NOT NULL")
-    return list(Counter(map(str, kept["verb"].to_pylist())).items())
+def _unmapped(version: record.RecordVersion) -> dict[str, int]:
+    """Verbs that no rule knows, and how many events have each."""
+    unmapped = "SELECT verb, count(*) FROM events WHERE event_type IS NULL AND verb IS NOT NULL GROUP BY verb"
+    with record.looking(version, ["events"]) as duck:
+        return dict(duck.rows(unmapped))
 
 
 def _run(paths: tuple[Path, ...], source: str | None, dry_run: bool, strict: bool) -> None:
@@ -99,7 +101,7 @@ def _run(paths: tuple[Path, ...], source: str | None, dry_run: bool, strict: boo
                 dry_run=dry_run,
                 strict=strict,
                 on_progress=bar.show,
-                on_wait=_wait,
+                on_wait=imported.waits,
             ) as done:
                 bar.clear()
                 _tell(done, dry_run)
@@ -133,10 +135,6 @@ class _Bar:
             click.echo("\r" + " " * 79 + "\r", nl=False, err=True)
 
 
-def _wait() -> None:
-    click.echo("Another import is running: waiting for its end.", err=True)
-
-
 def _tell(done: imports.Imported, dry_run: bool) -> None:
     summary = done.comparison.summary
     click.echo(done.told)
@@ -153,11 +151,7 @@ def _tell(done: imports.Imported, dry_run: bool) -> None:
         ending = summary.counts["rosters"].ended if "rosters" in summary.counts else 0
         if ending:
             click.secho(f"{ending:,} enrollments would end.", bold=True)
-        click.echo("Nothing was changed: this was a dry run.")
-    elif done.version is None:
-        click.echo("There is nothing new.")
-    else:
-        click.echo(f"Version {done.version.number} of the learning record.")
+    imported.tell_end(done.version, dry_run=dry_run)
 
 
 def _tell_refused(summary: record.Summary) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from webapp.cli import imported
 from webapp.cli.session import connected
 from webapp.services import database_setup, sources
 from webapp.services.permissions import TERMINAL
@@ -49,7 +50,7 @@ def sync(dry_run: bool) -> None:
     """Bring over what has changed since the last time, or everything the first time."""
     with connected():
         database_setup.prepare()
-        with sources.syncing(TERMINAL, dry_run=dry_run, on_progress=_show, on_wait=_wait) as outcome:
+        with sources.syncing(TERMINAL, dry_run=dry_run, on_progress=_show, on_wait=imported.waits) as outcome:
             _clear()
             summary = outcome.comparison.summary
             click.echo(f"{'':14}{'read':>10}{''.join(f'{each:>11}' for each in _TOLD)}")
@@ -61,21 +62,12 @@ def sync(dry_run: bool) -> None:
                 click.echo(f"{count:>9,} refused: {reason}")
             for refusal in summary.refusals:
                 click.echo(f"  {refusal.source}: {refusal.reason}")
-            if dry_run:
-                click.echo("Nothing was changed: this was a dry run.")
-            elif outcome.version is None:
-                click.echo("There is nothing new.")
-            else:
-                click.echo(f"Version {outcome.version.number} of the learning record.")
+            imported.tell_end(outcome.version, dry_run=dry_run)
 
 
 def _show(collection: str, count: int) -> None:
     if sys.stderr.isatty():
         click.echo(f"\r{collection}: {count:,} documents".ljust(72), nl=False, err=True)
-
-
-def _wait() -> None:
-    click.echo("Another import is running: waiting for its end.", err=True)
 
 
 def _clear() -> None:

@@ -195,7 +195,6 @@ TABLES: dict[str, RecordTable] = {
         _of_a_class("events", month_of="timestamp", is_first_kept=True),
     )
 }
-REFERENCES: dict[str, Sequence[Reference]] = {name: table.references for name, table in TABLES.items()}
 #: Those that a source may give rows of.
 GIVEN = tuple(name for name, table in TABLES.items() if not table.is_derived)
 #: Those whose course, department, program, learner and enrollment are worked out from their class.

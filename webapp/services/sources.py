@@ -133,7 +133,7 @@ def _synced(
             # Whoever was first at the record has done it.
             yield None
             return
-        before = record.current()
+        before = staging.base
         synced = read.sync(
             lms,
             file,

@@ -12,7 +12,6 @@ from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -22,6 +21,7 @@ from flask_babel import Babel, format_date, format_decimal, get_domain
 from webapp.messages import Language, Message
 from webapp.settings import Settings
 from webapp.web.access import actor_or_none
+from webapp.web.zones import all_zones
 
 SOURCE = Path(__file__).resolve().parents[1] / "translations"
 #: Languages that are complete, by what they call themselves.
@@ -33,7 +33,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.config["BABEL_DEFAULT_LOCALE"] = settings.default_locale
     app.config["BABEL_DEFAULT_TIMEZONE"] = settings.time_zone
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(compile_catalogues(SOURCE, settings.home / "cache"))
-    zones = available_timezones()
+    zones = all_zones()
 
     def time_zone() -> str:
         actor = actor_or_none()

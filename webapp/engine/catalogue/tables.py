@@ -92,11 +92,3 @@ def data_column(key: str) -> str:
 def data_key(column: str) -> str:
     """The `<key>` of which `column` holds `data.<key>`: the way back from `data_column`."""
     return re.sub(r"_([0-9a-f]+)_", lambda found: chr(int(found[1], 16)), column.removeprefix(DATA_PREFIX))
-
-
-def source_field(column: str) -> str:
-    """The field of a document that `column` holds."""
-    if column == "id":
-        return "_id"
-    head, *rest = column.split("_")
-    return head + "".join(word.capitalize() for word in rest)

@@ -29,11 +29,6 @@ class Difference:
     now: Count
     then: Count
 
-    @property
-    def is_counted(self) -> bool:
-        """Is the difference one of numbers, or only of what rows say?"""
-        return self.now != self.then
-
 
 @dataclass(frozen=True)
 class Listed:

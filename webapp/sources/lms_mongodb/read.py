@@ -41,11 +41,6 @@ class Synced:
     documents: Mapping[str, int]
     whole: Collection[str]
 
-    @property
-    def read_any(self) -> bool:
-        """False when the LMS has nothing that the last sync did not read."""
-        return bool(self.whole) or any(self.documents.values())
-
 
 def sync(
     lms: Lms,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, cast
-from zoneinfo import available_timezones
 
 from bson import ObjectId
 from flask import request
@@ -32,6 +31,7 @@ from webapp.services.questions.filter_choices import Choice
 from webapp.web.formatting import label
 from webapp.web.forms import DeskForm
 from webapp.web.languages import LANGUAGES, in_readers_language
+from webapp.web.zones import ZoneField
 
 #: Nobody belongs to more departments; of a page that was tampered with the rest is not read.
 MOST_MEMBERSHIPS = 50
@@ -67,7 +67,7 @@ class PersonForm(DeskForm):
     teams = SelectMultipleField(_l("Teams"))
     person = RadioField(_l("In the learning record"), default="")
     person_search = StringField(_l("Find a person by name, number or e-mail address"))
-    time_zone = SelectField(_l("Time zone"))
+    time_zone = ZoneField(_l("Time zone"))
     locale = SelectField(_l("Language"))
 
     #: How many lines show memberships that the account has.
@@ -98,8 +98,7 @@ class PersonForm(DeskForm):
             row.form.department.choices = [("", _l("None")), *departments]
         has_teams = set(person.team_ids) if person else set()
         form.teams.choices = [(str(team.id), team.name) for team in teams if team.is_active or team.id in has_teams]
-        zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
-        form.time_zone.choices = [("", _l("As this installation")), *((zone, zone) for zone in zones)]
+        form.time_zone.offer(("", _l("As this installation")))
         form.locale.choices = [("", _l("As the browser asks")), *LANGUAGES.items()]
         form._offer_persons(person)
         return form
