@@ -17,12 +17,12 @@ from typing import Any
 import mongoengine
 import mongomock
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, monitoring
 
 from tests import factories
 from tests.factories import People
 from webapp.documents import LookupValue, connect, disconnect
-from webapp.documents.lookup_value import lookup_cache
+from webapp.documents.lookup_value import LookupCache, lookup_cache
 from webapp.services import database_setup, remembered
 from webapp.services.jobs import facts as job_facts
 from webapp.services.lookups import seed as lookup_seed
@@ -41,6 +41,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("server")
+
+
+class _WritesOfLookups(monitoring.CommandListener):
+    """What this process writes into the lookup values is read by its next question, and by no other: to read them all
+    before each took half the time of the tests. Processes that a test starts never keep them."""
+
+    WRITES = frozenset({"insert", "update", "delete", "findAndModify", "drop"})
+
+    def __init__(self) -> None:
+        self._under_way: set[int] = set()
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        name, collection = event.command_name, event.command.get(event.command_name)
+        if name in {"bulkWrite", "dropDatabase"} or (name in self.WRITES and collection == "lookupvalues"):
+            self._under_way.add(event.request_id)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        self._ended(event.request_id)
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        self._ended(event.request_id)
+
+    def _ended(self, request_id: int) -> None:
+        if request_id in self._under_way:
+            self._under_way.discard(request_id)
+            lookup_cache.forget()
+
+
+monitoring.register(_WritesOfLookups())
+
+
+@pytest.fixture
+def lookups_do_not_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LookupCache, "_is_fresh", lambda cache: cache._read_at is not None)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +137,9 @@ def settings(settings_env: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def database(mongo: str, database_name: str, settings_env: pytest.MonkeyPatch) -> Iterator[Any]:
+def database(
+    mongo: str, database_name: str, settings_env: pytest.MonkeyPatch, lookups_do_not_age: None
+) -> Iterator[Any]:
     """The real server, connected, emptied, with lookup values seeded. Child processes find it in the environment."""
     settings_env.setenv("REPORTDESK_MONGODB_URI", mongo)
     settings_env.setenv("REPORTDESK_MONGODB_DATABASE", database_name)

@@ -67,7 +67,7 @@ class CachedLookup:
 
 
 class LookupCache:
-    """All lookup values, read at most every `lookup_cache_seconds` by each process (at most 60 s old; 0 in tests)."""
+    """All lookup values, read at most every `lookup_cache_seconds` by each process (at most 60 s old)."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -80,8 +80,7 @@ class LookupCache:
     def category(self, category: str) -> dict[str, CachedLookup]:
         """Values of `category` by key, in their sort order, inactive ones included."""
         with self._lock:
-            age = None if self._read_at is None else time.monotonic() - self._read_at
-            if age is None or age >= get_settings().lookup_cache_seconds:
+            if not self._is_fresh():
                 # The driver's own documents: MongoEngine's cost twenty times as much, at every reading.
                 # In the order of an index, so that no database reads a collection for it; the rest is ours.
                 by_index = [("category", 1), ("sortOrder", 1)]
@@ -92,6 +91,9 @@ class LookupCache:
                     self._stored = stored
                 self._read_at = time.monotonic()
             return self._values.get(category, {})
+
+    def _is_fresh(self) -> bool:
+        return self._read_at is not None and time.monotonic() - self._read_at < get_settings().lookup_cache_seconds
 
     def forget(self) -> None:
         """Read anew at the next question: called after this process has changed a value."""
