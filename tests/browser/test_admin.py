@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.browser import axe
 from tests.browser.conftest import Desk, Open
+from tests.browser.test_accessibility import WINDOW
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 ADMIN = "admin@demo.example"
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+#: Beside those of `page_states.ADMIN_PAGES`.
 PAGES = [
-    "/admin/", "/admin/lookups/", "/admin/lookups/role/", "/admin/lookups/measure-type/add",
     "/admin/lookups/role/department-admin", "/admin/lookups/report-priority/high", "/admin/lookups/activity-event/login",
-    "/admin/people/", "/admin/people/?q=nobody", "/admin/people/?role=instructor", "/admin/people/add",
-    "/admin/departments/", "/admin/departments/add", "/admin/imports/", "/admin/storage/", "/admin/audit/",
-    "/admin/audit/?person=nobody@x.example", "/admin/audit/?kind=deleted",
+    "/admin/people/?q=nobody", "/admin/people/add", "/admin/departments/add", "/admin/audit/?person=nobody@x.example",
+    "/admin/audit/?kind=deleted",
 ]  # fmt: skip
-#: Both widths and both themes are in either form; all four pairs take a minute more.
-PAIRS = [(1280, "light"), (360, "dark")]
-if os.environ.get("REPORTDESK_TEST_AXE") == "full":
-    PAIRS += [(1280, "dark"), (360, "light")]
 ROSTER = "sourcedId,role,givenName,familyName\nbrowser-1,student,Imported,Learner\n,student,Nobody,Known\n"
 
 
-def axe(page: Page, where: str) -> list[str]:
-    """What axe finds on the page as it is, and whether it is wider than the window."""
-    page.add_script_tag(path=str(AXE))
-    result = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})")
-    found = [f"{where}: {each['id']} {[node['target'] for node in each['nodes'][:3]]}" for each in result["violations"]]
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return [*found, *([f"{where}: {overflow} px wider than the window"] if overflow > 0 else [])]
-
-
-@pytest.mark.parametrize(("width", "theme"), PAIRS)
-def test_axe_finds_nothing(open_as: Open, width: int, theme: str) -> None:
-    page = open_as(ADMIN, color_scheme=theme, viewport={"width": width, "height": 900}, bypass_csp=True)
+def test_axe_finds_nothing(open_as: Open) -> None:
+    page = open_as(ADMIN, **WINDOW)
     found: list[str] = []
     page.goto("/admin/people/?q=Okafor")
     person = page.locator("td.main a.name").first.get_attribute("href") or ""
@@ -48,15 +33,15 @@ def test_axe_finds_nothing(open_as: Open, width: int, theme: str) -> None:
     department = page.locator("td.main a.name").nth(1).get_attribute("href") or ""
     for address in (*PAGES, person, department):
         page.goto(address)
-        found += axe(page, address)
+        found += axe.faults(page, address)
     page.goto(person)
     page.click("summary:has-text('New password')")
-    found += axe(page, "the question before a new password")
+    found += axe.faults(page, "the question before a new password")
     page.goto("/admin/people/add")
     page.click("button:has-text('Add the person')")
     expect(page.locator("#name-error")).to_be_visible()
     expect(page.locator("#name")).to_be_focused()
-    found += axe(page, "a form with errors")
+    found += axe.faults(page, "a form with errors")
     assert found == []
 
 

@@ -103,6 +103,17 @@ def test_the_meter_tells_while_one_types_and_keeps_nothing(
     assert "<meter" not in client.post("/password-strength", data={}).text
 
 
+def test_an_answer_to_the_page_before_leaves_the_next_pages_form_valid(app: Flask, people: People) -> None:
+    """The meter's last answer may come when the sign-in page stands there already: it changes nothing of the cookie."""
+    app.config["WTF_CSRF_ENABLED"] = True
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_flashes"] = [("success", "Your new password is set.")]
+    late = client.post("/password-strength", data={"new": "x"}, headers={"HX-Request": "true", "X-CSRFToken": "old"})
+    assert late.status_code == 400
+    assert "Set-Cookie" not in late.headers
+
+
 def test_an_administrator_hands_over_a_link_that_sets_the_password_once_and_ends_all_sessions(
     app: Flask, people: People, as_person: Client
 ) -> None:

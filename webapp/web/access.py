@@ -81,7 +81,9 @@ class _Known:
 def register(app: Flask) -> None:
     """Load the person of each request, and send everyone else to the sign-in page."""
     manager = LoginManager()
-    manager.session_protection = "basic"
+    # Sessions are kept on the server and end there. Its own way writes a mark into the cookie of whoever is not signed
+    # in, so that a late answer to the page before would undo what the next page's form is sealed with.
+    manager.session_protection = None
     manager.init_app(app)
     known = _Known()
     manager.user_loader(known.signed_in)
