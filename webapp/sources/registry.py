@@ -27,6 +27,10 @@ class Source(Protocol):
     def label(self) -> Message:
         """What people call it."""
 
+    @property
+    def takes(self) -> Message:
+        """In which files it comes, for who is about to send some."""
+
     def look(self, files: Sequence[SourceFile]) -> str | None:
         """What to tell of files that are its own, the version with it; None for those that are not."""
 

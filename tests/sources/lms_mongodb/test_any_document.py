@@ -19,14 +19,16 @@ from webapp.sources.lms_mongodb.mapping import Conditions
 from webapp.sources.lms_mongodb.mapping_file import load
 from webapp.sources.lms_mongodb.rows import RowMaker
 
+_ODD: tuple[Any, ...] = (
+    ObjectId(b"a" * 12), "a" * 24, Int64(7), Decimal128("NaN"), Decimal128("1E+6000"), DatetimeMS(2**60), Regex("a"),
+    Code("a"), Binary(b"a", 128), datetime(1, 1, 1, tzinfo=UTC_ZONE), datetime(9999, 12, 31, tzinfo=UTC_ZONE),
+    "active", "1e999", "2026-01-01", "∞",
+)  # fmt: skip
 _SCALARS = (
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=6) | st.binary(max_size=4)
     | st.datetimes(timezones=st.just(UTC_ZONE))
-    | st.sampled_from([
-        ObjectId(b"a" * 12), "a" * 24, Int64(7), Decimal128("NaN"), Decimal128("1E+6000"), DatetimeMS(2**60), Regex("a"),
-        Code("a"), Binary(b"a", 128), datetime(1, 1, 1, tzinfo=UTC_ZONE), datetime(9999, 12, 31, tzinfo=UTC_ZONE),
-        "active", "1e999", "2026-01-01", "∞",
-    ])
+    # By their number: Hypothesis takes what is a kind of str for a str, and breaks at it.
+    | st.integers(0, len(_ODD) - 1).map(_ODD.__getitem__)
 )  # fmt: skip
 _NAMES = st.sampled_from([
     "_id", "person", "firstName", "departmentMemberships", "roles", "departmentId", "isActive", "courseId", "instructorIds",
@@ -60,7 +62,7 @@ class AnyLms:
 
 
 @given(_DOCUMENTS)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_a_document_of_any_shape_gives_rows_or_is_refused_with_its_id(documents: list[dict[str, Any]]) -> None:
     mapping = load("cadence").mapping
     lms: Any = AnyLms(documents)

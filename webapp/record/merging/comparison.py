@@ -132,7 +132,10 @@ class Comparison:
         columns = ["id", *table.content]
         listed = ", ".join(f'w."{name}"' for name in columns)
         is_whole = self.merge.is_whole(table.name)
-        if kind is Change.DERIVED:
+        if kind is Change.DERIVED and table.is_derived:
+            # All of its rows are worked out: each is told as added, changed or ended.
+            where = "false"
+        elif kind is Change.DERIVED:
             where = f"NOT w._is_read AND w._state <> 'unchanged' AND NOT ({is_whole} AND w._state = 'ended')"
         else:
             is_own = table.is_derived or (is_whole and kind is Change.ENDED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bson import ObjectId
+from bson import Code, ObjectId
 
 from webapp.sources.lms_mongodb.mapping import Condition, Conditions
 
@@ -62,4 +62,5 @@ def hashable(value: Any) -> Any:
     """A value that may be looked for in a join; None for one that may not."""
     if isinstance(value, bool):
         return ("bool", value)
-    return value if isinstance(value, ObjectId | str | int | float) else None
+    # Code is a str that has no hash.
+    return value if isinstance(value, ObjectId | str | int | float) and not isinstance(value, Code) else None

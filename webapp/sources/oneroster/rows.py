@@ -24,7 +24,8 @@ class OneRosterSource:
     """CSV bundles of OneRoster 1.1 and 1.2. No source writes accounts: a roster tells of persons alone."""
 
     name = SOURCE
-    label = Message("a OneRoster CSV export")
+    label = Message("OneRoster bundle")
+    takes = Message("a OneRoster 1.1 or 1.2 bundle")
 
     def look(self, files: Sequence[SourceFile]) -> str | None:
         """What these files are, when they are OneRoster's; only their beginnings are read."""

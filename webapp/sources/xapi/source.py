@@ -32,6 +32,7 @@ class XapiSource:
 
     name = SOURCE
     label = Message("xAPI statements")
+    takes = Message("xAPI statements (a JSON array, or one statement a line; .gz too)")
 
     def look(self, files: Sequence[SourceFile]) -> str | None:
         """“xAPI” and the version that the statements name, if they do; None where no file has statements."""

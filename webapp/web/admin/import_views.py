@@ -66,6 +66,7 @@ def index() -> ResponseReturnValue:
         shown=VERSIONS_SHOWN,
         sources=_sources(),
         given=record_words.given,
+        forms=record_words.forms_taken(),
         **_words(),
     ), status
 

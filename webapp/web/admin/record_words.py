@@ -8,6 +8,8 @@ from flask_babel import gettext as _
 
 from webapp.record import Change, Counts, Summary
 from webapp.services.orders.told import Told
+from webapp.sources.registry import SOURCES
+from webapp.web.languages import in_readers_language
 
 #: Given and hidden: what people look for is the enrollments that come of them.
 _FIRST = ("enrollments", "rosters", "persons", "classes", "courses", "departments", "events", "results")
@@ -58,15 +60,18 @@ def doings() -> dict[str, str]:
 
 
 def sources() -> dict[str, str]:
-    """Where rows come from."""
-    return {
-        "oneroster": _("OneRoster bundle"),
-        "xapi": _("xAPI statements"),
+    """Where rows come from: sources of files by what they call themselves, then what is asked for its rows."""
+    return {each.name: in_readers_language(each.label) for each in SOURCES} | {
         "lms": _("LMS database"),
         "lms_mongodb": _("LMS database"),
         "lrs": _("Learning record store (xAPI)"),
         "oneroster-rest": _("OneRoster service (REST)"),
     }
+
+
+def forms_taken() -> str:
+    """In which files rows may be sent."""
+    return "; ".join(in_readers_language(each.takes) for each in SOURCES)
 
 
 def kinds_in_order(told: Told) -> list[str]:
