@@ -22,7 +22,7 @@ from tests.renderers import every_type
 from webapp.documents import connect, disconnect
 from webapp.settings import get_settings
 
-pytestmark = [pytest.mark.sample, pytest.mark.timeout(900), pytest.mark.xdist_group("sample")]
+pytestmark = [pytest.mark.sample, pytest.mark.timeout(900)]
 
 Report = Callable[..., list[dict[str, Any]]]
 

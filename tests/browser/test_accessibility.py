@@ -11,7 +11,7 @@ from tests.browser.conftest import Open
 from tests.browser.desk import ADMIN, MANAGER, NEWCOMER
 from tests.browser.page_states import ADMIN_PAGES, NEW_PAGES, OPENED, PAGES, SIGNED_OUT, settled
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1_200)]
 #: Motion would be caught half way; the page's own scripts are not what runs axe.
 WINDOW: dict[str, Any] = {"reduced_motion": "reduce", "bypass_csp": True}
 

@@ -12,7 +12,7 @@ from tests.browser import axe
 from tests.browser.conftest import Desk, Open
 from tests.browser.test_accessibility import WINDOW
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 ADMIN = "admin@demo.example"
 #: Beside those of `page_states.ADMIN_PAGES`.

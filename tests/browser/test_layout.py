@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import Open
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 MOST_SHIFT = 0.01
 #: Chromium's own measure (Layout Instability), from before the first paint.

@@ -11,7 +11,7 @@ from tests.browser import axe
 from tests.browser.conftest import Open
 from tests.browser.desk import ADMIN, MANAGER, PASSWORD, REGISTRAR, Desk
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 QUESTION = "/reports/new?type=enrollment-summary&group=course&measure=count&top=7"
 NEW_PASSWORD = "otter lamp river dune"

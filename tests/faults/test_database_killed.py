@@ -37,7 +37,7 @@ from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
 from webapp.settings import get_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.slow
 
 KILLS = 20 if IS_FULL else 2
 #: In another process, as the server's parent is one of its own everywhere; the server outlives it.

@@ -52,7 +52,6 @@ def world(database: Any, database_name: str, mongo: str, home: Any) -> Iterator[
         yield made
 
 
-@pytest.mark.xdist_group("faults")  # one at a time: they measure
 @pytest.mark.parametrize(("scenario", "scale", "times"), CASES, ids=[each[0].__name__ for each in CASES])
 def test_the_queue_withstands(
     world: World,

@@ -18,8 +18,6 @@ from webapp.documents.lookup_value import lookup_cache
 from webapp.services.lookups import values as lookups
 from webapp.settings import get_settings
 
-pytestmark = pytest.mark.xdist_group("same-cells")  # one organisation for all
-
 #: Rows of a file: enough for more than a page.
 ROWS = 40
 

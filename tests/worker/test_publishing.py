@@ -30,7 +30,7 @@ from webapp.services.requests import asking, changing
 from webapp.settings import get_settings
 from webapp.worker.loop import Worker
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 IS_FULL = os.environ.get("REPORTDESK_TEST_FAULTS") == "full"
 #: Before and after the file's upload, the question, and between and after the moves.
