@@ -14,7 +14,7 @@ from webapp.cli.session import connected
 from webapp.services import database_setup
 from webapp.services.orders import imports
 from webapp.services.permissions import TERMINAL
-from webapp.services.record import changing
+from webapp.services.rights import record_changes
 
 REFUSALS_TOLD = 20
 #: The ways in which what was read ends up, as they are told.
@@ -71,7 +71,7 @@ def verbs() -> None:
     """Give events with a formerly unknown verb their event type, after the lookups got a rule for it."""
     with connected():
         before = record.current()
-        after = changing.rebuild(by=TERMINAL, verbs=imports.xapi_verbs())
+        after = record_changes.rebuild(by=TERMINAL, verbs=imports.xapi_verbs())
         if after is None:
             click.echo("No event waits for a rule that is there now.")
             return

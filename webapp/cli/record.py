@@ -9,7 +9,8 @@ from webapp.cli.session import connected
 from webapp.services import database_setup
 from webapp.services.orders import imports
 from webapp.services.permissions import TERMINAL
-from webapp.services.record import carry_over, changing, keeping
+from webapp.services.record import carry_over, keeping
+from webapp.services.rights import record_changes
 
 
 @click.group("record")
@@ -44,7 +45,7 @@ def history(limit: int) -> None:
 def undo(number: int) -> None:
     """Publish version NUMBER again, as the newest one: reports are as they were then."""
     with connected():
-        click.echo(_line(changing.undo(number, by=TERMINAL, on_wait=_waits)))
+        click.echo(_line(record_changes.undo(number, by=TERMINAL, on_wait=_waits)))
 
 
 @command.command("compact")
@@ -59,7 +60,7 @@ def compact() -> None:
 def rebuild() -> None:
     """Work out anew what the record derives: enrollments, places of events, instructors, events of mapped verbs."""
     with connected():
-        published = changing.rebuild(by=TERMINAL, verbs=imports.xapi_verbs(), on_wait=_waits)
+        published = record_changes.rebuild(by=TERMINAL, verbs=imports.xapi_verbs(), on_wait=_waits)
         click.echo(_line(published) if published is not None else "Nothing is different from what it was.")
 
 

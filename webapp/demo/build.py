@@ -14,7 +14,9 @@ from webapp.demo.record_rows import LAST, SEED, Maker, Row
 from webapp.messages import Message
 from webapp.services.people import demo_accounts
 from webapp.services.people.demo_accounts import NotADemoHomeError
-from webapp.services.record import changing, reading
+from webapp.services.permissions import TERMINAL
+from webapp.services.record import reading
+from webapp.services.rights import record_changes
 
 SOURCE = demo_accounts.SOURCE
 BATCH = 10_000
@@ -57,7 +59,7 @@ def build(*, scale: float = 1.0, on_progress: Progress | None = None) -> DemoSum
     demo_accounts.require_nobody_else()
     if not _is_in_record():
         _import(scale, summary, on_progress)
-    changing.took_effect(record.current())
+    record_changes.took_effect(record.current(), by=TERMINAL)
     summary.added |= _accounts().write()
     return summary
 

@@ -20,7 +20,8 @@ from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.services import audit
 from webapp.services.permissions import TERMINAL, Actor, Permission, Terminal, require_permission
-from webapp.services.record import changing, reading
+from webapp.services.record import reading
+from webapp.services.rights import record_changes
 from webapp.settings import get_settings
 from webapp.sources.lms_mongodb import SOURCE, mapping_file, read
 from webapp.sources.lms_mongodb import check as checking
@@ -148,7 +149,7 @@ def _synced(
         # What was read whole is remembered, that it need not be again before its time.
         if not dry_run and (synced.whole or not comparison.is_empty):
             version = staging.publish(state=synced.state.to_document())
-            changing.took_effect(version)
+            record_changes.took_effect(version, by=by)
         if not dry_run:
             _asked_path().parent.mkdir(parents=True, exist_ok=True)
             _asked_path().touch()

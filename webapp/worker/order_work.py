@@ -14,7 +14,8 @@ from webapp.services import database_clock, sources
 from webapp.services.files import retention
 from webapp.services.orders import change_list, imports, orders, pulls, told, uploads
 from webapp.services.orders.imports import Imported
-from webapp.services.record import changing, keeping
+from webapp.services.record import keeping
+from webapp.services.rights import record_changes
 
 #: (share done, what it is at, how many of it)
 Progress = Callable[[float, str, int], None]
@@ -33,7 +34,7 @@ def carry_out(order: Order, folder: Path, on_progress: Progress) -> dict[str, An
         return _sync(by, str(order.source), on_progress)
     if order.kind == OrderKind.REDERIVE:
         on_progress(0.0, DERIVING, 0)
-        published = changing.rebuild(by=by, verbs=imports.xapi_verbs(), on_wait=_waiting(on_progress))
+        published = record_changes.rebuild(by=by, verbs=imports.xapi_verbs(), on_wait=_waiting(on_progress))
         return {"version": published.number if published is not None else None}
     if order.kind == OrderKind.COMPACT:
         keeping.compact()

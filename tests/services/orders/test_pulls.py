@@ -18,7 +18,7 @@ from webapp.errors import ForbiddenError
 from webapp.services.orders import orders, pulls
 from webapp.services.orders.told import Told
 from webapp.services.permissions import TERMINAL
-from webapp.services.record import changing
+from webapp.services.rights import record_changes
 from webapp.settings import get_settings
 from webapp.sources.http_addresses import PullError
 
@@ -76,7 +76,7 @@ def test_a_store_is_read_to_its_end_and_the_next_time_from_there(people: People,
 
 def test_an_undone_sync_is_asked_for_again(people: People, lrs: Store, tmp_path: Path) -> None:
     synced(people, "lrs", tmp_path)
-    changing.undo(0, by=TERMINAL)
+    record_changes.undo(0, by=TERMINAL)
     assert events() == 0
     synced(people, "lrs", tmp_path)
     assert events() == 5

@@ -32,9 +32,9 @@ from webapp.services.permissions import TERMINAL
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import workers
 from webapp.services.record import carry_over, quality
-from webapp.services.record import changing as changing_record
 from webapp.services.record.carry_over import CarriedOver
 from webapp.services.requests import asking, changing
+from webapp.services.rights import record_changes as changing_record
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
 WITHOUT_A_PERSON = {
@@ -52,7 +52,7 @@ WITHOUT_A_PERSON = {
     ],
     "before a report, in nobody's name: what the LMS has changed": ["sources.refresh_if_due"],
     "part of what was published, or edited, by somebody who may": [
-        *("orders.raw_files.keep", "record.changing.took_effect", "record.mirror.*"),
+        *("orders.raw_files.keep", "rights.record_changes.took_effect", "record.mirror.*"),
     ],
     "writes down what was done, in the name of whoever did it": [
         *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
@@ -125,10 +125,10 @@ CALLS: dict[str, Call] = {
     "orders.verbs.map_verbs": lambda by, _: verbs.map_verbs(by, {"https://verbs.example/x": "login"}),
     "record.quality.export": lambda by, _: quality.export(by, "persons-twice"),
     "record.carry_over.take_away_old": lambda by, _: carry_over.take_away_old(CarriedOver(record.current()), by=by),
-    "record.changing.rebuild": lambda by, _: changing_record.rebuild(by=by, verbs={}),
-    "record.changing.undo": lambda by, _: changing_record.undo(0, by=by),
+    "rights.record_changes.rebuild": lambda by, _: changing_record.rebuild(by=by, verbs={}),
+    "rights.record_changes.undo": lambda by, _: changing_record.undo(0, by=by),
     "sources.syncing": lambda by, _: _entered(sources.syncing(by)),
-    "record.changing.take_back": lambda by, _: changing_record.take_back(1, newest=0, by=by),
+    "rights.record_changes.take_back": lambda by, _: changing_record.take_back(1, newest=0, by=by),
     "orders.uploads.receive": lambda by, world: uploads.receive(by, [Upload("s.json", world.upload)]),
     "people.accounts.create_user": lambda by, _: accounts.create_user(
         by, name="Eve", email="eve@staff.example", password="a long enough one", roles=["system-admin"]

@@ -23,7 +23,8 @@ from webapp.messages import Message
 from webapp.services import audit
 from webapp.services.orders import raw_files
 from webapp.services.permissions import Actor, Permission, Terminal, require_permission
-from webapp.services.record import changing, reading
+from webapp.services.record import reading
+from webapp.services.rights import record_changes
 from webapp.sources import registry
 from webapp.sources.files import SourceFileError, files_of
 
@@ -126,7 +127,7 @@ def importing(
         if not dry_run and (state is not None or not comparison.is_empty):
             raw_files.keep(import_id, found.name, files)
             version = staging.publish(state=state)
-            changing.took_effect(version)
+            record_changes.took_effect(version, by=by)
         log.info(
             "import done",
             extra={

@@ -28,12 +28,19 @@ class _ImportUnderWayError(Exception):
     """Whoever edits a department does not wait for somebody's import."""
 
 
-def bring_departments(version: RecordVersion) -> int:
-    """MongoDB's departments up to those of `version`; what was edited here since stays. Returns how many changed."""
+def bring_departments(version: RecordVersion, before: RecordVersion | None = None) -> int:
+    """MongoDB's departments up to those of `version`; what was edited here since stays. What a source gave in `before`
+    and is not there any more (that was undone) is closed, and below nobody. Returns how many changed."""
     departments = Department._get_collection()
     known = {each["_id"]: each for each in departments.find({})}
     now, writes = clock.utcnow(), []
-    for row in reading.rows("departments", _COLUMNS, version=version):
+    given = reading.rows("departments", _COLUMNS, version=version)
+    if before is not None:
+        there = {row["id"] for row in given}
+        former = reading.rows("departments", _COLUMNS, version=before)
+        closed = {"is_active": False, "parent_id": None}
+        given += [{**row, **closed} for row in former if row["id"] not in there and row["source"] != SOURCE]
+    for row in given:
         key = ObjectId(row["id"])
         before = known.get(key)
         if before is not None and EDITED in before:

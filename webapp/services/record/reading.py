@@ -48,6 +48,15 @@ def classes_taught_by(person_id: ObjectId | str | None) -> list[str]:
     return [each["id"] for each in found]
 
 
+def teaching(version: RecordVersion) -> dict[str, list[str]]:
+    """By person, the ids of the classes that they teach in `version`."""
+    taught: dict[str, list[str]] = {}
+    for row in rows("classes", ["id", "instructor_ids"], version=version):
+        for person_id in row["instructor_ids"] or ():
+            taught.setdefault(person_id, []).append(row["id"])
+    return taught
+
+
 def name_of(by: Actor) -> str:
     """As the record's history names whoever published a version."""
     return "terminal" if isinstance(by, Terminal) else str(by.name)

@@ -10,7 +10,8 @@ from webapp import record
 from webapp.errors import NotFoundError, ReportdeskError
 from webapp.services.orders.told import Told
 from webapp.services.permissions import Permission
-from webapp.services.record import changing, history
+from webapp.services.record import history
+from webapp.services.rights import record_changes
 from webapp.web.access import current_actor, permission_required
 from webapp.web.admin import record_words
 from webapp.web.fragments import redirect_after
@@ -51,7 +52,7 @@ def undo(number: str) -> ResponseReturnValue:
     listed = history.find(_number(number))
     newest = _number(request.form.get("newest", ""))
     try:
-        made = changing.take_back(listed.version.number, newest=newest, by=current_actor())
+        made = record_changes.take_back(listed.version.number, newest=newest, by=current_actor())
     except record.RecordBusyError as error:
         return redirect_after(url_for("admin.version", number=number), _told(error), "warning")
     return redirect_after(
