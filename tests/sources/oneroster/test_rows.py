@@ -41,7 +41,7 @@ def test_a_school_becomes_rows_that_lead_to_one_another(tmp_path: Path) -> None:
         ref("departments", "elm"),
         "Spring",
     )
-    assert one["ends_at"] == datetime(2024, 6, 29, tzinfo=UTC)
+    assert one["ends_at"] == datetime(2024, 6, 28, 23, 59, 59, tzinfo=UTC)
     iva = found["persons"]["p1"]
     assert (iva["name"], iva["number"], iva["email"]) == ("Iva Štern", "N-17", "iva@elm.example")
     assert (iva["roles"], iva["department_ids"]) == (["learner"], [ref("departments", "elm")])
@@ -66,7 +66,7 @@ def test_days_are_those_of_the_organisation(tmp_path: Path, settings_env: pytest
     get_settings.cache_clear()
     found = read(school(tmp_path)).tables
     assert found["rosters"]["n1"]["enrolled_at"] == datetime(2024, 2, 5, 8, tzinfo=UTC)
-    assert found["classes"]["bio-1"]["ends_at"] == datetime(2024, 6, 29, 7, tzinfo=UTC)
+    assert found["classes"]["bio-1"]["ends_at"] == datetime(2024, 6, 29, 6, 59, 59, tzinfo=UTC)
 
 
 def test_a_class_without_its_course_is_one_of_its_own_title(tmp_path: Path) -> None:

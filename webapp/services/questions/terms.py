@@ -51,7 +51,7 @@ def _usual_days(rows: list[dict[str, Any]], name: str) -> dict[str, tuple[date, 
     for row in rows:
         starts_at, ends_at = row["starts_at"], row["ends_at"]
         if starts_at and ends_at and starts_at < ends_at:
-            # `ends_at` is the first instant after it.
+            # `ends_at` is the last second of it, or the first instant after it.
             dates[row[name]][(_day(starts_at), _day(ends_at) - timedelta(days=1))] += 1
     return {each: usual.most_common(1)[0][0] for each, usual in dates.items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -29,6 +29,9 @@ BATCH = 5_000
 #: (rows read, share of the files read)
 Progress = Callable[[int, float], None]
 Made = dict[str, Any]
+
+#: Of a day.
+_FIRST, _LAST = time(), time(23, 59, 59)
 
 
 class RowError(ValueError):
@@ -197,16 +200,16 @@ class Reading:
     def begins(self, row: Row, name: str) -> datetime | None:
         """The first instant of the day in this cell, in the organisation's zone."""
         on = day(row, name)
-        return self._instants(on, 0) if on is not None else None
+        return self._instants(on, _FIRST) if on is not None else None
 
     def ends(self, row: Row, name: str) -> datetime | None:
-        """The first instant after the day in this cell: the day is included."""
+        """The last second of the day in this cell: the day is included, is counted and shown as that day."""
         on = day(row, name)
-        return self._instants(on, 1) if on is not None else None
+        return self._instants(on, _LAST) if on is not None else None
 
-    def _instant_of(self, on: date, days: int) -> datetime:
+    def _instant_of(self, on: date, at: time) -> datetime:
         try:
-            return datetime.combine(on + timedelta(days=days), time(), tzinfo=self.zone).astimezone(UTC)
+            return datetime.combine(on, at, tzinfo=self.zone).astimezone(UTC)
         except OverflowError:
             raise RowError(Message("the day %(day)s is beyond the calendar", day=on.isoformat())) from None
 
