@@ -75,8 +75,8 @@ def test_a_command_that_started_the_database_ends_it(own: Settings) -> None:
     told, problems = asked.communicate(timeout=120)
     assert asked.returncode == 0, problems
     assert "***" in told
-    assert not embedded.is_running(own)
     assert all_gone(own.home)
+    assert not embedded.is_running(own)
 
 
 def test_a_command_leaves_a_database_that_somebody_else_uses_and_the_last_one_ends_it(own: Settings) -> None:

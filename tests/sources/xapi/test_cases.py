@@ -291,3 +291,14 @@ def read_file(path: Path) -> None:
     from webapp.sources.xapi.source import XapiSource
 
     XapiSource().read(files_of(path), Gathered())  # type: ignore[arg-type]
+
+
+def test_a_page_of_an_answer_without_the_next_one_is_told_and_the_last_page_beside_it_is_enough(tmp_path: Path) -> None:
+    first = {"statements": [statement(1), statement(2)], "more": "/xapi/statements?more=17"}
+    last = {"statements": [statement(3)], "more": ""}
+    alone = read(tmp_path, first)
+    assert len(alone.events) == 2
+    assert ["one page of a record store's answer" in str(reason) for _, _, reason in alone.refused] == [True]
+    both = read(tmp_path, first, last)
+    assert len(both.events) == 3
+    assert both.refused == []

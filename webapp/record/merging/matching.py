@@ -32,3 +32,10 @@ LEFT JOIN by_address m ON m.address = u.address
 LEFT JOIN by_hash h ON h.hash = lower(coalesce(u.email_sha1, sha1('mailto:' || u.address)))
 WHERE coalesce(k.id, m.id, h.id) IS NOT NULL
 """
+
+#: Accounts that bear the key of somebody of a roster and are nobody's alias, once the new ones are there (`b_aliases`):
+#: another home page used that name before, or several use it.
+UNSURE = """
+SELECT count(*) FROM b_persons p ANTI JOIN b_aliases a ON a.id = p.id
+WHERE p.source = 'xapi' AND p.account_name IN (SELECT key FROM b_persons WHERE source <> 'xapi')
+"""

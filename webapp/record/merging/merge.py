@@ -17,7 +17,7 @@ from webapp.messages import Message
 from webapp.record.lake.duck import Duck, quoted
 from webapp.record.merging import derived
 from webapp.record.merging.derived import Verbs
-from webapp.record.merging.matching import NEW_ALIASES
+from webapp.record.merging.matching import NEW_ALIASES, UNSURE
 from webapp.record.merging.rows import FILE, LINE, REF_PREFIX
 from webapp.record.summary import REFUSALS_KEPT, Refusal, Summary
 from webapp.record.tables import EVERY_ROW, GIVEN, OF_A_CLASS, OF_ITS_CLASS, TABLES, RecordTable, Reference
@@ -39,6 +39,9 @@ _WHAT = {
     "parent_id": Message("what it belongs to is neither in these files nor in the record"),
     "term_id": Message("its term is neither in these files nor in the record"),
 }
+UNSURE_ACCOUNTS = Message(
+    "accounts named like somebody of a roster, under more than one home page: they count as persons of their own"
+)
 NO_TIME = Message("it has no time")
 
 
@@ -300,6 +303,8 @@ class Merge:
         """What the rules of `derived` read beside the rows."""
         self.duck.run(f"CREATE TABLE matched AS {NEW_ALIASES}")
         self.duck.run("INSERT INTO b_aliases BY NAME SELECT * FROM matched")
+        if self.is_given(TABLES["persons"]) and (unsure := self.duck.one(UNSURE)):
+            self.summary.note(UNSURE_ACCOUNTS, int(unsure))
         self.duck.run(f"CREATE TABLE aliases AS {derived.ALIASES}")
         self.duck.run(f"CREATE TABLE voided AS {derived.VOIDED}")
         self.duck.run(f"CREATE TABLE instructors AS {derived.INSTRUCTORS.replace('$now', self.now)}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOOKED_AT = 1 << 16
 #: How often to tell how far it is, in statements.
 TELL_EVERY = 20_000
+IS_PAGE = Message("it is one page of a record store's answer (“more”), and no file here holds the next one")
 _VERSION = re.compile(rb'"version"\s*:\s*"([0-9.]{1,12})"')
 _KEY = re.compile(rb'"([^"\\]{1,60})"\s*:')
 _BEFORE = b"\xef\xbb\xbf \t\r\n"
@@ -52,14 +53,20 @@ class XapiSource:
         rows = Rows(staging, get_settings().xapi_class_iris.split())
         size = sum(file.packed_size for file in files) or 1
         count = before = here = 0
+        more = last = ""
 
         def read_so_far(position: int) -> None:
             nonlocal here
             here = position
 
+        def answered(next_page: str) -> None:
+            nonlocal more
+            more = next_page
+
         for file in files:
             here, is_first, name = 0, True, file.base
-            for place, statement in statements(file, read_so_far):
+            last = name
+            for place, statement in statements(file, read_so_far, answered):
                 if is_first:
                     is_first = False
                     _require_statement(file.name, statement)
@@ -68,6 +75,9 @@ class XapiSource:
                 if count % TELL_EVERY == 0:
                     on_progress(count, min((before + min(here, file.packed_size)) / size, 1.0))
             before += file.packed_size
+        if more:
+            # What is not here is missing, and nothing else would say so.
+            staging.refuse(last, 1, IS_PAGE, value=more)
         rows.finish()
         on_progress(count, 1.0)
 

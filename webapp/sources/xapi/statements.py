@@ -45,8 +45,13 @@ def statement_files(path: Path, shown: str | None = None) -> list[SourceFile]:
     return files
 
 
-def statements(file: SourceFile, on_read: Callable[[int], None] = lambda count: None) -> Iterator[Found]:
-    """Every statement of `file`. `on_read(bytes read, as they are packed)` is called now and then.
+def statements(
+    file: SourceFile,
+    on_read: Callable[[int], None] = lambda count: None,
+    on_answer: Callable[[str], None] = lambda more: None,
+) -> Iterator[Found]:
+    """Every statement of `file`. `on_read(bytes read, as they are packed)` is called now and then, `on_answer` with
+    where the next page is (or nothing) after each page of a record store's answer.
 
     Raises SourceFileError for a file that is none of statements, and for one that is damaged, when reading gets there.
     """
@@ -58,12 +63,14 @@ def statements(file: SourceFile, on_read: Callable[[int], None] = lambda count: 
     if first not in (b"{", b"["):
         raise looks.not_ours(file.name, looks.XAPI, looks.of_files([file]))
     with file.open() as opened, told_in_words(file.name):
-        yield from _Reader(file.name, opened, on_read).read(is_array=first == b"[")
+        yield from _Reader(file.name, opened, on_read, on_answer).read(is_array=first == b"[")
 
 
 class _Reader:
-    def __init__(self, name: str, file: IO[bytes], on_read: Callable[[int], None]) -> None:
-        self._name, self._file, self._on_read = name, file, on_read
+    def __init__(
+        self, name: str, file: IO[bytes], on_read: Callable[[int], None], on_answer: Callable[[str], None]
+    ) -> None:
+        self._name, self._file, self._on_read, self._on_answer = name, file, on_read, on_answer
 
     def read(self, *, is_array: bool) -> Iterator[Found]:
         if is_array:
@@ -132,6 +139,7 @@ class _Reader:
         """A value of the file: a statement, an answer that holds several, or an array of them."""
         if isinstance(value, dict) and isinstance(value.get("statements"), list):
             yield from enumerate(value["statements"], start=1)
+            self._on_answer(str(value.get("more") or ""))
         elif isinstance(value, list) and value:
             yield from enumerate(value, start=1)
         else:
