@@ -51,6 +51,16 @@ def test_how_many_enrollments_would_end_is_told_before_all_counts(
     assert "Dry run" in listed
 
 
+def test_whoever_else_would_end_is_told_as_well(people: People, as_person: Client, tmp_path: Path, app: object) -> None:
+    imported(people, bundle(), tmp_path)
+    fewer = bundle(range(1, LEARNERS))
+    fewer["users.csv"] = fewer["users.csv"].replace("u0,,true,s1,student,u0,Ana,Ruiz 0\n", "")
+    order = imported(people, fewer, tmp_path, dry_run=True)
+    page = " ".join(as_person(people.administrator).get(f"/admin/imports/{order.id}").text.split())
+    assert "1 enrollment would end." in page
+    assert "These are not named any more, and end:</strong> Persons: 1</div>" in page
+
+
 def test_it_is_said_when_the_record_has_moved_on(
     people: People, as_person: Client, look: Order, tmp_path: Path
 ) -> None:

@@ -148,9 +148,10 @@ def _tell(done: imports.Imported, dry_run: bool) -> None:
         click.echo(f"{count:,} {text}")
     _tell_refused(summary)
     if dry_run:
-        ending = summary.counts["rosters"].ended if "rosters" in summary.counts else 0
-        if ending:
-            click.secho(f"{ending:,} enrollments would end.", bold=True)
+        # Enrollments are worked out of rosters, and would be told twice.
+        for what, counts in summary.counts.items():
+            if counts.ended and what != "enrollments":
+                click.secho(f"{counts.ended:,} {'enrollments' if what == 'rosters' else what} would end.", bold=True)
     imported.tell_end(done.version, dry_run=dry_run)
 
 

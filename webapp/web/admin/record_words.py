@@ -80,6 +80,16 @@ def kinds_in_order(told: Told) -> list[str]:
     return [each for each in _FIRST if each in counted] + [each for each in counted if each not in _FIRST]
 
 
+def others_that_end(told: Told) -> list[tuple[str, int]]:
+    """(what, how many) would end beside enrollments, which are told by themselves."""
+    words = tables()
+    return [
+        (words.get(what, what), told.summary.counts[what].ended)
+        for what in kinds_in_order(told)
+        if what not in ("enrollments", "rosters") and told.summary.counts[what].ended
+    ]
+
+
 def given(summary: Summary) -> Counts:
     """Of all kinds together. Enrollments are worked out of other rows, and each would count twice."""
     kinds = [counts for what, counts in summary.counts.items() if what != "enrollments"]
