@@ -12,8 +12,16 @@ MOST_SHIFT = 0.01
 #: Chromium's own measure (Layout Instability), from before the first paint.
 OBSERVE = """
 window.shifted = 0;
+window.moved = [];
 new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) {
+    window.shifted += entry.value;
+    for (const each of entry.sources) {
+      const [was, now] = [each.previousRect, each.currentRect];
+      const node = each.node?.outerHTML?.slice(0, 80) ?? each.node?.textContent?.slice(0, 40);
+      window.moved.push(`${node}: ${was.x},${was.y},${was.width},${was.height} -> ${now.x},${now.y},${now.width},${now.height}`);
+    }
+  }
 }).observe({ type: "layout-shift", buffered: true });
 """
 ADDRESSES = [
@@ -35,8 +43,8 @@ def test_no_page_shifts_its_layout_while_it_loads(open_as: Open, width: int) -> 
         page.goto(address)
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(250)
-        shifts[address] = round(page.evaluate("window.shifted"), 4)
-    assert {address: shift for address, shift in shifts.items() if shift >= MOST_SHIFT} == {}
+        shifts[address] = (round(page.evaluate("window.shifted"), 4), page.evaluate("window.moved"))
+    assert {address: shift for address, shift in shifts.items() if shift[0] >= MOST_SHIFT} == {}
 
 
 def test_short_texts_of_a_result_stand_on_one_line(open_as: Open) -> None:
