@@ -2,13 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # xdist: as many processes as there are cores.
-PYTEST ?= $(BIN)/pytest -n auto --dist loadgroup
+PYTEST ?= $(BIN)/pytest -n auto
 # Exactly the files whose hashes stand in the list, and nothing else; then the program itself, by what is there.
 LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 ITSELF := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 # From pyproject.toml to lists with hashes of every platform's files. Pins that are there stay, unless it says no more.
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-  --no-emit-index-url --no-emit-find-links
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .PHONY: run test quick setup lint types unit faults bench proof spark screenshots constraints messages clean
 
