@@ -62,7 +62,7 @@ class AnyLms:
 
 
 @given(_DOCUMENTS)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=150)
 def test_a_document_of_any_shape_gives_rows_or_is_refused_with_its_id(documents: list[dict[str, Any]]) -> None:
     mapping = load("cadence").mapping
     lms: Any = AnyLms(documents)
