@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.browser import axe
@@ -12,8 +10,6 @@ from tests.browser.desk import ADMIN, MANAGER, NEWCOMER
 from tests.browser.page_states import ADMIN_PAGES, NEW_PAGES, OPENED, PAGES, SIGNED_OUT, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1_200)]
-#: Motion would be caught half way; the page's own scripts are not what runs axe.
-WINDOW: dict[str, Any] = {"reduced_motion": "reduce", "bypass_csp": True}
 
 
 @pytest.mark.parametrize(
@@ -22,7 +18,7 @@ WINDOW: dict[str, Any] = {"reduced_motion": "reduce", "bypass_csp": True}
     ids=["signed out", "someone new", "manager", "administrator"],
 )
 def test_axe_finds_nothing_on_any_page(open_as: Open, email: str | None, pages: dict[str, str]) -> None:
-    page = open_as(email, **WINDOW)
+    page = open_as(email, **axe.WINDOW)
     found: list[str] = []
     for name, address in pages.items():
         page.goto(address)
@@ -32,7 +28,7 @@ def test_axe_finds_nothing_on_any_page(open_as: Open, email: str | None, pages: 
 
 
 def test_axe_finds_nothing_in_any_state_of_a_report_nor_in_what_opens(open_as: Open, states: dict[str, str]) -> None:
-    page = open_as(MANAGER, **WINDOW)
+    page = open_as(MANAGER, **axe.WINDOW)
     found: list[str] = []
     for state, address in states.items():
         page.goto(address)

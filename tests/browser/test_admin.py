@@ -10,7 +10,6 @@ from playwright.sync_api import expect
 
 from tests.browser import axe
 from tests.browser.conftest import Desk, Open
-from tests.browser.test_accessibility import WINDOW
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +24,7 @@ ROSTER = "sourcedId,role,givenName,familyName\nbrowser-1,student,Imported,Learne
 
 
 def test_axe_finds_nothing(open_as: Open) -> None:
-    page = open_as(ADMIN, **WINDOW)
+    page = open_as(ADMIN, **axe.WINDOW)
     found: list[str] = []
     page.goto("/admin/people/?q=Okafor")
     person = page.locator("td.main a.name").first.get_attribute("href") or ""

@@ -129,11 +129,11 @@ def test_one_ends_a_session_elsewhere_by_keyboard(open_as: Open) -> None:
 
 def test_axe_finds_nothing_on_the_page_of_a_link(open_as: Open, desk: Desk) -> None:
     person = desk.database.users.find_one({"email": "content@demo.example"})
-    administrator = open_as(ADMIN, reduced_motion="reduce", bypass_csp=True)
+    administrator = open_as(ADMIN, **axe.WINDOW)
     administrator.goto(f"/admin/people/{person['_id']}")
     administrator.click("text=Link for a new password")
     found = axe.faults(administrator, "person-link")
-    page = open_as(None, reduced_motion="reduce", bypass_csp=True)
+    page = open_as(None, **axe.WINDOW)
     page.goto(administrator.input_value("#reset-link"))
     page.fill("#new", NEW_PASSWORD)
     page.wait_for_selector("#strength meter")

@@ -87,12 +87,11 @@ class Comparison:
 
     def _counted(self, table: RecordTable) -> TableChanges:
         name = table.name
-        is_own = "true" if table.is_derived else "_is_read"
         is_whole = self.merge.is_whole(name)
         counted = {
             (state, bool(own)): int(count)
             for state, own, count in self.merge.duck.rows(
-                f"SELECT _state, {is_own}, count(*) FROM w_{name} GROUP BY ALL"  # noqa: S608
+                f"SELECT _state, {_is_own(table)}, count(*) FROM w_{name} w GROUP BY ALL"  # noqa: S608
             )
         }
 
@@ -132,14 +131,11 @@ class Comparison:
         columns = ["id", *table.content]
         listed = ", ".join(f'w."{name}"' for name in columns)
         is_whole = self.merge.is_whole(table.name)
-        if kind is Change.DERIVED and table.is_derived:
-            # All of its rows are worked out: each is told as added, changed or ended.
-            where = "false"
-        elif kind is Change.DERIVED:
-            where = f"NOT w._is_read AND w._state <> 'unchanged' AND NOT ({is_whole} AND w._state = 'ended')"
+        is_own = _is_own(table)
+        if kind is Change.DERIVED:
+            where = f"NOT {is_own} AND w._state <> 'unchanged' AND NOT ({is_whole} AND w._state = 'ended')"
         else:
-            is_own = table.is_derived or (is_whole and kind is Change.ENDED)
-            where = f"w._state = '{kind.value}' AND (w._is_read OR {is_own})"
+            where = f"w._state = '{kind.value}' AND ({is_own} OR {is_whole and kind is Change.ENDED})"
         if kind in (Change.CHANGED, Change.DERIVED):
             listed += f", {_what_changed(table)}"
         return (
@@ -154,6 +150,11 @@ class Comparison:
             where = "_is_absent" if kind is Change.ENDED else "_is_moved AND NOT _is_absent"
             return f"SELECT * FROM ({self.merge.events_there(sorted(self.merge.moved))}) WHERE {where}"  # noqa: S608
         return "SELECT * FROM c_events WHERE false"
+
+
+def _is_own(table: RecordTable) -> str:
+    """SQL: is a row told as added, changed or ended? One that was read; of a table that is worked out, each."""
+    return "true" if table.is_derived else "w._is_read"
 
 
 def _what_changed(table: RecordTable) -> str:

@@ -28,18 +28,17 @@ class _ImportUnderWayError(Exception):
     """Whoever edits a department does not wait for somebody's import."""
 
 
-def bring_departments(version: RecordVersion, before: RecordVersion | None = None) -> int:
-    """MongoDB's departments up to those of `version`; what was edited here since stays. What a source gave in `before`
+def bring_departments(version: RecordVersion, former: RecordVersion | None = None) -> int:
+    """MongoDB's departments up to those of `version`; what was edited here since stays. What a source gave in `former`
     and is not there any more (that was undone) is closed, and below nobody. Returns how many changed."""
     departments = Department._get_collection()
     known = {each["_id"]: each for each in departments.find({})}
     now, writes = clock.utcnow(), []
     given = reading.rows("departments", _COLUMNS, version=version)
-    if before is not None:
+    if former is not None:
         there = {row["id"] for row in given}
-        former = reading.rows("departments", _COLUMNS, version=before)
-        closed = {"is_active": False, "parent_id": None}
-        given += [{**row, **closed} for row in former if row["id"] not in there and row["source"] != SOURCE]
+        gone = [row for row in reading.rows("departments", _COLUMNS, version=former) if row["id"] not in there]
+        given += [{**row, "is_active": False, "parent_id": None} for row in gone if row["source"] != SOURCE]
     for row in given:
         key = ObjectId(row["id"])
         before = known.get(key)

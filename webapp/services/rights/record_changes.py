@@ -7,7 +7,7 @@ what is below their department; each such change is in the audit trail, by the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bson import ObjectId
 
@@ -25,6 +25,8 @@ from webapp.services.rights.data_scope import DataScope
 OnWait = Callable[[], None]
 #: Of the departments or classes that came or went, so many are named.
 NAMED = 10
+#: The tables that say what somebody may read.
+SCOPES_ARE_MADE_OF = frozenset({"classes", "departments"})
 
 
 def undo(number: int, *, by: Actor, on_wait: OnWait | None = None) -> RecordVersion:
@@ -64,13 +66,15 @@ def rebuild(*, by: Actor, verbs: Mapping[tuple[str, str], str], on_wait: OnWait 
 def took_effect(published: RecordVersion, *, by: Actor) -> None:
     """After every publication: what MongoDB mirrors, what this process remembers, and whose scope is another now."""
     before = versions.at(published.number - 1) if published.number > 0 else published
+    # Most versions bring events alone, of which no scope is made; a job may wait for this.
+    has_changed = not SCOPES_ARE_MADE_OF.isdisjoint(published.changed_tables)
+    people = list(User.objects(is_active=True, __raw__={"memberships.0": {"$exists": True}})) if has_changed else []
     organisation.forget()
-    scopes_before = _scopes(before)
+    former_scopes = _scopes(people, before)
     mirror.bring_departments(published, before)
     reading.forget()
     organisation.forget()
-    for person_id, (person, scope) in _scopes(published).items():
-        _, former = scopes_before.get(person_id, (person, scope))
+    for person, former, scope in zip(people, former_scopes, _scopes(people, published), strict=True):
         if scope != former:
             audit.record(
                 by,
@@ -82,15 +86,16 @@ def took_effect(published: RecordVersion, *, by: Actor) -> None:
             )
 
 
-def _scopes(version: RecordVersion) -> dict[ObjectId, tuple[User, DataScope]]:
-    """By account, its owner and what they may read: as MongoDB has the departments, and `version` the classes."""
+def _scopes(people: Sequence[User], version: RecordVersion) -> list[DataScope]:
+    """What each of `people` may read: as MongoDB has the departments, and `version` the classes."""
+    if not people:
+        return []
     taught = reading.teaching(version)
 
     def taught_by(person_id: ObjectId | None) -> list[str]:
         return taught.get(str(person_id), [])
 
-    people = User.objects(is_active=True, __raw__={"memberships.0": {"$exists": True}})
-    return {person.id: (person, data_scope.data_scope(person, taught_by)) for person in people}
+    return [data_scope.data_scope(person, taught_by) for person in people]
 
 
 def _what_changed(former: DataScope, scope: DataScope, version: int) -> dict[str, tuple[object, object]]:

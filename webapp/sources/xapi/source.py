@@ -53,19 +53,18 @@ class XapiSource:
         rows = Rows(staging, get_settings().xapi_class_iris.split())
         size = sum(file.packed_size for file in files) or 1
         count = before = here = 0
-        more = last = ""
+        more = page = ""
 
         def read_so_far(position: int) -> None:
             nonlocal here
             here = position
 
         def answered(next_page: str) -> None:
-            nonlocal more
-            more = next_page
+            nonlocal more, page
+            more, page = next_page, name
 
         for file in files:
             here, is_first, name = 0, True, file.base
-            last = name
             for place, statement in statements(file, read_so_far, answered):
                 if is_first:
                     is_first = False
@@ -77,7 +76,7 @@ class XapiSource:
             before += file.packed_size
         if more:
             # What is not here is missing, and nothing else would say so.
-            staging.refuse(last, 1, IS_PAGE, value=more)
+            staging.refuse(page, 1, IS_PAGE, value=more)
         rows.finish()
         on_progress(count, 1.0)
 

@@ -158,7 +158,7 @@ def _of_order(order: Order) -> dict[str, Any]:
     return {
         "told": told,
         "kinds": record_words.kinds_in_order(told),
-        "others_that_end": record_words.others_that_end(told) if told.summary.counts else [],
+        "others_that_end": record_words.others_that_end(told),
         "is_open": is_open,
         "has_moved_on": is_open and history.has_moved_on(told.base),
         **_words(),
