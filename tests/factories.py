@@ -38,11 +38,19 @@ class People:
 
 
 def make_department(name: str, code: str, parent: Department | None = None) -> Department:
-    return Department(name=name, code=code, external_id=code, parent_id=parent.id if parent else None).save()
+    return _department(name, code, parent).save()
+
+
+def _department(name: str, code: str, parent: Department | None = None) -> Department:
+    return Department(id=ObjectId(), name=name, code=code, external_id=code, parent_id=parent.id if parent else None)
 
 
 def make_user(name: str, roles: list[str], departments: list[Department], teams: list[Team] | None = None) -> User:
     """Somebody with these roles, those of a department in each of these; in the record a person with the same id."""
+    return _user(name, roles, departments, teams).save()
+
+
+def _user(name: str, roles: list[str], departments: list[Department], teams: list[Team] | None = None) -> User:
     user_id = ObjectId()
     user = User(
         id=user_id,
@@ -52,7 +60,7 @@ def make_user(name: str, roles: list[str], departments: list[Department], teams:
         password_hash=_password_hash(),
         team_ids=[team.id for team in teams or []],
     )
-    return hold(user, roles, departments).save()
+    return hold(user, roles, departments)
 
 
 def hold(user: User, roles: list[str], departments: list[Department] | None = None) -> User:
@@ -119,23 +127,32 @@ def end_teachings(of_class: Taught) -> None:
 
 
 def make_people() -> People:
-    faculty = make_department("Faculty of Arts", "arts")
-    department = make_department("History", "history", faculty)
-    other_department = make_department("Physics", "physics")
-    team = Team(name="Exam office", department_id=department.id).save()
-    return People(
-        owner=make_user("olivia owner", ["staff"], [department], [team]),
-        colleague=make_user("colin colleague", ["staff"], [department], [team]),
-        neighbour=make_user("nora neighbour", ["staff"], [department]),
-        manager=make_user("martha manager", ["department-admin"], [faculty]),
-        other_manager=make_user("otto other manager", ["department-admin"], [other_department]),
-        stranger=make_user("stefan stranger", ["staff"], [other_department]),
-        administrator=make_user("ada administrator", ["system-admin"], []),
+    faculty = _department("Faculty of Arts", "arts")
+    department = _department("History", "history", faculty)
+    other_department = _department("Physics", "physics")
+    team = Team(id=ObjectId(), name="Exam office", department_id=department.id)
+    people = People(
+        owner=_user("olivia owner", ["staff"], [department], [team]),
+        colleague=_user("colin colleague", ["staff"], [department], [team]),
+        neighbour=_user("nora neighbour", ["staff"], [department]),
+        manager=_user("martha manager", ["department-admin"], [faculty]),
+        other_manager=_user("otto other manager", ["department-admin"], [other_department]),
+        stranger=_user("stefan stranger", ["staff"], [other_department]),
+        administrator=_user("ada administrator", ["system-admin"], []),
         faculty=faculty,
         department=department,
         other_department=other_department,
         team=team,
     )
+    # All of a kind in one write, because every test makes them.
+    for kind in (Department, Team, User):
+        members = [each for each in vars(people).values() if isinstance(each, kind)]
+        kind.objects.insert(members, load_bulk=False)
+        for each in members:
+            # As `save()` leaves it.
+            each._created = False
+            each._clear_changed_fields()
+    return people
 
 
 def new_id() -> str:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.factories import PASSWORD, People, hold, make_learner, make_user
+from tests.factories import PASSWORD, People, hold, make_learner, make_record, make_user
 from tests.web.conftest import Client
 from webapp.documents import AdminEvent, Department, User
 from webapp.errors import ReportdeskError
@@ -56,8 +56,7 @@ def test_staff_are_listed_and_searched_without_case_and_accents(people: People, 
 
 
 def test_learners_have_no_account_and_are_not_listed(people: People, as_person: Client) -> None:
-    for number in range(40):
-        make_learner(f"Lea Learner {number}", f"L{number}")
+    make_record(persons=[{"name": f"Lea Learner {number}", "roles": ["learner"]} for number in range(40)])
     client = as_person(people.administrator)
     page = client.get("/admin/people/").text
     assert "Lea Learner" not in page

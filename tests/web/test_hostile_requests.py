@@ -35,12 +35,16 @@ ROLES = {
 ANEW = 25
 
 
+#: The first and the last day that there is.
+EXTREMES = ("0001-01-01", "9999-12-31")
+
+
 def test_the_fields_are_those_of_the_forms_and_pages() -> None:
     assert {"password", "scheduled", "group", "checksum", "ids", "q", "page"} <= set(field_names())
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
-@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "0001-01-02", "9999-12-30"])
+@pytest.mark.parametrize("day", [*EXTREMES, "0001-01-02", "9999-12-30"])
 def test_no_day_is_too_early_or_too_late(
     app: Flask,
     people: People,
@@ -66,14 +70,18 @@ def test_no_day_is_too_early_or_too_late(
         if rule.arguments:
             continue
         if "GET" in (rule.methods or ()):
-            for given in [moments, *({name: moments[name]} for name in names)]:
+            page = client.get(rule.rule).text
+            # Alone where the page has the field: beside another one that is refused it would not be looked at.
+            alone = [{name: moments[name]} for name in names if f'name="{name}"' in page]
+            for given in [moments, *alone]:
                 assert client.get(rule.rule, query_string=given).status_code < 500, (rule.rule, given)
         if rule.rule.startswith("/reports/new"):
             for number, question in enumerate(questions):
                 about = (rule.rule, question)
                 assert client.get(rule.rule, query_string=question).status_code < 500, about
-                question["submission"] = f"{rule.rule} {number}"
-                assert client.post(rule.rule, data=question).status_code < 500, about
+                if day in EXTREMES:
+                    question["submission"] = f"{rule.rule} {number}"
+                    assert client.post(rule.rule, data=question).status_code < 500, about
 
 
 class Desk:
