@@ -18,7 +18,7 @@ import pdfplumber
 import pikepdf
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
@@ -347,6 +347,7 @@ def test_a_file_name_is_never_a_path(stem: str, name: str) -> None:
     assert file_name(stem, "csv") == name
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=()), max_size=300))
 def test_every_file_name_that_is_made_is_one(stem: str) -> None:
     name = file_name(stem, "csv")

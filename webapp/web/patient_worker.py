@@ -35,6 +35,9 @@ MOST_HEAD = 64 * 1024
 #: Who neither sends nor takes a byte for so long has gone; and who, on the whole, is slower than this.
 STALLED_SECONDS = 20.0
 LEAST_BYTES_A_SECOND = 2_000
+#: Who is refused in the midst of sending hears it only if what comes on is taken for a moment. gunicorn takes 64 kB: a
+#: proxy beside the desk has sent megabytes by then, and tells its visitor 502 in place of what the desk has said.
+MOST_DRAINED = 64 * 1024 * 1024
 #: Threads for uploads, downloads and files of the pages, for each one that makes pages: they mostly wait.
 LONG_THREADS = 4
 
@@ -229,7 +232,7 @@ class PatientWorker(ThreadWorker):
         """In a thread: as gunicorn does. Who may still be sending is given a moment to read that it was refused."""
         keep = super().handle(conn)
         if not keep and conn.is_long:
-            util.close_graceful(conn.sock)
+            util.close_graceful(conn.sock, max_drain=MOST_DRAINED)
         return keep
 
     def _forget(self, conn: Connection) -> None:

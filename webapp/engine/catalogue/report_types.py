@@ -1,4 +1,4 @@
-"""The twelve report types: what each answers as it stands. All of it can be changed by whoever asks."""
+"""The report types: what each answers as it stands. All of it can be changed by whoever asks."""
 
 from __future__ import annotations
 
