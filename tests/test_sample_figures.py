@@ -205,7 +205,7 @@ def test_every_cell_is_the_same_in_every_format(
     get_settings.cache_clear()
     connect(desk["REPORTDESK_MONGODB_URI"], desk["REPORTDESK_MONGODB_DATABASE"])
     try:
-        limit = None if os.environ.get("REPORTDESK_TEST_FILES") == "full" else 100
+        limit = None if os.environ.get("REPORTDESK_TEST_FILES") == "full" else 25
         compared = {}
         for number, case in enumerate(every_type.cases()):
             compared[str(case)] = every_type.check(case, tmp_path / str(number), limit=limit)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.record import reference
 from tests.record.reference import name_of
 from webapp import record
@@ -164,7 +165,7 @@ def assert_same(version: record.RecordVersion, given_rows: reference.Given) -> N
 
 
 @pytest.mark.usefixtures("settings")
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**9), more=SEQUENCES)
 def test_any_imports_in_any_order_give_what_plain_python_gives(home: Path, seed: int, more: list[Any]) -> None:
     shutil.rmtree(home, ignore_errors=True)

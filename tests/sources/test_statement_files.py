@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from webapp.sources.csv_tables import Unread
 from webapp.sources.files import SourceFileError
 from webapp.sources.xapi import statements as module
@@ -49,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("statements")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     STATEMENTS,
     st.sampled_from(sorted(SHAPES)),
@@ -69,7 +70,7 @@ def test_every_shape_gives_the_same_statements(
         assert read(path) == found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(STATEMENTS, st.sampled_from(sorted(SHAPES)), st.data())
 def test_a_file_that_is_cut_off_is_told_and_gives_nothing_that_was_not_there(
     folder: Path, found: list[Any], shape: str, data: st.DataObject

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
+from tests.examples import examples
 from tests.factories import People, hold, make_job
 from tests.services.questions.asked import NOW, make_records, requests
 from tests.web.conftest import Client
@@ -97,7 +98,7 @@ def test_a_request_comes_back_from_the_form_as_it_went(
     hold(people.administrator, ["system-admin"], [people.department])
 
     @settings(
-        max_examples=40,
+        max_examples=examples(25),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
     )

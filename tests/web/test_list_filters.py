@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
+from tests.examples import examples
 from tests.factories import People, make_job
 from tests.web.conftest import Client
 from webapp.documents import JobError, ReportJob
@@ -146,7 +147,7 @@ def multi(pairs: Pairs) -> dict[str, list[str]]:
 
 
 def hold(people: People, client: FlaskClient, path: str) -> None:
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
     @given(facts=JOBS, typed=addresses(people))
     def run(facts: list[tuple[Any, ...]], typed: Pairs) -> None:
         make_jobs(people, facts, 1)

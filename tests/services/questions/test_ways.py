@@ -14,6 +14,7 @@ from bson.codec_options import CodecOptions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.factories import People, build_job
 from tests.services.questions.asked import NOW, make_records, requests
 from webapp import clock
@@ -25,7 +26,9 @@ from webapp.services.questions.period import PHRASES, Period
 from webapp.services.questions.request import FIELDS, ReportRequest
 
 EACH = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

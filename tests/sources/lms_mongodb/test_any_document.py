@@ -12,6 +12,7 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.sources.lms_mongodb.staged import UTC
 from webapp.sources.lms_mongodb.expressions import Words
 from webapp.sources.lms_mongodb.joins import Joins
@@ -62,7 +63,7 @@ class AnyLms:
 
 
 @given(_DOCUMENTS)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_document_of_any_shape_gives_rows_or_is_refused_with_its_id(documents: list[dict[str, Any]]) -> None:
     mapping = load("cadence").mapping
     lms: Any = AnyLms(documents)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.sources.lrs.store import BEGIN, KEY, SECRET, Store, statement, store
 from tests.sources.web_server import Reply, site
 from webapp.settings import Settings
@@ -291,7 +292,7 @@ def test_secrets_stand_in_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 failures = st.lists(st.sampled_from([NOT_NOW, CUT, Reply({}, 429, {"Retry-After": "1"}), Reply(b"{", 200)]), max_size=4)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     offsets=st.lists(st.integers(0, 400), min_size=1, max_size=40),
     rounds=st.integers(1, 4),

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.sources.oneroster.plain_staging import PlainStaging, read
 from webapp.record.ids import id_of
 
@@ -203,7 +204,7 @@ def read_back(staging: PlainStaging) -> dict[str, set[tuple[object, ...]]]:
     }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(organisations(), forms)
 def test_any_organisation_in_any_form_is_read_back_as_it_is(organisation: Organisation, form: Form) -> None:
     with TemporaryDirectory() as folder:

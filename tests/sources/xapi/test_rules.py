@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.sources.xapi.gathering import CLASSES, Gathered, statement
 from webapp.sources.xapi import rules
 from webapp.sources.xapi.rows import Rows
@@ -120,7 +121,7 @@ def is_told(staging: Gathered) -> bool:
     return bool(staging.refused or staging.broken)
 
 
-quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @quick
@@ -176,7 +177,7 @@ BREAKS = {
 }
 
 
-@settings(quick, max_examples=15)
+@settings(quick, max_examples=examples(15))
 @given(found=statements.filter(lambda each: "id" in each["object"]))
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_statement_that_breaks_one_rule_is_never_taken_silently(name: str, found: dict[str, Any]) -> None:
@@ -186,7 +187,7 @@ def test_a_statement_that_breaks_one_rule_is_never_taken_silently(name: str, fou
 
 
 @given(statements)
-@settings(quick, max_examples=60)
+@settings(quick, max_examples=examples(40))
 def test_a_property_without_a_value_is_never_taken_silently(found: dict[str, Any]) -> None:
     for name in found:
         assert is_told(taken({**found, name: None}))
