@@ -3,48 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from tests.cli.test_commands import enroll, reportdesk
+from tests.cli.conftest import Terminal
+from tests.cli.test_commands import enroll
 from tests.factories import People
-from webapp.documents import LookupValue, ReportJob, User
+from webapp.documents import AdminEvent, LookupValue, ReportJob, User
 
 QUESTION = ("report", "--type", "enrollment-summary", "--group-by", "class", "--format", "csv", "--quiet")
 
 
-def test_the_demo_is_refused_beside_real_people(people: People, database: Any) -> None:
+def test_the_demo_is_refused_beside_real_people(people: People, terminal: Terminal) -> None:
     before = User.objects.count()
-    done = reportdesk("demo")
-    assert done.returncode == 1
+    done = terminal("demo")
+    assert done.exit_code == 1
     assert "There are people here already" in done.stderr
     assert "REPORTDESK_HOME" in done.stderr  # what to do
     assert (User.objects.count(), User.objects(email="admin@demo.example").count()) == (before, 0)
 
 
-def test_sharing_with_everyone_is_asked_about_with_the_number_of_people(people: People, tmp_path: Path) -> None:
+def test_sharing_with_everyone_is_asked_about_with_the_number_of_people(
+    people: People, tmp_path: Path, terminal: Terminal
+) -> None:
     enroll(people)
     shared = (*QUESTION, "--visibility", "organization", "--output", str(tmp_path / "rows.csv"))
-    refused = reportdesk(*shared)  # nobody answers
-    assert refused.returncode == 1
+    refused = terminal(*shared)  # nobody answers
+    assert refused.exit_code == 1
     assert "7 people would see this report" in refused.stderr
     assert ReportJob.objects.count() == 0
-    done = reportdesk(*shared, "--yes")
-    assert done.returncode == 0, done.stderr
+    done = terminal(*shared, "--yes")
+    assert done.exit_code == 0, done.stderr
     assert ReportJob.objects.get().visibility == "organization"
 
 
-def test_the_trail_says_that_the_terminal_did_it(people: People, database: Any) -> None:
-    assert reportdesk("lookups", "deactivate", "output-format", "pdf").returncode == 0
-    assert reportdesk("users", "deactivate", people.stranger.email).returncode == 0
-    events = list(database.adminevents.find({"area": {"$in": ["lookups", "people"]}}))
-    assert [(event["action"], event.get("userId")) for event in events] == [("deactivated", None)] * 2
+def test_the_trail_says_that_the_terminal_did_it(people: People, terminal: Terminal) -> None:
+    assert terminal("lookups", "deactivate", "output-format", "pdf").exit_code == 0
+    assert terminal("users", "deactivate", people.stranger.email).exit_code == 0
+    events = AdminEvent.objects(area__in=["lookups", "people"])
+    assert [(event.action, event.user_id) for event in events] == [("deactivated", None)] * 2
 
 
-def test_the_first_account_of_a_new_home_can_be_made_at_once(database: Any) -> None:
+def test_the_first_account_of_a_new_home_can_be_made_at_once(terminal: Terminal) -> None:
     LookupValue.objects.delete()
-    done = reportdesk(
+    done = terminal(
         "users", "add", "first@staff.example", "--name", "First", "--role", "system-admin",
         "--password", "orchard lantern 47 quiet",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert User.objects.get(email="first@staff.example").roles == ["system-admin"]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import Terminal
 from tests.cli.test_commands import enroll, reportdesk
 from tests.factories import People
 from tests.serving import wait_for
@@ -103,10 +104,10 @@ def test_a_worker_makes_what_waits_and_says_goodbye_when_told(people: People, st
     ],
 )
 def test_a_value_that_cannot_be_is_told_before_anything_is_started(
-    database: Any, arguments: tuple[str, ...], words: str
+    terminal: Terminal, arguments: tuple[str, ...], words: str
 ) -> None:
-    done = reportdesk(*arguments)
-    assert done.returncode == 2
+    done = terminal(*arguments)
+    assert done.exit_code == 2
     assert f"Invalid value for {words}" in done.stderr
     assert WorkerRecord.objects.count() == 0
 
