@@ -207,6 +207,25 @@ def test_numbers_that_are_none_and_texts_that_are_no_unicode_do_no_harm():
     assert {row["verb"] for row in found} == {"?"}
 
 
+def test_a_duration_that_cannot_be_is_left_out_and_counted():
+    small.run(0)
+    with importing("timed") as staged:
+        seconds = [None, 0.0, 90.5, 3600.0 * 24 * 3650, -1.0, 3600.0 * 999_999_999_999]
+        staged.add(
+            "events",
+            [
+                {"key": str(n), "learner_id": roster("persons", "p0"), "timestamp": AT, "duration": each}
+                for n, each in enumerate(seconds)
+            ],
+        )
+        published = staged.publish()
+    found = record.select(published, "events", ["key", "duration"], "source = 'timed'").to_pylist()
+    assert {row["key"]: row["duration"] for row in found} == dict(
+        zip("012345", [*seconds[:4], None, None], strict=True)
+    )
+    assert [count for text, count in published.summary.notes.items() if "ten years" in text] == [2]
+
+
 def test_at_most_200_names_of_numbers_are_kept_and_the_rest_counted():
     small.run(0)
     person = roster("persons", "p0")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from webapp.sources.csv_tables import Unread
-from webapp.sources.files import SourceFileError
+from webapp.sources.files import SourceFileError, files_of
 from webapp.sources.oneroster.bundle import open_bundle
+from webapp.sources.registry import recognise
 
 ORGS = "sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId\nb1,active,,Birch Hall,school,BH,\n"
 USERS = "sourcedId,status,enabledUser,orgSourcedIds,role,givenName,familyName\np1,active,true,b1,student,Ivo,Léger\n"
@@ -109,6 +111,54 @@ def test_a_manifest_and_its_files_are_compared(tmp_path: Path) -> None:
     assert bundle.is_bulk("users")
     assert not bundle.is_bulk("orgs")
     assert any("orgs.csv is there although" in str(text) for text in bundle.notes)
+
+
+def test_every_file_that_is_none_of_the_standards_is_told_whatever_it_is(tmp_path: Path) -> None:
+    folder_of(tmp_path, orgs=ORGS, users=USERS, buses="route\n7\n")
+    (tmp_path / "statements.ndjson").write_text("{}\n")
+    said = " / ".join(open_bundle(tmp_path).all_notes())
+    assert "statements.ndjson" in said
+    assert "buses.csv" in said
+
+
+def _empty_zip(path: Path, *members: str) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in members:
+            archive.writestr(name, " \r\n")
+    return path
+
+
+@pytest.mark.parametrize("form", ["file", "blanks", "mark", "gzip", "zip", "zip of blanks", "folder", "many blanks"])
+def test_what_is_empty_is_told_as_empty_in_one_sentence(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "x"
+    contents = {
+        "file": b"",
+        "blanks": b" \n\t\r\n",
+        "mark": b"\xef\xbb\xbf\n",
+        "gzip": gzip.compress(b""),
+        "many blanks": b"\n" * 600_000,
+    }
+    if form == "folder":
+        path.mkdir()
+    elif form.startswith("zip"):
+        _empty_zip(path, *(["a.csv", "b.csv"] if "blanks" in form else []))
+    else:
+        path.write_bytes(contents[form])
+    with pytest.raises(SourceFileError) as told:
+        recognise(files_of(path, "sent.zip"), "sent.zip")
+    assert str(told.value) == "“sent.zip” is empty."
+
+
+def test_what_is_nothing_known_is_told_with_what_can_be_imported(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    for content, told in (
+        ("buy milk", "“x” is nothing that can be imported. What can be: OneRoster bundle, xAPI statements."),
+        ("%PDF-1.7", "“x” looks like a PDF. What can be imported: OneRoster bundle, xAPI statements."),
+    ):
+        path.write_text(content)
+        with pytest.raises(SourceFileError) as raised:
+            recognise(files_of(path, "x"), "x")
+        assert str(raised.value) == told
 
 
 def test_an_encrypted_zip_is_told(tmp_path: Path) -> None:

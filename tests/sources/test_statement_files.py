@@ -109,6 +109,36 @@ def test_something_in_an_array_that_is_no_object_is_told(tmp_path: Path) -> None
     assert len([value for value in found if isinstance(value, Unread)]) == 2
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        'null\n42\n"x"\n{"a": 1}\n{"a": 2}\n',
+        '{"a": 1}\nnull\n42\n"x"\n{"a": 2}\n',
+        '{"a": 1}\n{"a": 2}\nnull\n42\n"x"\n',
+        '[{"a": 1},\nnull, 42,\n"x",\n{"a": 2}]',
+        '[null, 42, "x", {"a": 1}, {"a": 2}]',
+        '[{"a": 1}, {"a": 2}, null, 42, "x"]',
+        '{\n"a": 1\n}\nnull\n42\n"x"\n{\n"a": 2\n}',
+        '{"a": "b\n{"a": 1}\n{"a": 2}\n42\n7',
+    ],
+)
+def test_each_value_that_is_no_statement_is_refused_by_itself(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(content, encoding="utf-8")
+    found = read(path)
+    assert [value for value in found if isinstance(value, dict)] == [{"a": 1}, {"a": 2}]
+    assert len(found) == 5
+
+
+def test_values_between_statements_are_told_with_the_line_of_each(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{\n"a": 1\n}\nnull\n"x, {y}"\n\n42, 43\n{\n"a": 2\n}', encoding="utf-8")
+    (file,) = statement_files(path)
+    told = [(at, value.reason) for at, value in statements(file) if isinstance(value, Unread)]
+    assert [at for at, _ in told] == [4, 5, 7, 7]
+    assert "x, {y}" in str(told[1][1])
+
+
 def test_statements_in_a_zip_are_read_from_all_its_files(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:

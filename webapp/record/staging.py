@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 from webapp import clock
@@ -38,6 +39,8 @@ from webapp.settings import get_settings
 ROWS_A_FILE = 65_536
 #: More different names in `data` than this are noise, not measures; the rest are left out and counted.
 MAX_DATA_COLUMNS = 200
+#: In seconds. Nothing that is learned takes longer: it is a slip of whoever wrote it, and would be every mean.
+LONGEST_DURATION = 10 * 365.25 * 86_400
 _SCRATCH_PREFIX = "record-"
 
 OnWait = Callable[[], None]
@@ -89,6 +92,8 @@ class Staging:
             else to_arrow(declared, rows, self.source)
         )
         given = self._given.setdefault(table, Given())
+        if "duration" in arrow.column_names:
+            arrow = self._possible_durations(arrow)
         if declared.has_data:
             arrow = self._known_numbers(arrow)
             given.data |= {name for name in arrow.column_names if name.startswith(DATA_PREFIX)}
@@ -195,6 +200,18 @@ class Staging:
         if self._comparison is not None:
             raise ValueError("this import was compared already")
         return TABLES[table]
+
+    def _possible_durations(self, arrow: pa.Table) -> pa.Table:
+        """Without the durations that cannot be."""
+        given: Any = arrow["duration"]
+        possible: Any = pc.and_(pc.greater_equal(given, 0.0), pc.less_equal(given, LONGEST_DURATION))
+        if left_out := pc.sum(pc.invert(possible)).as_py():
+            self.summary.note(
+                Message("durations below zero or of more than ten years, left out: nothing takes that long"), left_out
+            )
+            place = arrow.schema.get_field_index("duration")
+            arrow = arrow.set_column(place, "duration", pc.if_else(possible, given, None))
+        return arrow
 
     def _known_numbers(self, arrow: pa.Table) -> pa.Table:
         """Without the numbers of `data` whose names are too many."""

@@ -25,6 +25,7 @@ SMALL = 64 << 20
 LARGEST_MEMBER = 4 << 30
 BUFFER = 1 << 18
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+_BOM = b"\xef\xbb\xbf"
 _ENCRYPTED = 0x1
 
 
@@ -65,6 +66,14 @@ class SourceFile:
         """The first bytes: enough to tell what it is."""
         with self.open() as file:
             return file.read(size)
+
+    def is_empty(self) -> bool:
+        """Does it hold nothing but blanks?"""
+        with self.open() as file:
+            begin = file.read(BUFFER).removeprefix(_BOM)
+            while begin and not begin.strip():
+                begin = file.read(BUFFER)
+        return not begin
 
 
 @contextmanager
@@ -239,6 +248,11 @@ def _is_litter(name: str) -> bool:
     return "__MACOSX" in parts or (
         bool(parts) and (parts[-1].startswith(".") or parts[-1] in ("Thumbs.db", "desktop.ini"))
     )
+
+
+def is_empty(name: str) -> SourceFileError:
+    """Of a file without a letter, a folder or zip without a file, or one of such files."""
+    return SourceFileError(Message("“%(file)s” is empty.", file=name))
 
 
 def _encrypted(name: str) -> SourceFileError:

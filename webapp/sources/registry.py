@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from webapp.messages import Message
 from webapp.sources import looks
-from webapp.sources.files import SourceFile, SourceFileError
+from webapp.sources.files import SourceFile, SourceFileError, is_empty
 from webapp.sources.oneroster.rows import OneRosterSource
 from webapp.sources.texts import refuse_wide_letters
 from webapp.sources.xapi.source import XapiSource
@@ -57,13 +57,22 @@ def recognise(files: Sequence[SourceFile], shown: str = "") -> tuple[Source, str
     Raises SourceFileError that names what they look like.
     """
     name = shown or (files[0].name if files else "")
-    if not files:
-        raise SourceFileError(Message("“%(file)s” holds no file.", file=name))
+    if not files or all(file.is_empty() for file in files):
+        raise is_empty(name)
     for source in SOURCES:
         if (told := source.look(files)) is not None:
             return source, told
     for file in files:
         # What cannot be read at all is told as that, not as a strange form.
         refuse_wide_letters(file.begin(), file.name)
-    wanted = Message.joined([each.label for each in SOURCES], by=", ")
-    raise looks.not_ours(name, wanted, looks.of_files(files))
+    found = looks.of_files(files)
+    forms = Message.joined([each.label for each in SOURCES], by=", ")
+    if found:
+        raise SourceFileError(
+            Message(
+                "“%(file)s” looks like %(looks)s. What can be imported: %(forms)s.", file=name, looks=found, forms=forms
+            )
+        )
+    raise SourceFileError(
+        Message("“%(file)s” is nothing that can be imported. What can be: %(forms)s.", file=name, forms=forms)
+    )

@@ -251,6 +251,20 @@ def test_a_duration_is_its_parts_added_up(parts: list[int], hundredths: int, mar
     assert not note
 
 
+@pytest.mark.parametrize(
+    "text", [f"PT{'9' * 400}H", "-PT5M", "PT", "P", "PT1H-5M", "PT1e9S", "PTinfS", "five minutes", 5]
+)
+def test_a_duration_that_is_none_is_left_out_and_said(text: Any) -> None:
+    value, note = seconds(text)
+    assert value is None
+    assert note
+
+
+def test_digits_beyond_the_millisecond_are_cut() -> None:
+    for digits in ("1239", "123999", "123999999", "123999999999"):
+        assert instant(f"2026-02-03T08:00:00.{digits}Z").microsecond == 123_000
+
+
 @given(st.integers(-100, 100), st.integers(1, 100), st.integers(-300, 300))
 def test_a_raw_score_is_its_share_of_the_range(least: int, width: int, raw: int) -> None:
     value, note = score({"raw": raw, "min": least, "max": least + width})

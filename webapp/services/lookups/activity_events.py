@@ -40,13 +40,15 @@ ACTIVITY_EVENTS = (
         "enrollment-withdrawn",
         Message("Enrollment withdrawn"),
         *_rules("withdrew unregistered unenrolled"),
-        # Of anything else, abandoning only ends a session (cmi5).
+        # Of anything else, a session was abandoned (cmi5).
         *_rules("abandoned", ["course"]),
     ),
     _event("enrollment-expired", Message("Enrollment expired")),
     _event("content-viewed", Message("Content viewed"), *_rules("experienced viewed read opened accessed")),
     _event("content-started", Message("Content started"), *_rules("launched initialized started")),
     _event("content-completed", Message("Content completed"), *_rules("completed finished")),
+    # The system lets somebody off a unit (cmi5): it counts as satisfied, and nobody has gone through it.
+    _event("content-waived", Message("Content waived"), *_rules("waived")),
     _event("content-downloaded", Message("Content downloaded"), *_rules("downloaded")),
     _event(
         "assessment-started",
@@ -83,7 +85,9 @@ ACTIVITY_EVENTS = (
     _event("video-seeked", Message("Video seeked"), *_rules("seeked")),
     _event("video-completed", Message("Video completed"), *_rules("completed", VIDEO)),
     _event("session-started", Message("Session started")),
-    _event("session-ended", Message("Session ended"), *_rules("suspended terminated exited abandoned")),
+    _event("session-ended", Message("Session ended"), *_rules("suspended terminated exited")),
+    # The unit never said that it was left (cmi5): its session has ended, and not as sessions do.
+    _event("session-abandoned", Message("Session abandoned"), *_rules("abandoned")),
     _event("login", Message("Login"), *_rules("logged-in loggedin login")),
     _event("logout", Message("Logout"), *_rules("logged-out loggedout logout")),
     _event("achievement-earned", Message("Achievement earned"), *_rules("earned")),

@@ -116,8 +116,8 @@ def _by_name(files: Sequence[SourceFile], notes: dict[str, int], broken: list[Br
     for file in files:
         if not file.base.endswith(_ENDINGS) or file.stem not in (*FORM_OF, MANIFEST):
             told = Message("file that is none of OneRoster's, left out: %(file)s", file=file.name)
+            _add(notes, told)
             if file.base.endswith(_ENDINGS):
-                _add(notes, told)
                 broken.append(Broken(file.name, 1, told))
             continue
         if file.stem in found:

@@ -65,7 +65,8 @@ _OF_CMI5 = {
     "launched": "session-started",
     "initialized": "content-started",
     "terminated": "session-ended",
-    "abandoned": "session-ended",
+    "abandoned": "session-abandoned",
+    "waived": "content-waived",
 }
 
 

@@ -12,7 +12,7 @@ from webapp.sources import looks
 from webapp.sources.files import SourceFile, SourceFileError
 from webapp.sources.xapi.parts import SOURCE
 from webapp.sources.xapi.rows import Rows
-from webapp.sources.xapi.statements import statements
+from webapp.sources.xapi.statements import begins_with_a_value, statements
 
 if TYPE_CHECKING:
     from webapp.record.staging import Staging
@@ -66,7 +66,7 @@ class XapiSource:
         for file in files:
             here, is_first, name = 0, True, file.base
             for place, statement in statements(file, read_so_far, answered):
-                if is_first:
+                if is_first and isinstance(statement, dict):
                     is_first = False
                     _require_statement(file.name, statement)
                 rows.take(name, place, statement)
@@ -86,7 +86,7 @@ def _look(file: SourceFile) -> str | None:
         begin = file.begin(LOOKED_AT)
     except SourceFileError:
         return None
-    if begin.lstrip(_BEFORE)[:1] not in (b"{", b"["):
+    if begin.lstrip(_BEFORE)[:1] not in (b"{", b"[") and not begins_with_a_value(begin):
         return None
     keys = {key.decode("utf-8", "replace") for key in _KEY.findall(begin)}
     if looks.of_object(keys) != looks.XAPI:

@@ -17,7 +17,7 @@ import orjson
 from webapp.messages import Message
 from webapp.sources import looks
 from webapp.sources.csv_tables import Unread
-from webapp.sources.files import SourceFile, SourceFileError, files_of, packed_position, told_in_words
+from webapp.sources.files import SourceFile, SourceFileError, files_of, is_empty, packed_position, told_in_words
 from webapp.sources.texts import refuse_wide_letters
 
 LONGEST_STATEMENT = 4 << 20
@@ -31,6 +31,10 @@ _BLANK = b" \t\r\n"
 #: Where a value may begin or end, and where texts are, in which none of that counts.
 _MARKS = re.compile(rb'["{}\[\]]')
 _TEXT_END = re.compile(rb'["\\]')
+#: A value that is no object, between others of an array.
+_VALUE = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s,\[\]"]+|"', re.DOTALL)
+#: More of them between two statements are told as one.
+MOST_BETWEEN = 1_000
 
 #: (where it stands, the statement or why there is none): a line, or in an array the statement's number
 Found = tuple[int, Any]
@@ -41,7 +45,7 @@ def statement_files(path: Path, shown: str | None = None) -> list[SourceFile]:
     name = shown or str(path)
     files = files_of(path, name)
     if not files:
-        raise SourceFileError(Message("“%(file)s” holds no file.", file=name))
+        raise is_empty(name)
     return files
 
 
@@ -59,11 +63,21 @@ def statements(
     refuse_wide_letters(begin, file.name)
     first = begin.removeprefix(_BOM).lstrip(_BLANK)[:1]
     if not first:
-        raise SourceFileError(Message("“%(file)s” is empty.", file=file.name))
-    if first not in (b"{", b"["):
+        raise is_empty(file.name)
+    if first not in (b"{", b"[") and not begins_with_a_value(begin):
         raise looks.not_ours(file.name, looks.XAPI, looks.of_files([file]))
     with file.open() as opened, told_in_words(file.name):
         yield from _Reader(file.name, opened, on_read, on_answer).read(is_array=first == b"[")
+
+
+def begins_with_a_value(begin: bytes) -> bool:
+    """Is the first line a JSON value that is no statement (null, a number, a text), and objects follow?"""
+    first, _, rest = begin.removeprefix(_BOM).lstrip(_BLANK).partition(b"\n")
+    while _is_json(first):
+        if first.startswith((b"{", b"[")):
+            return True
+        first, _, rest = rest.lstrip(_BLANK).partition(b"\n")
+    return False
 
 
 class _Reader:
@@ -98,9 +112,17 @@ class _Reader:
                 value = orjson.loads(text)
             except orjson.JSONDecodeError as error:
                 if is_first:
-                    # The one object, or the first of several, goes on over the next lines.
-                    yield from self._values(text, line=line, is_array=False)
-                    return
+                    following = self._file.readline(LONGEST_STATEMENT)
+                    if _is_answer(text) or not _is_object(following):
+                        # The one object, or the first of several, goes on over the next lines.
+                        yield from self._values(text + following, line=line, is_array=False)
+                        return
+                    # The next line is a statement of its own: this one is broken, as any other may be.
+                    is_first = False
+                    yield line, Unread(Message("it is not JSON: %(reason)s", reason=str(error)[:100]))
+                    line += 1
+                    yield line, orjson.loads(following)
+                    continue
                 yield line, Unread(Message("it is not JSON: %(reason)s", reason=str(error)[:100]))
                 continue
             is_first = False
@@ -216,16 +238,14 @@ class _Reader:
                 is_text = True
             elif letter in (b"{", b"["):
                 if depth == inside and not (inside == 1 and depth == 0):
-                    if told := _no_statement(data[stray : mark.start()]):
-                        yield line + data.count(b"\n", 0, stray), told
+                    yield from _no_statements(data[stray : mark.start()], line + data.count(b"\n", 0, stray))
                     start, start_line = mark.start(), line + data.count(b"\n", 0, mark.start())
                 depth += 1
             else:
                 depth -= 1
                 if depth < inside and start < 0:
                     is_closed = True
-                    if told := _no_statement(data[stray : mark.start()]):
-                        yield line + data.count(b"\n", 0, stray), told
+                    yield from _no_statements(data[stray : mark.start()], line + data.count(b"\n", 0, stray))
                     stray = mark.end()
                     if depth < 0:
                         raise SourceFileError(
@@ -244,14 +264,30 @@ class _Reader:
             )
 
 
-def _no_statement(between: bytes) -> Unread | None:
-    """What stands between two statements, if that is more than a comma and blanks."""
-    text = between.strip(b" \t\r\n,[")
-    return Unread(Message("“%(text)s” is no statement", text=text[:40].decode("utf-8", "replace"))) if text else None
+def _no_statements(between: bytes, line: int) -> Iterator[tuple[int, Unread]]:
+    """(line, why it is none) of each value that stands between two statements, where more stands there than a comma."""
+    for number, found in enumerate(_VALUE.finditer(between)):
+        text = found.group() if number < MOST_BETWEEN else between[found.start() :].strip()
+        shown = text[:40].decode("utf-8", "replace")
+        yield line + between.count(b"\n", 0, found.start()), Unread(Message("“%(text)s” is no statement", text=shown))
+        if number == MOST_BETWEEN:
+            return
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _is_object(line: bytes) -> bool:
+    return line.lstrip(_BLANK).startswith(b"{") and _is_json(line)
 
 
 def _is_answer(begin: bytes) -> bool:
-    return re.match(rb'\s*\{\s*"(statements|more)"', begin) is not None
+    return re.match(rb'(\xef\xbb\xbf)?\s*\{\s*"(statements|more)"', begin) is not None
 
 
 __all__ = ["Found", "Unread", "statement_files", "statements"]

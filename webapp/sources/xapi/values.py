@@ -44,7 +44,8 @@ OF_MONTHS = Message("durations in years or months, left out: nobody can say how 
 
 
 def instant(text: Any) -> datetime:
-    """A statement's instant in UTC, to the millisecond; without a zone it is read as UTC.
+    """A statement's instant in UTC, to the millisecond (further digits are cut, as the standard allows); without a zone
+    it is read as UTC.
 
     All of ISO 8601 that names a second: also basic forms, weeks, days of the year, 24:00 and leap seconds. A day alone
     is its midnight. Raises ValueError with the reason, in words.
@@ -116,14 +117,18 @@ def _unusual(text: str) -> datetime:
 
 
 def seconds(text: Any) -> tuple[float | None, str]:
-    """(seconds of an ISO 8601 duration, a note): years and months have no length, and what is no duration has none."""
+    """(seconds of an ISO 8601 duration, a note): years and months have no length, and what is no duration has none.
+    One that is too long to be true is told by the record, for all sources."""
     found = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     parts = {name: value for name, value in found.groupdict().items() if value} if found else {}
     if not parts or (isinstance(text, str) and text.rstrip()[-1:] in "Tt"):
         return None, NO_DURATION
     if any(float(parts.get(name, "0").replace(",", ".")) for name in ("years", "months")):
         return None, OF_MONTHS
-    return sum(float(parts[name].replace(",", ".")) * unit for name, unit in _UNIT_SECONDS.items() if name in parts), ""
+    found_seconds = sum(
+        float(parts[name].replace(",", ".")) * unit for name, unit in _UNIT_SECONDS.items() if name in parts
+    )
+    return (found_seconds, "") if math.isfinite(found_seconds) else (None, NO_DURATION)
 
 
 def score(given: Any) -> tuple[float | None, str]:
