@@ -52,6 +52,7 @@ def take(before: Given, rows: dict[str, list[Row]], whole: set[str], source: str
             for row_id, row in there.items():
                 if row["source"] == source and row_id not in named:
                     there[row_id] = row | {"is_active": False}
+    after["aliases"] = {key: each for key, each in after["aliases"].items() if each["source"] != "xapi"}
     for row_id, person_id in match(after).items():
         person = after["persons"][row_id]
         after["aliases"][row_id] = {

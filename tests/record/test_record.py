@@ -394,19 +394,3 @@ def test_the_record_lives_in_a_bucket_as_in_a_folder(s3_bucket: S3Bucket, settin
     with pytest.raises(record.RecordBusyError):
         versions.put(record.RecordVersion(number=4))
     assert not (home / "record" / "versions" / "000000000004.json").exists()
-
-
-def test_an_account_named_like_somebody_of_a_roster_under_a_second_home_page_is_told():
-    with importing() as staged:
-        staged.add("persons", [{"key": "p", "name": "Pia"}])
-        staged.publish()
-
-    def named(home: str) -> dict[str, int]:
-        with importing("xapi") as staged:
-            staged.add("persons", [{"key": f"{home} p", "name": "p", "account_name": "p", "account_home": home}])
-            return staged.publish().summary.notes
-
-    assert named("https://one.example") == {}
-    ((told, count),) = named("https://two.example").items()
-    assert "more than one home page" in str(told)
-    assert count == 1

@@ -204,7 +204,9 @@ class Staging:
     def _possible_durations(self, arrow: pa.Table) -> pa.Table:
         """Without the durations that cannot be."""
         given: Any = arrow["duration"]
-        possible: Any = pc.and_(pc.greater_equal(given, 0.0), pc.less_equal(given, LONGEST_DURATION))
+        possible: Any = pc.and_(
+            pc.greater_equal(given, pa.scalar(0.0)), pc.less_equal(given, pa.scalar(LONGEST_DURATION))
+        )
         if left_out := pc.sum(pc.invert(possible)).as_py():
             self.summary.note(
                 Message("durations below zero or of more than ten years, left out: nothing takes that long"), left_out

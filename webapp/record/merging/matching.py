@@ -3,14 +3,18 @@
 A person of statements (source "xapi") is the roster's person whose key is the account's name, where one home page
 alone uses that name and one person alone has that key; else the only one with that e-mail address; else the only one
 with its hash. A match is an alias: all that was ever said of the one is said of the other, also what comes later.
+
+Matches are worked out anew at every import from all persons there are, never kept: who came first decides nothing. What
+a source gives as an alias itself stands, whatever the names say.
 """
 
 from __future__ import annotations
 
-#: New aliases, from the persons (`b_persons`) and the aliases there are (`b_aliases`).
-NEW_ALIASES = """
+#: The matches, from the persons (`b_persons`) and the aliases that were given (`b_aliases`).
+MATCHES = """
 WITH unknown AS (
-    SELECT p.*, lower(p.email) AS address FROM b_persons p ANTI JOIN b_aliases a ON a.id = p.id WHERE p.source = 'xapi'
+    SELECT p.*, lower(p.email) AS address FROM b_persons p
+    ANTI JOIN (SELECT id FROM b_aliases WHERE source <> 'xapi') a ON a.id = p.id WHERE p.source = 'xapi'
 ), homes AS (
     SELECT account_name FROM b_persons WHERE source = 'xapi' AND account_name IS NOT NULL
     GROUP BY account_name HAVING count(DISTINCT coalesce(account_home, '')) = 1
@@ -33,9 +37,12 @@ LEFT JOIN by_hash h ON h.hash = lower(coalesce(u.email_sha1, sha1('mailto:' || u
 WHERE coalesce(k.id, m.id, h.id) IS NOT NULL
 """
 
-#: Accounts that bear the key of somebody of a roster and are nobody's alias, once the new ones are there (`b_aliases`):
-#: another home page used that name before, or several use it.
+#: Whom earlier matches (`b_aliases`) took for somebody of a roster, and these (`matched`) do not.
+NO_MATCH_NOW = "source = 'xapi' AND is_active AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.id = b_aliases.id)"
+
+#: Accounts that bear the key of somebody of a roster and are nobody's alias, once the matches are there (`b_aliases`):
+#: several home pages use that name, or several people have that key.
 UNSURE = """
-SELECT count(*) FROM b_persons p ANTI JOIN b_aliases a ON a.id = p.id
+SELECT count(*) FROM b_persons p ANTI JOIN (SELECT id FROM b_aliases WHERE is_active) a ON a.id = p.id
 WHERE p.source = 'xapi' AND p.account_name IN (SELECT key FROM b_persons WHERE source <> 'xapi')
 """

@@ -17,7 +17,7 @@ from webapp.messages import Message
 from webapp.record.lake.duck import Duck, quoted
 from webapp.record.merging import derived
 from webapp.record.merging.derived import Verbs
-from webapp.record.merging.matching import NEW_ALIASES, UNSURE
+from webapp.record.merging.matching import MATCHES, NO_MATCH_NOW, UNSURE
 from webapp.record.merging.rows import FILE, LINE, REF_PREFIX
 from webapp.record.summary import REFUSALS_KEPT, Refusal, Summary
 from webapp.record.tables import EVERY_ROW, GIVEN, OF_A_CLASS, OF_ITS_CLASS, TABLES, RecordTable, Reference
@@ -41,6 +41,10 @@ _WHAT = {
 }
 UNSURE_ACCOUNTS = Message(
     "accounts named like somebody of a roster, under more than one home page: they count as persons of their own"
+)
+PERSONS_AGAIN = Message(
+    "accounts that were taken for somebody of a roster and are persons of their own again: the name is not that "
+    "person's alone any more"
 )
 NO_TIME = Message("it has no time")
 
@@ -301,8 +305,7 @@ class Merge:
 
     def _prepare(self) -> None:
         """What the rules of `derived` read beside the rows."""
-        self.duck.run(f"CREATE TABLE matched AS {NEW_ALIASES}")
-        self.duck.run("INSERT INTO b_aliases BY NAME SELECT * FROM matched")
+        self._match()
         if self.is_given(TABLES["persons"]) and (unsure := self.duck.one(UNSURE)):
             self.summary.note(UNSURE_ACCOUNTS, int(unsure))
         self.duck.run(f"CREATE TABLE aliases AS {derived.ALIASES}")
@@ -313,12 +316,21 @@ class Merge:
             "WHERE content_type IS NOT NULL"
         )
 
+    def _match(self) -> None:
+        """The matches of now in the place of those that were there."""
+        self.duck.run(f"CREATE TABLE matched AS {MATCHES}")
+        if again := self.duck.one(f"SELECT count(*) FROM b_aliases WHERE {NO_MATCH_NOW}"):  # noqa: S608
+            self.summary.note(PERSONS_AGAIN, int(again))
+            self.duck.run(f"UPDATE b_aliases SET is_active = false WHERE {NO_MATCH_NOW}")  # noqa: S608
+        self.duck.run("DELETE FROM b_aliases WHERE id IN (SELECT id FROM matched)")
+        self.duck.run("INSERT INTO b_aliases BY NAME SELECT * FROM matched")
+
     def _is_touched(self, table: RecordTable) -> bool:
         """Whether rows of it may have to change."""
         if self.is_given(table) or self.is_whole(table.name):
             return True
         if table.name == "aliases":
-            return bool(self.duck.one("SELECT count(*) FROM matched"))
+            return bool(self.duck.one("SELECT count(*) FROM b_aliases"))
         if table.name == "classes":
             return True  # what all that belongs to a class reads
         return table.name in self.base.tables and (table.name == "persons" or table.name in OF_A_CLASS)

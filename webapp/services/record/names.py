@@ -149,7 +149,7 @@ def _reader(kind: str) -> Callable[[RecordVersion], list[Choice]]:
         rows = reading.rows(named.table, named.columns, version=version)
         if kind in (LEARNER, PERSON):
             # One person known by two names is one.
-            others = set(record.select(version, "aliases", ["id"])["id"].to_pylist())
+            others = set(record.select(version, "aliases", ["id"], "is_active")["id"].to_pylist())
             learners = _learners(version) if kind == LEARNER else None
             rows = [row for row in rows if row["id"] not in others and (learners is None or row["id"] in learners)]
         return sorted((named.build(row) for row in rows), key=lambda choice: (choice.folded, choice.id))
