@@ -37,12 +37,17 @@ class People:
     team: Team
 
 
-def make_department(name: str, code: str, parent: Department | None = None) -> Department:
-    return _department(name, code, parent).save()
+def make_department(
+    name: str, code: str, parent: Department | None = None, *, external_id: str | None = None
+) -> Department:
+    return _department(name, code, parent, external_id=external_id).save()
 
 
-def _department(name: str, code: str, parent: Department | None = None) -> Department:
-    return Department(id=ObjectId(), name=name, code=code, external_id=code, parent_id=parent.id if parent else None)
+def _department(
+    name: str, code: str, parent: Department | None = None, *, external_id: str | None = None
+) -> Department:
+    above = parent.id if parent else None
+    return Department(id=ObjectId(), name=name, code=code, external_id=external_id or code, parent_id=above)
 
 
 def make_user(name: str, roles: list[str], departments: list[Department], teams: list[Team] | None = None) -> User:

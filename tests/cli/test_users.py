@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Terminal
-from tests.factories import PASSWORD, People
+from tests.factories import PASSWORD, People, make_department
 from webapp.documents import User
 from webapp.services.people import accounts
 
@@ -137,3 +137,21 @@ def test_what_cannot_be_done_to_an_account_is_told_and_nothing_is_changed(
     assert words in done.stderr
     assert done.stdout == ""
     assert people.owner.reload().to_mongo().to_dict() == before
+
+
+@pytest.mark.refuses("users set-roles")
+def test_a_department_code_that_two_have_is_refused_and_the_id_says_which(terminal: Terminal, people: People) -> None:
+    other = make_department("History of the lake", "history", external_id="h2")
+    for arguments in (
+        ("users", "set-roles", people.owner.email, "staff", "--department", "history"),
+        (*ANA, "--password", GOOD),
+    ):
+        done = terminal(*arguments)
+        assert done.exit_code != 0
+        assert "2 departments have the code history" in done.stderr
+        assert str(other.id) in done.stderr
+        assert str(people.department.id) in done.stderr
+    assert User.objects(email="ana@staff.example").first() is None
+    done = terminal(*ANA[:-1], str(other.id), "--password", GOOD)
+    assert done.exit_code == 0, done.stderr
+    assert User.objects.get(email="ana@staff.example").memberships[0].department_id == other.id

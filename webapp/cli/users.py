@@ -14,6 +14,7 @@ from webapp.services import audit, database_setup
 from webapp.services.audit import SessionAct
 from webapp.services.lookups import values as lookups
 from webapp.services.people import accounts, directory, memberships, resets
+from webapp.services.people import departments as department_tree
 from webapp.services.permissions import TERMINAL, is_global
 from webapp.settings import PUBLIC_URL
 
@@ -60,7 +61,7 @@ def list_users(role: str | None) -> None:
     "--department",
     "departments",
     multiple=True,
-    help="Code of a department in which the roles are held; may be given more than once, the primary one first.",
+    help="Code or id of a department in which the roles are held; may be given more than once, the primary one first.",
 )
 @click.option("--time-zone", help="An IANA name, such as Europe/Madrid.")
 @click.password_option(help="Asked for when not given. At least 12 characters, hard to guess.")
@@ -115,7 +116,12 @@ def reset_link(email: str, address: str | None) -> None:
 @command.command("set-roles")
 @click.argument("email")
 @click.argument("roles", nargs=-1, required=True)
-@click.option("--department", "departments", multiple=True, help="Only in this one; may be given more than once.")
+@click.option(
+    "--department",
+    "departments",
+    multiple=True,
+    help="Only in this one, by its code or id; may be given more than once.",
+)
 def set_roles(email: str, roles: tuple[str, ...], departments: tuple[str, ...]) -> None:
     """Replace the roles of the person with the address EMAIL: in the departments named, or all of them.
 
@@ -159,9 +165,13 @@ def _told(user: User, codes: dict[ObjectId, str]) -> str:
     return f"[{'; '.join([*desk, *here])}]"
 
 
-def _department(code: str) -> Department:
-    department = Department.objects(code=code, is_active=True).first()
-    if department is None:
+def _department(text: str) -> Department:
+    """The one of this code or id."""
+    found = department_tree.meant_by(text)
+    if not found:
         known = ", ".join(sorted(Department.objects(is_active=True).scalar("code"))[:20]) or "none yet"
-        raise click.BadParameter(f"there is no department with the code {code}. Known: {known}.")
-    return department
+        raise click.BadParameter(f"there is no department with the code {text}. Known: {known}.")
+    if len(found) > 1:
+        told = ", ".join(f"{each.name} {each.id}" for each in found[:10])
+        raise click.BadParameter(f"{len(found)} departments have the code {text}: {told}. Say which one by its id.")
+    return found[0]

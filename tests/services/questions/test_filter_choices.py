@@ -9,8 +9,8 @@ import pytest
 from bson import ObjectId
 
 from tests.commands import recorded
-from tests.factories import People, make_class, make_learner, make_record
-from webapp.errors import NotFoundError
+from tests.factories import People, make_class, make_department, make_learner, make_record
+from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.services.questions import filter_choices
 from webapp.services.rights import data_scope
 from webapp.services.rights.data_scope import DataScope
@@ -125,3 +125,36 @@ def test_after_an_import_the_names_are_the_new_ones(settings_env: pytest.MonkeyP
         assert time.monotonic() < deadline
         time.sleep(0.05)
     filter_choices.forget()
+
+
+def test_a_code_that_several_have_is_refused_and_names_them_with_their_ids(people: People) -> None:
+    first = make_class("Algebra A", code="101-A", department=people.department)
+    second = make_class("Algebra Lake", code="101-A", department=people.other_department)
+    third = make_class("Geometry", code="G", key="101-A", department=people.department)
+    with pytest.raises(InvalidRequestError) as told:
+        filter_choices.find("class", "101-A", EVERYTHING)
+    for each in (first, second, third):
+        assert each.name in str(told.value)
+        assert str(each.id) in str(told.value)
+        assert filter_choices.find("class", str(each.id), EVERYTHING) == each.id
+    # Of what one may not see nothing is said.
+    mine = DataScope((str(people.other_department.id),), ())
+    assert filter_choices.find("class", "101-A", mine) == second.id
+
+
+@pytest.mark.parametrize("kind", ["department", "course", "learner", "content"])
+def test_whatever_is_named_by_a_code_is_refused_where_two_have_it(people: People, kind: str) -> None:
+    ids = [ObjectId(), ObjectId()]
+    if kind == "department":
+        ids = [make_department(name, "twice", external_id=name).id for name in ("Hill", "Lake")]
+    else:
+        table, column = {
+            "course": ("courses", "code"),
+            "learner": ("persons", "number"),
+            "content": ("contents", "key"),
+        }[kind]
+        rows = [{"id": each, "name": f"N{n}", column: "twice", "source": f"s{n}"} for n, each in enumerate(ids)]
+        make_record(**{table: rows})
+    with pytest.raises(InvalidRequestError) as told:
+        filter_choices.find(kind, "twice", EVERYTHING)
+    assert all(str(each) in str(told.value) for each in ids)

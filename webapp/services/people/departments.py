@@ -66,6 +66,13 @@ def find(department_id: str) -> Department:
     return _find(Department, department_id, Message("department"))
 
 
+def meant_by(text: str) -> list[Department]:
+    """The active departments that a person may mean by this id or code, by name: codes may repeat in a record."""
+    found = Department.objects(code=text, is_active=True)
+    by_id = Department.objects(id=id_or_nobody(text), is_active=True)
+    return sorted({each.id: each for each in [*by_id, *found]}.values(), key=lambda each: folded(each.name))
+
+
 def find_team(team_id: str) -> Team:
     """Raises NotFoundError."""
     return _find(Team, team_id, Message("team"))

@@ -14,7 +14,7 @@ from bson import ObjectId
 
 from webapp.documents.connection import current_database
 from webapp.documents.ids import ids_of
-from webapp.errors import NotFoundError
+from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.services.collection_facts import CollectionFacts
 from webapp.services.plain_text import folded
@@ -27,6 +27,8 @@ from webapp.services.rights.data_scope import DataScope
 MOST = 30
 #: More ids than this nobody is told the names of at once.
 MOST_NAMED = 500
+#: Of those that one code may mean.
+MOST_TOLD = 10
 #: Who learns in the classes of a scope is kept so long, and read anew when other enrollments are published.
 LEARNERS_SECONDS = 600.0
 DEPARTMENT = "department"
@@ -68,12 +70,27 @@ def reached(kind: str, ids: Iterable[ObjectId], scope: DataScope) -> frozenset[O
 def find(kind: str, text: str, scope: DataScope) -> ObjectId:
     """The one that a person means by its id, its code, a learner's number or e-mail address.
 
-    Raises NotFoundError, in the same words for what does not exist and for what this scope does not reach.
+    Raises NotFoundError, in the same words for what does not exist and for what this scope does not reach, and
+    InvalidRequestError that names them where several are meant.
     """
-    for ids in (ids_of([text]), *_meant_by(kind, text)):
-        if found := named(kind, ids, scope):
-            return found[0].id
-    raise NotFoundError(Message("There is no %(kind)s with the code “%(code)s”.", kind=kind, code=text[:100]))
+    ids = [each for meant in (ids_of([text]), *_meant_by(kind, text)) for each in meant]
+    found = named(kind, ids, scope)
+    if not found:
+        raise NotFoundError(Message("There is no %(kind)s with the code “%(code)s”.", kind=kind, code=text[:100]))
+    if len(found) > 1:
+        told = ", ".join(f"{each.name}{f' ({each.note})' if each.note else ''} {each.id}" for each in found[:MOST_TOLD])
+        raise InvalidRequestError(
+            {
+                kind: Message(
+                    "“%(code)s” may mean %(count)s of the kind %(kind)s: %(found)s. Say by its id which one.",
+                    code=text[:100],
+                    count=len(found),
+                    kind=kind,
+                    found=told,
+                )
+            }
+        )
+    return found[0].id
 
 
 def every(kind: str, scope: DataScope) -> list[Choice]:

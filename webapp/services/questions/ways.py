@@ -351,7 +351,7 @@ def from_options(
         elif name in KINDS_OF_RECORDS:
             try:
                 texts[written.address] = [str(find(KINDS_OF_RECORDS[name], each)) for each in said]
-            except NotFoundError as error:
+            except (NotFoundError, InvalidRequestError) as error:
                 faults[fault_name(name)] = str(error)
         else:
             texts[written.address] = said
