@@ -78,14 +78,6 @@ def test_a_row_whose_required_reference_leads_nowhere_is_refused_with_file_line_
     assert summary.refused_count == 1
 
 
-def test_a_source_may_require_a_reference_that_others_do_not():
-    small.run(0)
-    with importing() as staged:
-        staged.require("results", "content_id")
-        staged.add("results", [{"key": "r", "learner_id": roster("persons", "p0"), "content_id": "x"}])
-        assert staged.compare().summary.counts["results"].refused == 1
-
-
 def test_an_event_without_a_time_is_refused():
     small.run(0)
     with importing("xapi") as staged:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bson import ObjectId
+from flask import Flask
 
 from tests.factories import People
 from tests.services.orders.test_dry_runs import LEARNERS, bundle, carried_out, imported, zipped
 from tests.web.conftest import Client
 from webapp import record
 from webapp.documents import Order, OrderState, Settled
+from webapp.record.ids import id_of
+from webapp.record.tables import TABLES
+from webapp.services.orders.told import OWN
+from webapp.web.admin import record_words
 
 
 @pytest.fixture
@@ -59,6 +65,27 @@ def test_whoever_else_would_end_is_told_as_well(people: People, as_person: Clien
     page = " ".join(as_person(people.administrator).get(f"/admin/imports/{order.id}").text.split())
     assert "1 enrollment would end." in page
     assert "These are not named any more, and end:</strong> Persons: 1</div>" in page
+
+
+def test_what_changes_is_told_in_words_and_whose_account_stays_by_name(
+    people: People, as_person: Client, tmp_path: Path, app: object
+) -> None:
+    imported(people, bundle(), tmp_path)
+    people.owner.modify(person_id=ObjectId(id_of("oneroster", "persons", "u0")))
+    other = bundle(range(1, LEARNERS), name="Eva")
+    other["users.csv"] = other["users.csv"].replace("u0,,true,s1,student,u0,Eva,Ruiz 0\n", "")
+    order = imported(people, other, tmp_path, dry_run=True)
+    page = " ".join(as_person(people.administrator).get(f"/admin/imports/{order.id}").text.split())
+    assert "<div>Name: Ana Ruiz 1 → Eva Ruiz 1</div>" in page
+    assert f"{people.owner.name} &lt;{people.owner.email}&gt;" in page
+    assert "No import touches an account" in page
+
+
+def test_no_column_of_the_record_lacks_its_word(app: Flask) -> None:
+    with app.test_request_context():
+        words = record_words.columns()
+    told = {name for table in TABLES.values() for name in table.content if not name.startswith(OWN)}
+    assert told == set(words)
 
 
 def test_it_is_said_when_the_record_has_moved_on(

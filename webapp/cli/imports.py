@@ -16,10 +16,6 @@ from webapp.services.orders import imports
 from webapp.services.permissions import TERMINAL
 from webapp.services.rights import record_changes
 
-REFUSALS_TOLD = 20
-#: The ways in which what was read ends up, as they are told.
-TOLD = ("read", "added", "changed", "unchanged", "ended", "refused", "set_aside", "repeated")
-
 _paths = click.argument("paths", type=click.Path(exists=True, path_type=Path), nargs=-1, required=True)
 _dry_run = click.option("--dry-run", is_flag=True, help="Only tell what would be added, changed and ended.")
 _strict = click.option("--strict", is_flag=True, help="Take nothing if a row would be refused or a rule is broken.")
@@ -104,11 +100,12 @@ def _run(paths: tuple[Path, ...], source: str | None, dry_run: bool, strict: boo
                 on_wait=imported.waits,
             ) as done:
                 bar.clear()
-                _tell(done, dry_run)
+                click.echo(done.told)
+                imported.tell(done.comparison, done.version, dry_run=dry_run)
                 is_whole = done.is_whole
         except imports.StrictImportError as error:
             bar.clear()
-            _tell_refused(error.summary)
+            imported.tell_refused(error.summary)
             raise
     if not is_whole:
         sys.exit(1)
@@ -133,40 +130,3 @@ class _Bar:
     def clear(self) -> None:
         if self._is_shown:
             click.echo("\r" + " " * 79 + "\r", nl=False, err=True)
-
-
-def _tell(done: imports.Imported, dry_run: bool) -> None:
-    summary = done.comparison.summary
-    click.echo(done.told)
-    click.echo(f"{'':16}{''.join(f'{each.replace(chr(95), chr(32)):>11}' for each in TOLD)}")
-    for what, counts in summary.counts.items():
-        click.echo(f"{what:16}{''.join(f'{getattr(counts, each):>11,}' for each in TOLD)}")
-    for what, reasons in summary.aside.items():
-        for reason, count in reasons.items():
-            click.echo(f"{count:,} {what} set aside: {reason}")
-    for text, count in summary.notes.items():
-        click.echo(f"{count:,} {text}")
-    _tell_refused(summary)
-    if dry_run:
-        # Enrollments are worked out of rosters, and would be told twice.
-        for what, counts in summary.counts.items():
-            if counts.ended and what != "enrollments":
-                click.secho(f"{counts.ended:,} {'enrollments' if what == 'rosters' else what} would end.", bold=True)
-    imported.tell_end(done.version, dry_run=dry_run)
-
-
-def _tell_refused(summary: record.Summary) -> None:
-    for title, counted, told in (
-        ("refused", summary.refused, summary.refusals),
-        ("rules broken in what was taken", summary.broken, summary.departures),
-    ):
-        if not counted.total():
-            continue
-        click.echo(f"{counted.total():,} {title}:")
-        for reason, count in counted.most_common():
-            click.echo(f"  {count:>9,}  {reason}")
-        for each in told[:REFUSALS_TOLD]:
-            value = f" (“{each.value}”)" if each.value else ""
-            click.echo(f"  {each.source}, line {each.line}: {each.reason}{value}")
-        if counted.total() > REFUSALS_TOLD:
-            click.echo(f"  … and {counted.total() - REFUSALS_TOLD:,} more")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from webapp import record
+from webapp.cli import imported
 from webapp.cli.session import connected
 from webapp.services import database_setup
 from webapp.services.orders import imports
@@ -45,7 +46,7 @@ def history(limit: int) -> None:
 def undo(number: int) -> None:
     """Publish version NUMBER again, as the newest one: reports are as they were then."""
     with connected():
-        click.echo(_line(record_changes.undo(number, by=TERMINAL, on_wait=_waits)))
+        click.echo(_line(record_changes.undo(number, by=TERMINAL, on_wait=imported.waits)))
 
 
 @command.command("compact")
@@ -60,7 +61,7 @@ def compact() -> None:
 def rebuild() -> None:
     """Work out anew what the record derives: enrollments, places of events, instructors, events of mapped verbs."""
     with connected():
-        published = record_changes.rebuild(by=TERMINAL, verbs=imports.xapi_verbs(), on_wait=_waits)
+        published = record_changes.rebuild(by=TERMINAL, verbs=imports.xapi_verbs(), on_wait=imported.waits)
         click.echo(_line(published) if published is not None else "Nothing is different from what it was.")
 
 
@@ -100,7 +101,3 @@ def _line(version: record.RecordVersion) -> str:
 
 def _show(name: str, count: int) -> None:
     click.echo(f"\r{name}: {count:,}".ljust(60), nl=False, err=True)
-
-
-def _waits() -> None:
-    click.echo("An import is under way; waiting for its end …", err=True)

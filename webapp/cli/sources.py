@@ -11,9 +11,6 @@ from webapp.cli.session import connected
 from webapp.services import database_setup, sources
 from webapp.services.permissions import TERMINAL
 
-#: The ways in which a table may change, as they are told.
-_TOLD = ("added", "changed", "unchanged", "ended")
-
 
 @click.group("source")
 def command() -> None:
@@ -52,17 +49,7 @@ def sync(dry_run: bool) -> None:
         database_setup.prepare()
         with sources.syncing(TERMINAL, dry_run=dry_run, on_progress=_show, on_wait=imported.waits) as outcome:
             _clear()
-            summary = outcome.comparison.summary
-            click.echo(f"{'':14}{'read':>10}{''.join(f'{each:>11}' for each in _TOLD)}")
-            for what, counts in summary.counts.items():
-                click.echo(f"{what:14}{counts.read:>10,}{''.join(f'{getattr(counts, each):>11,}' for each in _TOLD)}")
-            for text, count in summary.notes.items():
-                click.echo(f"{count:,} {text}")
-            for reason, count in summary.refused.most_common():
-                click.echo(f"{count:>9,} refused: {reason}")
-            for refusal in summary.refusals:
-                click.echo(f"  {refusal.source}: {refusal.reason}")
-            imported.tell_end(outcome.version, dry_run=dry_run)
+            imported.tell(outcome.comparison, outcome.version, dry_run=dry_run)
 
 
 def _show(collection: str, count: int) -> None:

@@ -70,7 +70,6 @@ class Staging:
         self._given: dict[str, Given] = {}
         self._waiting: dict[str, list[pa.Table]] = {}
         self._mentioned: list[tuple[str, str]] = []
-        self._required: set[tuple[str, str]] = set()
         self._read_told: set[str] = set()
         self._data_columns: set[str] | None = None
         self._merge: Merge | None = None
@@ -114,12 +113,6 @@ class Staging:
         the row, where the source gives ids of its own."""
         self._mentioned.append((self._given_table(table).name, id or id_of(self.source, table, key)))
 
-    def require(self, table: str, column: str) -> None:
-        """For this import a row of `table` whose `column` leads nowhere is refused."""
-        if column not in {each.column for each in self._given_table(table).references}:
-            raise ValueError(f"{table}.{column} is no reference")
-        self._required.add((table, column))
-
     def read(self, what: str, n: int = 1) -> None:
         """So many of the kind `what` were met. A table's name, or one of the source's own (then it balances them)."""
         self._read_told.add(what)
@@ -162,7 +155,7 @@ class Staging:
                 mentioned = pa.table({"table": pa.array(names, pa.string()), "id": pa.array(ids, pa.string())})
                 duck.connection.register("mentioned_rows", mentioned)
                 duck.run("INSERT INTO mentioned SELECT * FROM mentioned_rows")
-            facts = Facts(self.source, self.import_id, self._now, self.verbs, frozenset(self._required))
+            facts = Facts(self.source, self.import_id, self._now, self.verbs)
             self._merge = Merge(duck, self.base, self._given, facts, self.summary)
             self._merge.run()
             self._comparison = Comparison(self._merge, self.summary)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from tests.factories import People
 from webapp import record, storage
 from webapp.documents import AdminArea, AdminEvent, Order, OrderState, Settled
 from webapp.errors import ConflictError, ForbiddenError
+from webapp.record.ids import id_of
 from webapp.services import database_clock
 from webapp.services.orders import dry_runs, lifecycle, orders, uploads
 from webapp.services.orders.told import Told
@@ -27,7 +30,7 @@ from webapp.worker import order_work
 LEARNERS = 20
 
 
-def bundle(learners: range = range(LEARNERS), name: str = "Ana") -> dict[str, str]:
+def bundle(learners: Iterable[int] = range(LEARNERS), name: str = "Ana") -> dict[str, str]:
     """A whole school: one class, one course, these learners in it."""
     return {
         "manifest.csv": "propertyName,value\nmanifest.version,1.0\noneroster.version,1.1\n"
@@ -86,7 +89,17 @@ def test_a_tenth_that_is_lacking_is_told_and_nothing_changes(people: People, tmp
     assert {row.name for row in ended.rows} == {"Ana Ruiz 18 · Harmony A", "Ana Ruiz 19 · Harmony A"}
     lines = list(csv.DictReader(io.StringIO(b"".join(uploads.changes_of(order)).decode("utf-8-sig"))))
     assert list(lines[0]) == ["table", "kind", "key", "column", "before", "after"]
-    assert {line["key"] for line in lines if (line["table"], line["kind"]) == ("rosters", "ended")} == {"e18", "e19"}
+    rows = [line for line in lines if (line["table"], line["kind"]) == ("rosters", "ended")]
+    assert {line["key"] for line in rows} == {"e18", "e19"}
+    of_one = {line["column"]: line["before"] for line in rows if line["key"] == "e19"}
+    assert of_one == {
+        "id": id_of("oneroster", "rosters", "e19"),
+        "source": "oneroster",
+        "learner_id": id_of("oneroster", "persons", "u19"),
+        "class_id": id_of("oneroster", "classes", "k1"),
+        "status": "not-started",
+    }
+    assert not any(line["after"] for line in rows)
     assert not any(told.summary.unbalanced)
 
 
@@ -102,6 +115,56 @@ def test_what_changes_is_told_from_what_to_what_and_no_spreadsheet_runs_it(peopl
     assert len(lines) == LEARNERS
     assert {line["before"][:3] for line in lines} == {"Ana"}
     assert all(line["after"].startswith("'=HYPERLINK") for line in lines)
+
+
+def test_of_ids_the_names_are_told_and_of_an_enrollment_whether_there_is_one(people: People, tmp_path: Path) -> None:
+    imported(people, bundle(), tmp_path)
+    moved = bundle()
+    moved["orgs.csv"] += "s2,,Lake School,school,,\n"
+    moved["courses.csv"] = moved["courses.csv"].replace("c1,,Harmony,s1", "c1,,Harmony,s2")
+    moved["users.csv"] = moved["users.csv"].replace("u0,,true,s1,", "u0,,true,s2,")
+    told = Told.from_document(imported(people, moved, tmp_path, dry_run=True).summary)
+    changes = {each for sample in told.samples for row in sample.rows for each in row.changes}
+    assert ("department_id", "School of Music", "Lake School") in changes
+    assert ("department_ids", "School of Music", "Lake School") in changes
+    assert not any(id_of("oneroster", "departments", "s1") in text for each in changes for text in each)
+
+
+def test_whose_account_stays_when_a_roster_ends_them_is_told_by_name(people: People, tmp_path: Path) -> None:
+    imported(people, bundle(), tmp_path)
+    person = id_of("oneroster", "persons", "u3")
+    people.owner.modify(person_id=ObjectId(person))
+    fewer = bundle([n for n in range(LEARNERS) if n != 3])
+    fewer["users.csv"] = "".join(line for line in fewer["users.csv"].splitlines(True) if not line.startswith("u3,"))
+    looked = Told.from_document(imported(people, fewer, tmp_path, dry_run=True).summary)
+    did = Told.from_document(imported(people, fewer, tmp_path).summary)
+    assert looked.accounts == did.accounts == (f"{people.owner.name} <{people.owner.email}>",)
+    assert people.owner.reload().is_active
+    assert looked.endings == [("enrollments", 1), ("persons", 1)]
+    # Whoever has ended already does not end again.
+    assert (
+        Told.from_document(
+            imported(people, bundle(range(10)) | {"users.csv": fewer["users.csv"]}, tmp_path).summary
+        ).accounts
+        == ()
+    )
+
+
+def test_an_enrollment_that_goes_on_under_a_rosters_id_does_not_end(people: People, tmp_path: Path) -> None:
+    first = bundle(range(0))
+    imported(people, first, tmp_path)
+    publish_statement_enrollment()
+    told = Told.from_document(imported(people, bundle(range(1)), tmp_path, dry_run=True).summary)
+    assert told.ended_enrollments == 0
+
+
+def publish_statement_enrollment() -> None:
+    """Statements alone say that u0 is enrolled in the class."""
+    with record.importing(source="xapi", what="x", import_id="s", by="t") as staging:
+        outcome = {"key": "1", "effect": "registered", "at": datetime(2026, 1, 1, tzinfo=UTC)}
+        places = {"learner_id": id_of("oneroster", "persons", "u0"), "class_id": id_of("oneroster", "classes", "k1")}
+        staging.add("outcomes", [outcome | places])
+        staging.publish()
 
 
 def test_applied_it_does_what_it_said_and_its_files_go(people: People, tmp_path: Path) -> None:

@@ -85,6 +85,28 @@ class Comparison:
             found |= dict(self.merge.duck.rows(sql, [list(ids)]))
         return found
 
+    def ended_persons(self, ids: Sequence[str]) -> dict[str, str]:
+        """Of these persons those whom their source has ended (not those who are taken for somebody else), by name."""
+        if "persons" not in self.merge.worked:
+            return {}
+        sql = (
+            "SELECT id, coalesce(name, key, id) FROM w_persons "
+            "WHERE _state = 'ended' AND NOT given_is_active AND list_contains(?, id) ORDER BY 2"
+        )
+        return dict(self.merge.duck.rows(sql, [list(ids)]))
+
+    def ended_enrollments(self) -> int:
+        """How many stood and would no more. One that stands under another id (a roster names now whom statements alone
+        named before) has not ended."""
+        if "enrollments" not in self.tables:
+            return 0
+        gone = self.merge.duck.one(
+            "SELECT count(*) FROM c_enrollments c ANTI JOIN w_enrollments w ON w.id = c.id "
+            "ANTI JOIN w_enrollments o ON o.class_id = c.class_id AND o.learner_id = c.learner_id AND o.is_active "
+            "WHERE c.is_active"
+        )
+        return self.tables["enrollments"].ended + int(gone)
+
     def _counted(self, table: RecordTable) -> TableChanges:
         name = table.name
         is_whole = self.merge.is_whole(name)
@@ -129,7 +151,9 @@ class Comparison:
         if table.name not in self.tables:
             return f"SELECT * FROM c_{table.name} WHERE false"  # noqa: S608
         columns = ["id", *table.content]
-        listed = ", ".join(f'w."{name}"' for name in columns)
+        # What ends is told as it stands in the record.
+        of = "c" if kind is Change.ENDED else "w"
+        listed = ", ".join(f'{of}."{name}"' for name in columns)
         is_whole = self.merge.is_whole(table.name)
         is_own = _is_own(table)
         if kind is Change.DERIVED:

@@ -7,7 +7,7 @@ became of each. Events are too many for the last two: they stay in files, and on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +67,6 @@ class Facts:
     import_id: str
     now: datetime
     verbs: Verbs
-    required: Set[tuple[str, str]]
 
 
 class Merge:
@@ -177,7 +176,7 @@ class Merge:
         self.duck.run(f"CREATE TABLE skip_{name} (_seq BIGINT)")
         self._leave_out_repeated(table)
         for reference in table.references:
-            if reference.is_required or (name, reference.column) in self.facts.required:
+            if reference.is_required:
                 self._refuse_lost(table, reference)
         if table.month_of is not None:
             self._refuse(table, table.month_of, f'g."{table.month_of}" IS NULL', "NULL")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from webapp.documents import User
 from webapp.messages import from_document, to_document
 from webapp.record import Change, Comparison, Counts, RecordVersion, Refusal, Summary
 
@@ -14,8 +16,22 @@ ROWS_SHOWN = 5
 #: An order is one document: texts of files in it are cut, and no kind may fill it.
 TEXT_LENGTH, REFUSALS_SHOWN, TEXTS_SHOWN = 300, 200, 50
 #: What the record keeps for itself beside what a source gave.
-_OWN = "given_"
+OWN = "given_"
 _NAMED_BY = {"learner_id": "persons", "person_id": "persons", "class_id": "classes", "course_id": "courses"}
+#: Columns that hold ids, and the table whose names people know them by.
+NAMES_OF = {
+    **_NAMED_BY,
+    "department_id": "departments",
+    "department_ids": "departments",
+    "program_id": "programs",
+    "term_id": "terms",
+    "content_id": "contents",
+    "instructor_ids": "persons",
+}
+#: Made of two ids, by the record: it tells nobody anything.
+_OF_IDS = re.compile(r"[0-9a-f]{24} [0-9a-f]{24}")
+#: Worked out of others, and told by them.
+_NOT_TOLD_AS_ENDING = ("enrollments", "rosters")
 KINDS = (Change.ADDED, Change.CHANGED, Change.ENDED, Change.DERIVED)
 
 
@@ -40,18 +56,31 @@ class Sample:
 @dataclass(frozen=True)
 class Told:
     """`looks` is what the files look like; `base` the record version that was compared with, `version` the one that was
-    made. `ended_enrollments` counts those that stood and do so no more."""
+    made. `ended_enrollments` counts those that stood and do so no more; `accounts` are the names and addresses of those
+    who end as persons and have an account, which no import touches."""
 
     source: str = ""
     looks: str = ""
     summary: Summary = field(default_factory=Summary)
     samples: tuple[Sample, ...] = ()
     ended_enrollments: int = 0
+    accounts: tuple[str, ...] = ()
     base: int = 0
     version: int | None = None
     #: Where the list of all changes lies; None where there is none, or none any more.
     changes_key: str | None = None
     changes_size: int = 0
+
+    @property
+    def endings(self) -> list[tuple[str, int]]:
+        """(kind, how many) of what ends, enrollments first. Enrollments count by themselves, not by the rows of the
+        roster that they are worked out of."""
+        others = [
+            (what, counts.ended)
+            for what, counts in self.summary.counts.items()
+            if counts.ended and what not in _NOT_TOLD_AS_ENDING
+        ]
+        return [("enrollments", self.ended_enrollments), *others] if self.ended_enrollments else others
 
     def to_document(self) -> dict[str, Any]:
         """Texts of files are values here, never names of fields."""
@@ -71,6 +100,7 @@ class Told:
             "refusedCount": self.summary.refused_count,
             "samples": [asdict(each) for each in self.samples],
             "endedEnrollments": self.ended_enrollments,
+            "accounts": [_cut(each) for each in self.accounts[:TEXTS_SHOWN]],
             "base": self.base,
             "version": self.version,
             "changesKey": self.changes_key,
@@ -91,6 +121,7 @@ class Told:
             summary=Summary.from_document(told),
             samples=tuple(_sample(each) for each in stored.get("samples") or ()),
             ended_enrollments=int(stored.get("endedEnrollments") or 0),
+            accounts=tuple(stored.get("accounts") or ()),
             base=int(stored.get("base") or 0),
             version=stored.get("version"),
             changes_key=stored.get("changesKey"),
@@ -100,16 +131,24 @@ class Told:
 
 def tell(comparison: Comparison, *, source: str, looks: str, version: RecordVersion | None, samples: bool) -> Told:
     """What this comparison, still open, comes to. With `samples` the first rows of each kind, too."""
-    enrollments = comparison.tables.get("enrollments")
     return Told(
         source=source,
         looks=looks,
         summary=comparison.summary,
         samples=tuple(_samples(comparison)) if samples else (),
-        ended_enrollments=enrollments.ended + enrollments.gone if enrollments else 0,
+        ended_enrollments=comparison.ended_enrollments(),
+        accounts=_accounts_of_ended(comparison),
         base=comparison.base,
         version=version.number if version else None,
     )
+
+
+def _accounts_of_ended(comparison: Comparison) -> tuple[str, ...]:
+    """“Name <address>” of the accounts whose persons a source has ended."""
+    people = list(User.objects(person_id__exists=True, is_active=True).only("name", "email", "person_id"))
+    ended = comparison.ended_persons([str(each.person_id) for each in people if each.person_id])
+    found = [each for each in people if str(each.person_id) in ended]
+    return tuple(sorted(f"{each.name} <{each.email}>" if each.email else str(each.name) for each in found))
 
 
 def text_of(value: Any) -> str:
@@ -130,7 +169,7 @@ def changed_columns(row: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (name, was or "", text_of(row.get(name)))
         for name, was in zip(names, before, strict=True)
-        if not name.startswith(_OWN)
+        if not name.startswith(OWN)
     ]
 
 
@@ -140,23 +179,51 @@ def _samples(comparison: Comparison) -> list[Sample]:
         for kind in KINDS:
             rows = comparison.changes(table, kind, ROWS_SHOWN).to_pylist()
             if rows:
-                found.append(Sample(table, kind.value, tuple(_rows_told(comparison, rows))))
+                found.append(Sample(table, kind.value, tuple(_rows_told(comparison, table, rows))))
     return found
 
 
-def _rows_told(comparison: Comparison, rows: Sequence[Mapping[str, Any]]) -> list[RowTold]:
-    names: dict[str, dict[str, str]] = {}
-    for column, table in _NAMED_BY.items():
-        ids = sorted({str(row[column]) for row in rows if row.get(column)})
-        if ids and not any(row.get("name") for row in rows):
-            names[column] = comparison.names(table, ids)
+def _rows_told(comparison: Comparison, table: str, rows: Sequence[Mapping[str, Any]]) -> list[RowTold]:
+    changes = [changed_columns(row) for row in rows]
+    is_named = any(row.get("name") for row in rows)
+    named_by = {} if is_named else _NAMED_BY
+    asked = [(column, str(row[column])) for column in named_by for row in rows if row.get(column)]
+    asked += [(column, text) for row in changes for column, *texts in row for text in texts]
+    names = _names(comparison, table, asked)
     found: list[RowTold] = []
-    for row in rows:
-        of_others = [names[column].get(str(row.get(column)), "") for column in names if column != "course_id"]
+    for row, changed in zip(rows, changes, strict=True):
+        of_others = [names[column].get(str(row.get(column)), "") for column in named_by if column != "course_id"]
         name = row.get("name") or " · ".join(each for each in of_others if each)
-        changes = [(column, _cut(before), _cut(after)) for column, before, after in changed_columns(row)]
-        found.append(RowTold(_cut(str(row.get("key") or row.get("id") or "")), _cut(str(name)), tuple(changes)))
+        told = [
+            (column, _cut(_with_names(column, before, names)), _cut(_with_names(column, after, names)))
+            for column, before, after in changed
+        ]
+        key = str(row.get("key") or "")
+        found.append(RowTold("" if _OF_IDS.fullmatch(key) else _cut(key), _cut(str(name)), tuple(told)))
     return found
+
+
+def _names(comparison: Comparison, table: str, asked: Sequence[tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """By column, the names of the ids that stand there."""
+    found: dict[str, dict[str, str]] = {}
+    for column, other in {**NAMES_OF, "parent_id": table}.items():
+        ids = sorted({each for name, text in asked if name == column for each in ids_in(text)})
+        found[column] = comparison.names(other, ids) if ids else {}
+    return found
+
+
+def ids_in(text: str) -> list[str]:
+    """The ids of a cell: one, or those of a list."""
+    return [each for each in text.strip("[]").split(", ") if each]
+
+
+def _with_names(column: str, text: str, names: Mapping[str, Mapping[str, str]]) -> str:
+    """A cell as people read it: what an id names, and of an enrollment's id whether there is one."""
+    if column == "enrollment_id":
+        return str(bool(text)).lower()
+    if column not in names:
+        return text
+    return ", ".join(names[column].get(each, each) for each in ids_in(text))
 
 
 def _cut(text: str) -> str:

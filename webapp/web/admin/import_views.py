@@ -169,6 +169,8 @@ def _words() -> dict[str, Any]:
     return {
         "table_words": record_words.tables(),
         "change_words": record_words.changes(),
+        "column_words": record_words.columns(),
+        "said": record_words.value,
         "source_words": record_words.sources(),
         "doing_words": record_words.doings(),
     }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import UTC, datetime
 
+from flask_babel import format_datetime
 from flask_babel import gettext as _
 
+from webapp import statuses
+from webapp.documents import LookupCategory
 from webapp.record import Change, Counts, Summary
-from webapp.services.orders.told import Told
+from webapp.services.orders.told import Told, ids_in
 from webapp.sources.registry import SOURCES
+from webapp.web.formatting import label
 from webapp.web.languages import in_readers_language
 
 #: Given and hidden: what people look for is the enrollments that come of them.
@@ -83,11 +88,88 @@ def kinds_in_order(told: Told) -> list[str]:
 def others_that_end(told: Told) -> list[tuple[str, int]]:
     """(what, how many) would end beside enrollments, which are told by themselves."""
     words = tables()
-    return [
-        (words.get(what, what), told.summary.counts[what].ended)
-        for what in kinds_in_order(told)
-        if what not in ("enrollments", "rosters") and told.summary.counts[what].ended
-    ]
+    return [(words.get(what, what), count) for what, count in told.endings if what != "enrollments"]
+
+
+def columns() -> dict[str, str]:
+    """By the record's column."""
+    return {
+        "name": _("Name"),
+        "code": _("Code"),
+        "number": _("Number"),
+        "kind": _("Kind"),
+        "roles": _("Roles"),
+        "email": _("E-mail address"),
+        "email_sha1": _("Hash of the e-mail address"),
+        "account_home": _("Account's home page"),
+        "account_name": _("Account's name"),
+        "source": _("Source"),
+        "key": _("Key"),
+        "is_active": _("Active"),
+        "parent_id": _("Belongs to"),
+        "department_id": _("Department"),
+        "department_ids": _("Departments"),
+        "program_id": _("Program"),
+        "course_id": _("Course"),
+        "class_id": _("Class"),
+        "term_id": _("Term"),
+        "term": _("Term"),
+        "content_id": _("Content"),
+        "content_type": _("Type of content"),
+        "person_id": _("Person"),
+        "learner_id": _("Learner"),
+        "enrollment_id": _("Belongs to an enrollment"),
+        "instructor_ids": _("Instructors"),
+        "status": _("Status"),
+        "effect": _("Outcome"),
+        "score": _("Score"),
+        "passed": _("Passed"),
+        "attempt": _("Attempt"),
+        "duration": _("Duration in seconds"),
+        "lowest": _("Lowest score"),
+        "highest": _("Highest score"),
+        "event_type": _("Event type"),
+        "verb": _("Verb"),
+        "timestamp": _("When"),
+        "at": _("When"),
+        "starts_at": _("Starts"),
+        "ends_at": _("Ends"),
+        "enrolled_at": _("Enrolled"),
+        "started_at": _("Started"),
+        "completed_at": _("Completed"),
+        "withdrawn_at": _("Withdrawn"),
+        "outcome_at": _("Outcome on"),
+        "submitted_at": _("Submitted"),
+        "graded_at": _("Graded"),
+        "issued_at": _("Issued"),
+        "expires_at": _("Expires"),
+        "revoked_at": _("Revoked"),
+    }
+
+
+def value(column: str, text: str) -> str:
+    """A cell of the record, kept as text, as people read it."""
+    if text in ("true", "false"):
+        return _("yes") if text == "true" else _("no")
+    if column in ("status", "effect"):
+        return in_readers_language(statuses.WORDS.get(text, text))
+    if column == "source":
+        return sources().get(text, text)
+    if column == "event_type":
+        return label(LookupCategory.ACTIVITY_EVENT, text)
+    if column == "roles":
+        return ", ".join(label(LookupCategory.ROLE, each) for each in ids_in(text))
+    if column == "timestamp" or column == "at" or column.endswith("_at"):
+        return _moment(text)
+    return text
+
+
+def _moment(text: str) -> str:
+    """In the reader's zone."""
+    try:
+        return format_datetime(datetime.fromisoformat(text).replace(tzinfo=UTC), "medium")
+    except ValueError:  # cut, or nothing
+        return text
 
 
 def given(summary: Summary) -> Counts:
