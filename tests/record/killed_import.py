@@ -1,13 +1,20 @@
-"""A process that imports and is killed at one of its steps: `python killed_import.py <import> <step>`.
+"""A process that imports and is killed at one of its steps, again and again: `python -m tests.record.killed_import`.
 
-A step is the moment before something is written, and the one after the last. It prints how many steps there were when it is not killed.
+Each line it reads is `<import> <step> <seconds>`: a child of it imports, and is killed so many seconds after that step
+was reached (its number, or the first of a kind; `-`: not at all). It answers with one line of JSON: how the child ended, and the kinds of its steps
+in their order. A step is the moment before something is written, and the one after the last.
+
+The children are forked from a process that has imported everything and begun nothing, so that each takes as long as its
+import does.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,38 +23,68 @@ from webapp.record import versions
 from webapp.record.lake import delta
 from webapp.record.merging import writing
 
-reached = 0
+PUBLISHED = "published"
+WRITES = (
+    (delta, "replace"), (delta, "create"), (delta, "change_files"), (delta, "as_published"), (writing, "write_files"),
+    (versions, "put"),
+)  # fmt: skip
 
 
-def _step(deadly: int) -> None:
-    global reached
-    if reached == deadly:
-        os.kill(os.getpid(), signal.SIGKILL)
-    reached += 1
+class _Steps:
+    def __init__(self, deadly: str, seconds: float) -> None:
+        self.kinds: list[str] = []
+        self._deadly, self._seconds = deadly, seconds
+
+    def reach(self, kind: str) -> None:
+        if self._deadly in (str(len(self.kinds)), kind):
+            self._deadly = ""
+            if not self._seconds:
+                _die()
+            threading.Timer(self._seconds, _die).start()
+        self.kinds.append(kind)
+
+    def watch(self, module: Any, name: str) -> None:
+        real: Callable[..., Any] = getattr(module, name)
+
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            self.reach(name)
+            found = real(*arguments, **named)
+            if name == "put":
+                self.reach(PUBLISHED)
+            return found
+
+        setattr(module, name, wrapped)
 
 
-def _around(module: Any, name: str, deadly: int) -> None:
-    real: Callable[..., Any] = getattr(module, name)
-
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        _step(deadly)
-        found = real(*arguments, **named)
-        if name == "put":
-            _step(deadly)
-        return found
-
-    setattr(module, name, wrapped)
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(which: str, deadly: int) -> None:
-    for module, name in (
-        (delta, "replace"), (delta, "create"), (delta, "change_files"), (delta, "as_published"), (writing, "write_files"),
-        (versions, "put"),
-    ):  # fmt: skip
-        _around(module, name, deadly)
-    small.run(int(which))
-    print(reached)
+def _import(which: int, deadly: str, seconds: float, tell: int) -> None:
+    steps = _Steps(deadly, seconds)
+    for module, name in WRITES:
+        steps.watch(module, name)
+    small.run(which)
+    os.write(tell, json.dumps(steps.kinds).encode())
+
+
+def _killed(which: int, deadly: str, seconds: float) -> dict[str, Any]:
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(read)
+        _import(which, deadly, seconds, write)
+        if deadly != "-":
+            signal.pause()  # it is to be killed, if only now
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        told = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return {"ended": os.waitstatus_to_exitcode(status), "steps": json.loads(told) if told else []}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    for line in sys.stdin:
+        import_number, step, after = line.split()
+        print(json.dumps(_killed(int(import_number), step, float(after))), flush=True)
