@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from bson import ObjectId
 
 from tests.cli.conftest import Terminal
 from tests.factories import make_learner
+from tests.services.orders.test_orders import roster
 from webapp import record
 from webapp.documents.connection import current_database
 
@@ -28,6 +30,24 @@ def test_versions_are_told_undone_and_kept_up(terminal: Terminal) -> None:
     assert record.select(record.current(), "persons", ["name"])["name"].to_pylist() == ["Lee"]
     assert terminal("record", "compact").exit_code == 0
     assert "Nothing is different" in terminal("record", "rebuild").stdout
+
+
+@pytest.mark.refuses("record rebuild")
+def test_the_record_is_rebuilt_from_the_kept_files_or_it_is_said_that_there_are_none(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    make_learner("Lee")
+    done = terminal("record", "rebuild", "--from-files")
+    assert (done.exit_code, "no files are kept" in done.stderr) == (1, True)
+    assert terminal("record", "rebuild", "--dry-run").exit_code == 2
+    terminal("import", "files", str(roster(tmp_path)))
+    done = terminal("record", "rebuild", "--from-files", "--dry-run")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "1 imports were read again, upon version 1.",
+        "Row for row it is what the record holds.",
+    ]
+    assert "reading " in done.stderr
 
 
 @pytest.mark.refuses("record undo", "record history")

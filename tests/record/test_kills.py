@@ -16,6 +16,7 @@ import pytest
 
 from tests.record import small
 from tests.record.killed_import import PUBLISHED, WRITES
+from tests.services.orders.test_orders import statement
 from webapp import record
 
 #: `make faults` kills at every step of every import ten times, CI once at each kind of step.
@@ -115,3 +116,23 @@ def test_an_import_killed_at_any_step_and_after_it_is_seen_whole_or_not_at_all(
                 found.go_back()
                 found.kill_at(str(step), kind, chance.uniform(0, LONGEST_AFTER) if number else 0)
                 found.run_again()
+
+
+@pytest.mark.skipif(not IS_FULL, reason="make faults")
+def test_of_two_imports_as_two_processes_one_waits_and_is_told(database: object, tmp_path: Path) -> None:
+    paths = [tmp_path / "one.ndjson", tmp_path / "two.ndjson"]
+    for number, path in enumerate(paths):
+        found = (statement(number * 50_000 + each) for each in range(50_000))
+        path.write_text("".join(json.dumps(each) + "\n" for each in found))
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "webapp.cli", "import", "xapi", str(path)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for path in paths
+    ]  # fmt: skip
+    said = [each.communicate(timeout=300) for each in started]
+    assert [each.returncode for each in started] == [0, 0], said
+    assert sum("Another import is running" in errors for _, errors in said) == 1
+    assert sorted(out.split("Version ")[1][0] for out, _ in said) == ["1", "2"]
+    assert record.select(record.current(), "events", ["id"]).num_rows == 100_000

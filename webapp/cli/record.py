@@ -8,7 +8,7 @@ from webapp import record
 from webapp.cli import imported
 from webapp.cli.session import connected
 from webapp.services import database_setup
-from webapp.services.orders import imports
+from webapp.services.orders import imports, rebuilding
 from webapp.services.permissions import TERMINAL
 from webapp.services.record import carry_over, keeping
 from webapp.services.rights import record_changes
@@ -58,11 +58,41 @@ def compact() -> None:
 
 
 @command.command("rebuild")
-def rebuild() -> None:
-    """Work out anew what the record derives: enrollments, places of events, instructors, events of mapped verbs."""
+@click.option("--from-files", is_flag=True, help="Read the kept files of all imports again, by the rules of today.")
+@click.option("--dry-run", is_flag=True, help="With --from-files: only tell what would differ.")
+def rebuild(from_files: bool, dry_run: bool) -> None:
+    """Work out anew what the record derives: enrollments, places of events, instructors, events of mapped verbs.
+
+    With --from-files all of it, from the files that were imported (REPORTDESK_RAW_FILE_DAYS): upon the version of the
+    last import whose files are not kept, or upon nothing.
+    """
+    if dry_run and not from_files:
+        raise click.UsageError("--dry-run goes with --from-files.")
     with connected():
+        if from_files:
+            _rebuild_from_files(dry_run)
+            return
         published = record_changes.rebuild(by=TERMINAL, verbs=imports.xapi_verbs(), on_wait=imported.waits)
         click.echo(_line(published) if published is not None else "Nothing is different from what it was.")
+
+
+def _rebuild_from_files(dry_run: bool) -> None:
+    done = rebuilding.rebuild(
+        TERMINAL,
+        dry_run=dry_run,
+        on_import=lambda what: click.echo(f"reading {what}", err=True),
+        on_wait=imported.waits,
+    )
+    upon = f"upon version {done.base}" if done.base else "upon nothing"
+    click.echo(f"{done.count:,} imports were read again, {upon}.")
+    for table, found in done.differences.items():
+        click.echo(f"{table:14} {found.added:>11,} added {found.changed:>11,} changed {found.gone:>11,} gone")
+    if not done.differences:
+        click.echo("Row for row it is what the record holds.")
+    elif dry_run:
+        click.echo("Nothing was changed: this was a dry run.")
+    if done.version is not None:
+        click.echo(_line(done.version))
 
 
 @command.command("migrate")

@@ -116,7 +116,7 @@ def files_of(path: Path, shown: str | None = None) -> list[SourceFile]:
     with told_in_words(name):
         if path.is_dir():
             return sorted(
-                (_plain(each, each.name) for each in path.iterdir() if each.is_file() and not _is_litter(each.name)),
+                (_plain(each, each.name) for each in path.iterdir() if each.is_file() and not is_litter(each.name)),
                 key=lambda each: each.name,
             )
         if not path.exists():
@@ -180,7 +180,7 @@ class _Bounded(_Packed):
 
 def _members(path: Path, name: str) -> list[SourceFile]:
     with zipfile.ZipFile(path) as archive:
-        members = [each for each in archive.infolist() if not each.is_dir() and not _is_litter(each.filename)]
+        members = [each for each in archive.infolist() if not each.is_dir() and not is_litter(each.filename)]
     unpacked = sum(each.file_size for each in members)
     packed = sum(each.compress_size for each in members)
     if len(members) > MOST_MEMBERS:
@@ -242,7 +242,7 @@ class _Member(_Packed):
         super().close()
 
 
-def _is_litter(name: str) -> bool:
+def is_litter(name: str) -> bool:
     """What operating systems leave in folders and zips: never part of an export."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return "__MACOSX" in parts or (
