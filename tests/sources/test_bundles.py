@@ -90,6 +90,8 @@ def test_nul_characters_refuse_their_row_alone(tmp_path: Path) -> None:
         ({"manifest": "propertyName,value\noneroster.version,1.1\n"}, "no file with rows"),
         ({"manifest": "propertyName,value\noneroster.version,2.0\n", "orgs": ORGS}, "OneRoster 2.0"),
         ({"manifest": "propertyName,value\nfile.orgs,some\n", "orgs": ORGS}, "file.orgs"),
+        ({"orgs": ORGS, "users": ""}, "“users.csv” is empty"),
+        ({"orgs": ORGS, "users": "\n \n\n"}, "“users.csv” is empty"),
         ({"orgs": "sourcedId,status,type\nb1,active,school\n"}, "no column"),
         ({"orgs": "sourcedId,name,name\nb1,a,b\n"}, "twice"),
         ({"orgs": ORGS.encode("utf-16")}, "UTF-16"),
@@ -128,7 +130,9 @@ def _empty_zip(path: Path, *members: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("form", ["file", "blanks", "mark", "gzip", "zip", "zip of blanks", "folder", "many blanks"])
+@pytest.mark.parametrize(
+    "form", ["file", "blanks", "mark", "gzip", "zip", "zip of blanks", "folder", "many blanks", "list"]
+)
 def test_what_is_empty_is_told_as_empty_in_one_sentence(tmp_path: Path, form: str) -> None:
     path = tmp_path / "x"
     contents = {
@@ -136,6 +140,7 @@ def test_what_is_empty_is_told_as_empty_in_one_sentence(tmp_path: Path, form: st
         "blanks": b" \n\t\r\n",
         "mark": b"\xef\xbb\xbf\n",
         "gzip": gzip.compress(b""),
+        "list": b"\n[ ]\n",
         "many blanks": b"\n" * 600_000,
     }
     if form == "folder":

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ SMALL = 64 << 20
 LARGEST_MEMBER = 4 << 30
 BUFFER = 1 << 18
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+_NOTHING = re.compile(rb"\s*\[\s*\]\s*")
 _BOM = b"\xef\xbb\xbf"
 _ENCRYPTED = 0x1
 
@@ -68,12 +70,12 @@ class SourceFile:
             return file.read(size)
 
     def is_empty(self) -> bool:
-        """Does it hold nothing but blanks?"""
+        """Does it hold nothing but blanks, or a list of nothing?"""
         with self.open() as file:
             begin = file.read(BUFFER).removeprefix(_BOM)
             while begin and not begin.strip():
                 begin = file.read(BUFFER)
-        return not begin
+        return not begin or _NOTHING.fullmatch(begin) is not None
 
 
 @contextmanager

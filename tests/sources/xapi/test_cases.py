@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sources.xapi.gathering import ADL, HOME_PAGE, Gathered, read, statement
+from tests.sources.xapi.gathering import ADL, CLASSES, HOME_PAGE, Gathered, read, statement
 from webapp.record.ids import id_of
 from webapp.sources.files import SourceFileError, files_of
 from webapp.sources.registry import recognise
 from webapp.sources.xapi.rows import event_id
+from webapp.sources.xapi.source import XapiSource
 
 CLASS = f"{HOME_PAGE}/class/g7"
 QUIZ = "http://adlnet.gov/expapi/activities/assessment"
@@ -292,6 +294,18 @@ def read_file(path: Path) -> None:
     from webapp.sources.xapi.source import XapiSource
 
     XapiSource().read(files_of(path), Gathered())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("first", ['tail of one"}}', "null", "2026-02-03 INFO rotated", '{"id": "cut off", "actor": {'])
+def test_a_file_whose_first_line_is_no_statement_is_read_all_the_same(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "x.ndjson"
+    path.write_text("\n".join([first, *(json.dumps(statement(number)) for number in (1, 2))]))
+    files = files_of(path)
+    staging = Gathered(classes=CLASSES)
+    assert XapiSource().look(files) is not None
+    XapiSource().read(files, staging)  # type: ignore[arg-type]
+    assert len(staging.events) == 2
+    assert [line for _, line, _ in staging.refused] == [1]
 
 
 def test_a_page_of_an_answer_without_the_next_one_is_told_and_the_last_page_beside_it_is_enough(tmp_path: Path) -> None:

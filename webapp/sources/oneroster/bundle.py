@@ -13,7 +13,7 @@ from pathlib import Path
 from webapp.messages import Message
 from webapp.sources import looks
 from webapp.sources.csv_tables import CsvTable, Row, Unread, headings_of, key_of, open_table
-from webapp.sources.files import SourceFile, SourceFileError, files_of
+from webapp.sources.files import SourceFile, SourceFileError, files_of, is_empty
 from webapp.sources.oneroster.forms import ALL_FORMS, FILES, FORM_OF, MANIFEST, ONLY_IN_1_2
 from webapp.sources.oneroster.manifest import Broken, Manifest, read_manifest
 
@@ -154,6 +154,8 @@ def _require_oneroster(name: str, files: Sequence[SourceFile], tables: dict[str,
         raise looks.not_ours(name, looks.ONEROSTER, looks.of_files(files))
     for file, table in tables.items():
         form = FORM_OF[file.casefold()]
+        if not any(each.strip() for each in table.headings):
+            raise is_empty(table.file.name)
         if lacking := [each for each in form.needed if each not in table.keys]:
             given = ", ".join(heading.strip() for heading in table.headings)[:200]
             raise SourceFileError(

@@ -12,7 +12,7 @@ from webapp.sources import looks
 from webapp.sources.files import SourceFile, SourceFileError
 from webapp.sources.xapi.parts import SOURCE
 from webapp.sources.xapi.rows import Rows
-from webapp.sources.xapi.statements import begins_with_a_value, statements
+from webapp.sources.xapi.statements import objects_by_lines, statements
 
 if TYPE_CHECKING:
     from webapp.record.staging import Staging
@@ -86,7 +86,9 @@ def _look(file: SourceFile) -> str | None:
         begin = file.begin(LOOKED_AT)
     except SourceFileError:
         return None
-    if begin.lstrip(_BEFORE)[:1] not in (b"{", b"[") and not begins_with_a_value(begin):
+    if begin.lstrip(_BEFORE)[:1] not in (b"{", b"[") and not any(
+        looks.of_object(each) == looks.XAPI for each in objects_by_lines(begin)
+    ):
         return None
     keys = {key.decode("utf-8", "replace") for key in _KEY.findall(begin)}
     if looks.of_object(keys) != looks.XAPI:

@@ -64,20 +64,17 @@ def statements(
     first = begin.removeprefix(_BOM).lstrip(_BLANK)[:1]
     if not first:
         raise is_empty(file.name)
-    if first not in (b"{", b"[") and not begins_with_a_value(begin):
+    if first not in (b"{", b"[") and next(objects_by_lines(begin), None) is None:
         raise looks.not_ours(file.name, looks.XAPI, looks.of_files([file]))
     with file.open() as opened, told_in_words(file.name):
         yield from _Reader(file.name, opened, on_read, on_answer).read(is_array=first == b"[")
 
 
-def begins_with_a_value(begin: bytes) -> bool:
-    """Is the first line a JSON value that is no statement (null, a number, a text), and objects follow?"""
-    first, _, rest = begin.removeprefix(_BOM).lstrip(_BLANK).partition(b"\n")
-    while _is_json(first):
-        if first.startswith((b"{", b"[")):
-            return True
-        first, _, rest = rest.lstrip(_BLANK).partition(b"\n")
-    return False
+def objects_by_lines(begin: bytes) -> Iterator[dict[str, Any]]:
+    """The lines that are whole objects, whatever the lines before them are."""
+    for line in begin.removeprefix(_BOM).split(b"\n"):
+        if _is_object(line):
+            yield orjson.loads(line)
 
 
 class _Reader:
