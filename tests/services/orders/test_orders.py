@@ -259,11 +259,11 @@ def test_a_gzip_bomb_is_refused_soon(people: People, worker: OrderThread, tmp_pa
     ("contents", "words"),
     [
         ([], "Choose a file"),
-        ([b""], "“passwd” is not"),
+        ([b""], "“passwd” is nothing"),
         ([b"\x89PNG\r\n"], "“passwd” looks like a picture"),
         ([b"%PDF-1.7"], "“passwd” looks like a PDF"),
         ([b"\x1f\x8bnot gzip at all"], "“passwd” is cut off or damaged"),
-        ([gzip.compress(b"hello")], "“passwd” is not"),
+        ([gzip.compress(b"hello")], "“passwd” is nothing"),
         ([b"user_id,login_id,status\n1,a,active\n"], "looks like a Canvas SIS export"),
         ([b"[]"] * 51, "At most 50"),
     ],
