@@ -259,7 +259,7 @@ def test_a_gzip_bomb_is_refused_soon(people: People, worker: OrderThread, tmp_pa
     ("contents", "words"),
     [
         ([], "Choose a file"),
-        ([b""], "“passwd” is nothing"),
+        ([b""], "“passwd” is empty"),
         ([b"\x89PNG\r\n"], "“passwd” looks like a picture"),
         ([b"%PDF-1.7"], "“passwd” looks like a PDF"),
         ([b"\x1f\x8bnot gzip at all"], "“passwd” is cut off or damaged"),
