@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.record.small import AT
 from webapp import record
 from webapp.record.ids import id_of
@@ -76,7 +77,7 @@ def test_two_of_a_roster_with_one_address_are_not_guessed_among_whoever_came_fir
 FILES = [said("one/a", "one/b"), said("two/a"), said("a@x.example"), listed("a"), listed("b")]
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(FILES))
 def test_the_order_of_files_decides_nothing(home: Path, files: list[Import]) -> None:
     shutil.rmtree(home, ignore_errors=True)
