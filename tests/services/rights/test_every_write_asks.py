@@ -25,7 +25,7 @@ from webapp.services import audit_trail, sources
 from webapp.services.audit_trail import AuditQuery
 from webapp.services.files import downloads, verification
 from webapp.services.lookups import values as lookups
-from webapp.services.orders import dry_runs, imports, orders, pulls, uploads, verbs
+from webapp.services.orders import dry_runs, imports, orders, pulls, rebuilding, uploads, verbs
 from webapp.services.orders.uploads import Upload
 from webapp.services.people import accounts, departments, directory, resets
 from webapp.services.permissions import TERMINAL
@@ -121,6 +121,7 @@ CALLS: dict[str, Call] = {
     "orders.imports.importing": lambda by, world: _entered(imports.importing(by, {world.upload: "s.json"})),
     "orders.orders.ask": lambda by, _: orders.ask(by, OrderKind.SWEEP, "storage"),
     "orders.orders.again": lambda by, world: orders.again(by, world.order),
+    "orders.rebuilding.rebuild": lambda by, _: rebuilding.rebuild(by),
     "orders.pulls.pulling": lambda by, _: _entered(pulls.pulling(by, pulls.LRS)),
     "orders.verbs.map_verbs": lambda by, _: verbs.map_verbs(by, {"https://verbs.example/x": "login"}),
     "record.quality.export": lambda by, _: quality.export(by, "persons-twice"),
