@@ -69,14 +69,14 @@ def test_a_report_is_asked_for_made_and_written_without_any_worker(people: Peopl
     assert job.provenance["scope"] == {"departmentIds": [str(people.department.id)], "classIds": []}
 
 
-def test_the_data_of_an_earlier_report_give_the_same_bytes_again(people: People, tmp_path: Path) -> None:
+def test_the_data_of_an_earlier_report_give_the_same_bytes_again(people: People, terminal: Terminal) -> None:
     enroll(people)
     ask = ["report", "--type", "enrollment-summary", "--as", people.owner.email, "--quiet"]
-    first = reportdesk(*ask)
+    first = terminal(*ask)
     job = ReportJob.objects.get()
     make_spring(people, "in-progress")
-    fresh = reportdesk(*ask)
-    again = reportdesk(*ask, "--as-of", str(job.id))
+    fresh = terminal(*ask)
+    again = terminal(*ask, "--as-of", str(job.id))
     assert first.stdout
     assert again.stdout == first.stdout
     assert fresh.stdout != first.stdout
