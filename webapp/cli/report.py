@@ -29,6 +29,7 @@ from webapp.services.rights import data_scope
 from webapp.settings import Settings, get_settings
 from webapp.storage import open_storage
 from webapp.worker import execution
+from webapp.worker.child_process import warm_up
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 
@@ -98,6 +99,8 @@ def command(email: str | None, output: Path | None, quiet: bool, agreed: bool, *
         --event-type content-viewed --from 2013-10-01 --to 2014-06-30 --format excel --output clicks.xlsx
     """
     with connected() as settings:
+        if not _has_worker():
+            warm_up(execution.execute)
         database_setup.prepare()
         actor = accounts.user_by_email(email) if email else _administrator()
         job = _asked(actor, request_of(actor, question), agreed=agreed)
@@ -132,7 +135,7 @@ def _finished(settings: Settings, job: ReportJob, *, show: bool) -> ReportJob:
     own: _OwnWorker | None = None
     try:
         while not job.is_finished:
-            if own is None and job.state.is_waiting and not any(not each.is_paused for each in workers.alive()):
+            if own is None and job.state.is_waiting and not _has_worker():
                 own = _OwnWorker(settings)
             if show:
                 _show(job)
@@ -147,6 +150,11 @@ def _finished(settings: Settings, job: ReportJob, *, show: bool) -> ReportJob:
         if show:
             click.echo("\r" + " " * 78 + "\r", nl=False, err=True)
     return job
+
+
+def _has_worker() -> bool:
+    """Does anybody make reports now?"""
+    return any(not each.is_paused for each in workers.alive())
 
 
 class _OwnWorker:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +70,9 @@ class Staging:
         self._folder = folder
         self._given: dict[str, Given] = {}
         self._waiting: dict[str, list[pa.Table]] = {}
+        #: Files are written while the source reads on, one at a time.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="staging")
+        self._writing: Future[None] | None = None
         self._mentioned: list[tuple[str, str]] = []
         self._read_told: set[str] = set()
         self._data_columns: set[str] | None = None
@@ -148,6 +152,7 @@ class Staging:
         if self._comparison is None:
             for table in list(self._waiting):
                 self._write(table)
+            self._wait_for_writer()
             duck = Duck(self._folder)
             duck.run('CREATE TABLE mentioned ("table" VARCHAR, id VARCHAR)')
             if self._mentioned:
@@ -182,6 +187,7 @@ class Staging:
         )
 
     def close(self) -> None:
+        self._writer.shutdown()
         if self._merge is not None:
             self._merge.duck.close()
 
@@ -236,8 +242,15 @@ class Staging:
         waiting = self._waiting.pop(table)
         given = self._given[table]
         path = self._folder / f"{table}-{len(given.paths):06}.parquet"
-        pyarrow.parquet.write_table(pa.concat_tables(waiting, promote_options="default"), path, compression="lz4")
         given.paths.append(path)
+        self._wait_for_writer()
+        self._writing = self._writer.submit(_write_file, waiting, path)
+
+    def _wait_for_writer(self) -> None:
+        """Raises what was wrong with the last file."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
 
     def _balance(self) -> None:
         """What a source did not say it read, it read as often as it gave it."""
@@ -247,6 +260,14 @@ class Staging:
                 counts.read = counts.settled
         for what in [what for what, counts in self.summary.counts.items() if counts == Counts()]:
             del self.summary.counts[what]
+
+
+def _write_file(waiting: Sequence[pa.Table], path: Path) -> None:
+    rows = pa.concat_tables(waiting, promote_options="default")
+    # Of a column without two equal values a dictionary is only more work.
+    repeating = [name for name in rows.column_names if name not in ("id", "key", "_seq")]
+    options: dict[str, Any] = {"compression": "lz4", "use_dictionary": repeating, "write_statistics": False}
+    pyarrow.parquet.write_table(rows, path, **options)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
@@ -33,6 +34,12 @@ def fork_server(run_job: RunJob) -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([child.__name__, run_job.__module__])
     return context
+
+
+def warm_up(run_job: RunJob) -> None:
+    """Have the fork server import what children need while this process does something else."""
+    fork_server(run_job)
+    forkserver.ensure_running()
 
 
 class Child:

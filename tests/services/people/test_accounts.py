@@ -8,7 +8,7 @@ from bson import ObjectId
 from tests.factories import PASSWORD
 from webapp.documents import Membership, User
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
-from webapp.services.people import accounts
+from webapp.services.people import accounts, passwords
 from webapp.services.permissions import TERMINAL
 
 
@@ -75,3 +75,8 @@ def test_only_an_active_account_may_act(people):
     assert accounts.active_user("not an id") is None
     with pytest.raises(NotFoundError):
         accounts.user_by_email(people.owner.email)
+
+
+def test_a_password_without_an_account_is_checked_as_slowly_as_one_with_one() -> None:
+    assert not passwords.needs_new_hash(passwords._DECOY_HASH)
+    assert not passwords.is_right("no account has this password", None)

@@ -14,7 +14,7 @@ from tests.sources.xapi.gathering import ADL, CLASSES, HOME_PAGE, Gathered, read
 from webapp.record.ids import id_of
 from webapp.sources.files import SourceFileError, files_of
 from webapp.sources.registry import recognise
-from webapp.sources.xapi.rows import event_id
+from webapp.sources.xapi.batches import event_id
 from webapp.sources.xapi.source import XapiSource
 
 CLASS = f"{HOME_PAGE}/class/g7"
@@ -41,7 +41,7 @@ def test_a_statement_becomes_an_event_of_a_person_with_a_content_in_a_class(tmp_
     assert (person["account_home"], person["account_name"], person["email"]) == (HOME_PAGE, "noor", None)
     assert content["key"] == f"{HOME_PAGE}/page/rivers"
     assert (content["name"], content["class_id"], content["course_id"]) == ("Rivers", "c" * 24, "d" * 24)
-    assert event["id"] == hashlib.sha256(given["id"].encode()).hexdigest()[:24] == event_id(given["id"].upper())
+    assert event["id"] == hashlib.sha256(given["id"].encode()).hexdigest()[:24] == event_id(given["id"].encode())
     assert (event["learner_id"], event["content_id"], event["class_id"]) == (person["id"], content["id"], "c" * 24)
     assert (event["event_type"], event["verb"], f"{event['timestamp']:%F %T}") == (
         "content-viewed", None, "2026-02-03 08:07:00",
@@ -148,7 +148,7 @@ def test_a_voided_statement_is_no_event_of_its_own(tmp_path: Path) -> None:
     passed = statement(1, "passed", object={"id": CLASS}, result={"success": True})
     voiding = statement(2, "voided", object={"objectType": "StatementRef", "id": passed["id"].upper()})
     found = read(tmp_path, voiding, passed)
-    assert [each["id"] for each in found.of("voids")] == [found.events[0]["id"]] == [event_id(passed["id"])]
+    assert [each["id"] for each in found.of("voids")] == [found.events[0]["id"]] == [event_id(passed["id"].encode())]
     assert [each["effect"] for each in found.of("outcomes")] == ["completed"]
     assert found.counts == {"events": 1, "voids": 1}
     assert not found.of("contents")

@@ -9,6 +9,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,15 @@ def write_files(table: str, rows: Iterable[pa.RecordBatch], schema: pa.Schema, s
     """
     storage = open_storage(get_settings().effective_record_url)
     inside = schema.remove(schema.get_field_index("month"))
+    # Of a column without two equal values a dictionary is only more work.
+    repeating = [name for name in inside.names if name not in ("id", "key")]
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating}
     added: list[AddAction] = []
-    for month, batches in _by_month(rows):
+    for month, batches in _by_month(_ahead(rows)):
         for part in _files(batches):
             draft = scratch / f"{uuid.uuid4().hex}.parquet"
             count = 0
-            with pyarrow.parquet.ParquetWriter(draft, inside, compression="zstd", compression_level=1) as writer:
+            with pyarrow.parquet.ParquetWriter(draft, inside, **options) as writer:
                 for batch in part:
                     writer.write_batch(batch.select(inside.names), row_group_size=ROWS_A_GROUP)
                     count += len(batch)
@@ -51,6 +55,16 @@ def write_files(table: str, rows: Iterable[pa.RecordBatch], schema: pa.Schema, s
                 )
             )
     return added
+
+
+def _ahead(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same; the next one is worked out while the last one is written."""
+    waiting = iter(rows)
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+        following = thread.submit(next, waiting, None)
+        while (batch := following.result()) is not None:
+            following = thread.submit(next, waiting, None)
+            yield batch
 
 
 def _by_month(rows: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:

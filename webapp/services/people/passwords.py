@@ -24,8 +24,9 @@ GOOD_SCORE = 4
 SHORTEST_WORD = 4
 
 _hasher = PasswordHasher()
-# Checked when no such account exists, so that the answer takes as long as for one that does.
-_DECOY_HASH = _hasher.hash("no account has this password")
+# Checked when no such account exists, so that the answer takes as long as for one that does: a test holds that it is
+# made as new hashes are. Written down, because to make one takes each process that starts a tenth of a second.
+_DECOY_HASH = "$argon2id$v=19$m=65536,t=3,p=4$7nPS1LrdSVpMaot8tO/i8g$cP1sUHxbzLkdYtnDpnQkdneibAOmwTxOfsUmg2uB/48"
 
 
 @dataclass(frozen=True)

@@ -2,40 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from webapp.engine.catalogue.tables import data_column
+from webapp.sources.xapi.parts import About, Result, Verb, Who
 
-_TYPES: dict[str, pa.DataType] = {
-    **dict.fromkeys(("id", "key", "learner_id", "class_id", "content_id", "event_type", "verb"), pa.string()),
-    "duration": pa.float64(),
-    "score": pa.float64(),
-    "timestamp": pa.timestamp("us"),
-    "passed": pa.bool_(),
-}
+Part = TypeVar("Part", bound=Hashable)
+
+#: Bytes of an event's id.
+ID_BYTES = 12
 
 
-#: One event: the columns' values in their order, then the numbers of `data`.
-Event = tuple[
-    str, str, str, str | None, str | None, str | None, str | None, float | None, float | None, datetime, bool | None,
-    dict[str, float],
-]  # fmt: skip
+@dataclass(slots=True, eq=False)
+class Kind:
+    """What events with one verb, about one thing, in one context have in common. `event_type` is None where nobody
+    knows one for the verb; `notes` are what is worth telling of each of these events."""
+
+    verb: Verb
+    about: About
+    of_class: Mapping[str, Any] | None
+    event_type: str | None
+    notes: tuple[str, ...]
+    rule: str
+
+    @property
+    def class_id(self) -> str | None:
+        return self.of_class["id"] if self.of_class is not None else None
+
+    @property
+    def is_about_class(self) -> bool:
+        """They may say something about an enrollment."""
+        return self.of_class is not None and self.about.class_key is not None
+
+    @property
+    def kept_verb(self) -> str | None:
+        return self.verb.iri if self.event_type is None else None
 
 
-def as_table(events: Sequence[Event]) -> pa.Table:
-    """These events, of which there is at least one, as the record takes them."""
-    *columns, data = zip(*events, strict=True)
-    arrays = {name: pa.array(column, kind) for (name, kind), column in zip(_TYPES.items(), columns, strict=True)}
-    numbers: dict[str, list[float | None]] = {}
-    for place, found in enumerate(data):
-        for name, number in found.items():
-            column = numbers.get(name)
-            if column is None:
-                column = numbers[name] = [None] * len(events)
-            column[place] = number
-    for name, column in numbers.items():
-        arrays[data_column(name)] = pa.array(column, pa.float64())
-    return pa.table(arrays)
+def event_id(key: bytes) -> str:
+    """The id of the event that a statement makes: the first 12 bytes of the SHA-256 of its id in small letters."""
+    return hashlib.sha256(key).digest()[:ID_BYTES].hex()
+
+
+class Events:
+    """Events that wait for being handed over, a list for each of their parts: many tuples would be looked through by
+    the garbage collector again and again."""
+
+    def __init__(self) -> None:
+        self._keys: list[bytes] = []
+        self._moments: list[datetime] = []
+        self._persons: list[Who] = []
+        self._kinds: list[Kind] = []
+        self._results: list[Result] = []
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, key: bytes, moment: datetime, who: Who, kind: Kind, result: Result) -> None:
+        """`key`: the statement's id in small letters."""
+        self._keys.append(key)
+        self._moments.append(moment)
+        self._persons.append(who)
+        self._kinds.append(kind)
+        self._results.append(result)
+
+    def taken(self) -> pa.Table:
+        """They, of which there is at least one, as the record takes them. Afterwards there are none."""
+        table = self._as_table()
+        for each in (self._keys, self._moments, self._persons, self._kinds, self._results):
+            each.clear()
+        return table
+
+    def _as_table(self) -> pa.Table:
+        who, who_of = _coded(self._persons)
+        kind, kind_of = _coded(self._kinds)
+        result, result_of = _coded(self._results)
+        arrays = {
+            "id": pa.array([event_id(key) for key in self._keys], pa.string()),
+            "key": pa.array(self._keys, pa.string()),
+            "timestamp": pa.array(self._moments, pa.timestamp("us")),
+            "learner_id": _column([each.person_id for each in who], pa.string(), who_of),
+            "class_id": _column([each.class_id for each in kind], pa.string(), kind_of),
+            "content_id": _column([each.about.content_id for each in kind], pa.string(), kind_of),
+            "event_type": _column([each.event_type for each in kind], pa.string(), kind_of),
+            "verb": _column([each.kept_verb for each in kind], pa.string(), kind_of),
+            "duration": _column([each.duration for each in result], pa.float64(), result_of),
+            "score": _column([each.score for each in result], pa.float64(), result_of),
+            "passed": _column([each.passed for each in result], pa.bool_(), result_of),
+        }
+        for name in dict.fromkeys(name for each in result for name in each.numbers):
+            numbers = [each.numbers.get(name) for each in result]
+            arrays[data_column(name)] = _column(numbers, pa.float64(), result_of)
+        return pa.table(arrays)
+
+
+def _coded(parts: Sequence[Part]) -> tuple[list[Part], pa.Array]:
+    """The different ones of these, and for each of these where it is among them: a batch has few different ones."""
+    places: dict[Part, int] = {}
+    numbers = pa.array([places.setdefault(part, len(places)) for part in parts], pa.int32())
+    return list(places), numbers
+
+
+def _column(values: list[Any], kind: pa.DataType, places: pa.Array) -> pa.Array:
+    return pa.array(values, kind).take(places)

@@ -54,7 +54,7 @@ def broken(check: Callable[..., None], *given: Any) -> str:
     return ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Verb:
     iri: str
     name: str  # the last part of the IRI
@@ -68,7 +68,7 @@ def verb_of(key: bytes) -> Verb:
     return Verb(iri, values.last_part(iri), broken(rules.check_verb, given, "verb"))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Who:
     """Whose statement it is: a person, or why nobody can own it."""
 
@@ -93,7 +93,7 @@ def who_of(key: bytes) -> Who:
     return Who(actor, id_of(SOURCE, "persons", actor.identity), rule)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class About:
     """The object. `class_key` where it is itself a class; `voided` the statement that it refers to."""
 
@@ -144,7 +144,7 @@ def _activity(given: dict[str, Any], rule: str, classes: ClassMapping) -> About:
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Context:
     """`class_key`: the class that it happened in. Some of a context only goes with an activity or with a version;
     `is_usual`: nothing of this one does, and it breaks no rule."""
@@ -188,7 +188,7 @@ def _several(given: Any) -> list[Any]:
     return given if isinstance(given, list) else [given]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Result:
     """`notes` are what is worth telling of its values."""
 

@@ -7,8 +7,10 @@ it can be understood. What cannot be understood is refused, and adds nobody.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,8 +20,9 @@ import orjson
 from webapp.messages import Message
 from webapp.sources.csv_tables import Unread
 from webapp.sources.xapi import forms, parts, rules
-from webapp.sources.xapi.batches import Event, as_table
-from webapp.sources.xapi.meaning import EVENT_OF_EFFECT, VOIDED, ClassMapping, EventTypes, effect_of
+from webapp.sources.xapi.batches import Events, Kind, event_id
+from webapp.sources.xapi.layout import Layout
+from webapp.sources.xapi.meaning import EVENT_OF_EFFECT, VOIDED, ClassMapping, Effect, EventTypes, effect_of
 from webapp.sources.xapi.named import Contents, Persons
 from webapp.sources.xapi.parts import About, Context, Memo, RefusedError, SetAsideError, Verb, Who, broken
 from webapp.sources.xapi.values import quick_instant
@@ -32,6 +35,7 @@ BATCH = 50_000
 MOST_PEOPLE, MOST_OTHERS = 200_000, 50_000
 LONGEST_ID = 1_000
 _NO_INSTANT = (datetime.min.replace(tzinfo=UTC), False)
+_UUID_TEXT = re.compile(rb'"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"')
 _PLAIN = frozenset(("id", "actor", "verb", "object", "result", "context", "timestamp"))
 
 OF_NO_CLASS = Message("events of no known class")
@@ -39,11 +43,6 @@ WITHOUT_ID = Message("statements without an id: they are known again by their co
 VOIDING = Message("statements that void another: they are no events")
 ABOUT_NO_ACTIVITY = Message("events about a person or another statement: kept with their verb, without a content")
 BY_STORED = Message("statements without a timestamp: the time at which they were stored counts")
-
-
-def event_id(statement_id: str) -> str:
-    """The id of the event that a statement makes: the first 12 bytes of the SHA-256 of its id."""
-    return hashlib.sha256(statement_id.lower().encode()).hexdigest()[:24]
 
 
 class Rows:
@@ -65,18 +64,29 @@ class Rows:
         self._results: Memo[bytes, parts.Result] = Memo(parts.result_of, MOST_OTHERS)
         self._authorities: Memo[bytes, str] = Memo(_rule_of_authority, MOST_OTHERS)
         self._shapes: Memo[tuple[str, ...], tuple[bool, str]] = Memo(_shape_of, MOST_OTHERS)
+        self._layout = Layout()
+        self._kinds: Memo[tuple[Verb, About, Context], Kind] = Memo(self._kind_of, MOST_OTHERS)
+        self._effects: Memo[tuple[Kind, Effect], Kind] = Memo(_with_effect, MOST_OTHERS)
+        # The same by the texts in which they stand.
+        self._actor_texts: Memo[bytes, Who] = Memo(_by_text(self._actors), MOST_PEOPLE)
+        self._result_texts: Memo[bytes, parts.Result] = Memo(_by_text(self._results), MOST_OTHERS)
+        self._kind_texts: Memo[tuple[bytes, bytes, bytes], Kind] = Memo(self._kind_of_texts, MOST_OTHERS)
+        self._moments: Memo[bytes, datetime | None] = Memo(_usual_moment, MOST_OTHERS)
         self._persons = Persons(staging.known("persons", ["name"]))
         self._contents = Contents(
             staging.known("contents", ["name", "content_type", "class_id", "course_id", "department_id"])
         )
-        self._events: list[Event] = []
+        self._events = Events()
         self._outcomes: list[dict[str, Any]] = []
         self._voids: list[dict[str, Any]] = []
+        #: Statements met so far, whatever became of them.
+        self.count = 0
         self._notes: Counter[str] = Counter()
         self._read: Counter[str] = Counter()
 
     def take(self, file: str, place: int, statement: Any) -> None:
         """One statement, or why there is none; `place` is where it stands."""
+        self.count += 1
         try:
             rule = self._take(statement)
         except SetAsideError as reason:
@@ -92,6 +102,44 @@ class Rows:
             if rule:
                 self._staging.note_at(file, place, rule)
 
+    def begin_file(self) -> None:
+        self._layout = Layout()
+
+    def left_over(self, file: str, line: int, texts: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        """Takes those of these lines, the first of which is `line`, that are statements like most, without reading all
+        of them. Gives the others, to be read, and given to `take` before the next is asked for."""
+        for number, text in enumerate(texts, line):
+            if not self._take_text(file, number, text):
+                yield number, text
+
+    def _take_text(self, file: str, line: int, text: bytes) -> bool:
+        """Whether it was taken. Where it was not, nothing has happened: what is wrong with it, `take` says."""
+        found = self._layout.parts(text)
+        if found is None:
+            return False
+        key, actor, verb, about, timestamp, said, context = found
+        try:
+            who, moment = self._actor_texts[actor], self._moments[timestamp]
+            kind = self._kind_texts[verb, about, context]
+            result = parts.NO_RESULT
+            if said:
+                result = self._new_result(said) if b'"duration"' in said else self._result_texts[said]
+        except (ValueError, orjson.JSONEncodeError):
+            return False
+        if moment is None or who.failure or kind.verb.iri == VOIDED or _UUID_TEXT.fullmatch(key) is None:
+            return False
+        self.count += 1
+        self._add(key[1:-1].lower(), moment, who, kind, result)
+        if rule := who.rule or kind.rule or result.rule:
+            self._staging.note_at(file, line, rule)
+        return True
+
+    def _new_result(self, text: bytes) -> parts.Result:
+        """A duration is another each time: nothing to remember."""
+        given = orjson.loads(text)
+        key = orjson.dumps(given)
+        return parts.new_result(given) if type(given) is dict and "duration" in given else self._results[key]
+
     def finish(self) -> None:
         self._persons.hand_over(self._staging)
         self._contents.hand_over(self._staging)
@@ -104,8 +152,7 @@ class Rows:
     def _flush(self) -> None:
         if self._events:
             self._read["events"] += len(self._events)
-            self._staging.add("events", as_table(self._events))
-            self._events.clear()
+            self._staging.add("events", self._events.taken())
         for table, rows in (("outcomes", self._outcomes), ("voids", self._voids)):
             if rows:
                 self._staging.add(table, rows[:])
@@ -115,7 +162,10 @@ class Rows:
         """Returns the rule that the statement breaks first, if any. Raises RefusedError, SetAsideError."""
         if not isinstance(statement, dict):
             raise RefusedError(statement.reason if isinstance(statement, Unread) else Message("it is no JSON object"))
-        is_plain, rule = self._shapes[tuple(statement)]
+        names = tuple(statement)
+        is_plain, rule = self._shapes[names]
+        if is_plain:
+            self._layout = self._layout.grown(names)
         dumps = orjson.dumps
         verb = self._verbs[dumps(statement.get("verb"))]
         who = self._actors[dumps(statement.get("actor"))]
@@ -150,76 +200,71 @@ class Rows:
                 rule = rule or rule_of_context
         if not is_plain and not rule:
             rule = self._rule_of_rest(statement, about)
-        self._add(key, moment, who, verb, about, result, context)
+        self._add(key.encode(), moment, who, self._kinds[verb, about, context], result)
         return rule
 
-    def _add(
-        self, key: str, moment: datetime, who: Who, verb: Verb, about: About, result: parts.Result, context: Context
-    ) -> None:
+    def _add(self, key: bytes, moment: datetime, who: Who, kind: Kind, result: parts.Result) -> None:
         """The event, and what it says about an enrollment. From here on nothing refuses the statement."""
-        class_key = about.class_key if about.class_key is not None else context.class_key
-        of_class = self._classes.get(class_key) if class_key is not None else None
         if not who.is_given:
             self._persons.give(who)
-        if not about.is_given and about.content_id is not None:
-            self._contents.give(about, of_class)
-        if about.kind != "Activity":
-            self._notes[ABOUT_NO_ACTIVITY] += 1
-        class_id: str | None = None
-        if of_class is not None:
-            class_id = of_class["id"]
-        else:
-            self._notes[OF_NO_CLASS] += 1
-        for note in result.notes:
-            self._notes[note] += 1
-        made = hashlib.sha256(key.encode()).hexdigest()[:24]
-        event_type: str | None = None
-        if about.class_key is not None and class_id is not None:
-            effect = effect_of(verb.name, is_failed=result.passed is False)
-            if effect is not None:
-                event_type = EVENT_OF_EFFECT[effect]
-                self._outcomes.append(
-                    {
-                        "id": made,
-                        "key": key,
-                        "learner_id": who.person_id,
-                        "class_id": class_id,
-                        "effect": effect.value,
-                        "at": moment,
-                        "score": result.score,
-                    }
-                )
-        if event_type is None:
-            event_type = self._types.of(verb.iri, about.type_iri, is_cmi5=context.is_cmi5)
-        kept_verb: str | None = None
-        if event_type is None:
-            kept_verb = verb.iri
-            self._notes[_unknown(verb.name)] += 1
-        self._events.append(
-            (
-                made,
-                key,
-                who.person_id,
-                class_id,
-                about.content_id,
-                event_type,
-                kept_verb,
-                result.duration,
-                result.score,
-                moment,
-                result.passed,
-                result.numbers,
-            )
-        )
+        if not kind.about.is_given and kind.about.content_id is not None:
+            self._contents.give(kind.about, kind.of_class)
+        if kind.is_about_class:
+            kind = self._with_outcome(key, moment, who, kind, result)
+        if kind.notes or result.notes or kind.kept_verb is not None:
+            self._tell(kind, result)
+        self._events.add(key, moment, who, kind, result)
         if len(self._events) >= BATCH:
             self._flush()
+
+    def _tell(self, kind: Kind, result: parts.Result) -> None:
+        for note in (*kind.notes, *result.notes):
+            self._notes[note] += 1
+        if kind.kept_verb is not None:
+            self._notes[_unknown(kind.verb.name)] += 1
+
+    def _with_outcome(self, key: bytes, moment: datetime, who: Who, kind: Kind, result: parts.Result) -> Kind:
+        """What an event about a class is, and what it says about the enrollment."""
+        effect = effect_of(kind.verb.name, is_failed=result.passed is False)
+        if effect is None:
+            return kind
+        self._outcomes.append(
+            {
+                "id": event_id(key),
+                "key": key.decode(),
+                "learner_id": who.person_id,
+                "class_id": kind.class_id,
+                "effect": effect.value,
+                "at": moment,
+                "score": result.score,
+            }
+        )
+        return self._effects[kind, effect]
+
+    def _kind_of(self, kind: tuple[Verb, About, Context]) -> Kind:
+        verb, about, context = kind
+        class_key = about.class_key if about.class_key is not None else context.class_key
+        of_class = self._classes.get(class_key) if class_key is not None else None
+        event_type = self._types.of(verb.iri, about.type_iri, is_cmi5=context.is_cmi5)
+        notes = [ABOUT_NO_ACTIVITY] * (about.kind != "Activity") + [OF_NO_CLASS] * (of_class is None)
+        return Kind(verb, about, of_class, event_type, tuple(notes), verb.rule or about.rule)
+
+    def _kind_of_texts(self, texts: tuple[bytes, bytes, bytes]) -> Kind:
+        """Raises ValueError where the texts do not say it alone."""
+        verb, about, context = texts
+        found = parts.NO_CONTEXT
+        if context:
+            found = _by_text(self._contexts)(context)
+            if not found.is_usual or b'"registration"' in context:
+                raise ValueError
+        return self._kinds[_by_text(self._verbs)(verb), _by_text(self._objects)(about), found]
 
     def _void(self, about: About, moment: datetime) -> None:
         if about.kind != "StatementRef":
             raise RefusedError(Message("it voids, but its object is no StatementRef"))
         self._read["voids"] += 1
         self._notes[VOIDING] += 1
-        self._voids.append({"id": event_id(about.voided), "key": about.voided, "at": moment})
+        self._voids.append({"id": event_id(about.voided.encode()), "key": about.voided, "at": moment})
 
     def _key_of(self, statement: dict[str, Any]) -> tuple[str, str]:
         """(the id in small letters of a statement that has no UUID, the rule that it breaks)."""
@@ -294,6 +339,21 @@ def _shape_of(names: tuple[str, ...]) -> tuple[bool, str]:
         else ""
     )
     return set(names) <= _PLAIN, rule
+
+
+def _with_effect(given: tuple[Kind, Effect]) -> Kind:
+    kind, effect = given
+    return replace(kind, event_type=EVENT_OF_EFFECT[effect])
+
+
+def _by_text(known: Memo[bytes, parts.Part]) -> Callable[[bytes], parts.Part]:
+    return lambda text: known[orjson.dumps(orjson.loads(text))]
+
+
+def _usual_moment(text: bytes) -> datetime | None:
+    """None for one that is not written as most are. Raises ValueError."""
+    moment, is_usual = quick_instant(orjson.loads(text))
+    return moment if is_usual else None
 
 
 def _rule_of_authority(key: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from webapp.messages import Message
@@ -52,33 +53,33 @@ class XapiSource:
         """
         rows = Rows(staging, get_settings().xapi_class_iris.split())
         size = sum(file.packed_size for file in files) or 1
-        count = before = here = 0
+        before = told = 0
         more = page = ""
 
         def read_so_far(position: int) -> None:
-            nonlocal here
-            here = position
+            nonlocal told
+            if rows.count - told >= TELL_EVERY:
+                told = rows.count
+                on_progress(rows.count, min((before + min(position, file.packed_size)) / size, 1.0))
 
         def answered(next_page: str) -> None:
             nonlocal more, page
             more, page = next_page, name
 
         for file in files:
-            here, is_first, name = 0, True, file.base
-            for place, statement in statements(file, read_so_far, answered):
+            name, is_first = file.base, True
+            rows.begin_file()
+            for place, statement in statements(file, read_so_far, answered, partial(rows.left_over, name)):
                 if is_first and isinstance(statement, dict):
                     is_first = False
                     _require_statement(file.name, statement)
                 rows.take(name, place, statement)
-                count += 1
-                if count % TELL_EVERY == 0:
-                    on_progress(count, min((before + min(here, file.packed_size)) / size, 1.0))
             before += file.packed_size
         if more:
             # What is not here is missing, and nothing else would say so.
             staging.refuse(page, 1, IS_PAGE, value=more)
         rows.finish()
-        on_progress(count, 1.0)
+        on_progress(rows.count, 1.0)
 
 
 def _look(file: SourceFile) -> str | None:

@@ -8,7 +8,7 @@ What cannot be read is told where it stands, and the next one is read; a file th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,6 +39,9 @@ MOST_BETWEEN = 1_000
 #: (where it stands, the statement or why there is none): a line, or in an array the statement's number
 Found = tuple[int, Any]
 
+#: (number of the first line, lines) -> the numbers and texts of those still to be read; the others were taken.
+LeftOver = Callable[[int, Sequence[bytes]], Iterable[tuple[int, bytes]]]
+
 
 def statement_files(path: Path, shown: str | None = None) -> list[SourceFile]:
     """The files of statements at `path`: itself, or those in a zip. Raises SourceFileError for what holds none."""
@@ -53,9 +56,11 @@ def statements(
     file: SourceFile,
     on_read: Callable[[int], None] = lambda count: None,
     on_answer: Callable[[str], None] = lambda more: None,
+    left_over: LeftOver = lambda line, texts: enumerate(texts, line),
 ) -> Iterator[Found]:
     """Every statement of `file`. `on_read(bytes read, as they are packed)` is called now and then, `on_answer` with
-    where the next page is (or nothing) after each page of a record store's answer.
+    where the next page is (or nothing) after each page of a record store's answer. Where statements stand one a line,
+    `left_over` may take all lines but the first, as they stand; what it takes is not given here.
 
     Raises SourceFileError for a file that is none of statements, and for one that is damaged, when reading gets there.
     """
@@ -67,7 +72,7 @@ def statements(
     if first not in (b"{", b"[") and next(objects_by_lines(begin), None) is None:
         raise looks.not_ours(file.name, looks.XAPI, looks.of_files([file]))
     with file.open() as opened, told_in_words(file.name):
-        yield from _Reader(file.name, opened, on_read, on_answer).read(is_array=first == b"[")
+        yield from _Reader(file.name, opened, on_read, on_answer, left_over).read(is_array=first == b"[")
 
 
 def objects_by_lines(begin: bytes) -> Iterator[dict[str, Any]]:
@@ -79,9 +84,15 @@ def objects_by_lines(begin: bytes) -> Iterator[dict[str, Any]]:
 
 class _Reader:
     def __init__(
-        self, name: str, file: IO[bytes], on_read: Callable[[int], None], on_answer: Callable[[str], None]
+        self,
+        name: str,
+        file: IO[bytes],
+        on_read: Callable[[int], None],
+        on_answer: Callable[[str], None],
+        left_over: LeftOver,
     ) -> None:
         self._name, self._file, self._on_read, self._on_answer = name, file, on_read, on_answer
+        self._left_over = left_over
 
     def read(self, *, is_array: bool) -> Iterator[Found]:
         if is_array:
@@ -91,51 +102,65 @@ class _Reader:
 
     def _by_lines(self) -> Iterator[Found]:
         """One statement a line; when the very first line is none by itself, whatever the braces say."""
-        line = 0
-        is_first = True
-        while text := self._file.readline(LONGEST_STATEMENT):
-            line += 1
-            if line % TELL_EVERY == 0:
-                self._on_read(packed_position(self._file))
-            if line == 1:
-                text = text.removeprefix(_BOM)
-            if len(text) >= LONGEST_STATEMENT and not text.endswith(b"\n"):
-                yield from self._long_line(line, text, is_first=is_first)
-                is_first = False
-                continue
-            if not text.strip(_BLANK):
-                continue
+        line, text = 1, self._file.readline(LONGEST_STATEMENT).removeprefix(_BOM)
+        while text and not text.strip(_BLANK) and not _is_too_long(text):
+            line, text = line + 1, self._file.readline(LONGEST_STATEMENT)
+        if _is_too_long(text):
+            if _is_answer(text):
+                yield from self._one(line, self._whole(text))
+                return
+            while text and not text.endswith(b"\n"):
+                text = self._file.readline(LONGEST_STATEMENT)
+            yield line, _too_long()
+        elif text:
             try:
                 value = orjson.loads(text)
             except orjson.JSONDecodeError as error:
-                if is_first:
-                    following = self._file.readline(LONGEST_STATEMENT)
-                    if _is_answer(text) or not _is_object(following):
-                        # The one object, or the first of several, goes on over the next lines.
-                        yield from self._values(text + following, line=line, is_array=False)
-                        return
-                    # The next line is a statement of its own: this one is broken, as any other may be.
-                    is_first = False
-                    yield line, Unread(Message("it is not JSON: %(reason)s", reason=str(error)[:100]))
-                    line += 1
-                    yield line, orjson.loads(following)
-                    continue
+                following = self._file.readline(LONGEST_STATEMENT)
+                if _is_answer(text) or not _is_object(following):
+                    # The one object, or the first of several, goes on over the next lines.
+                    yield from self._values(text + following, line=line, is_array=False)
+                    return
+                # The next line is a statement of its own: this one is broken, as any other may be.
                 yield line, Unread(Message("it is not JSON: %(reason)s", reason=str(error)[:100]))
-                continue
-            is_first = False
-            if type(value) is dict and "statements" not in value:
-                yield line, value
+                line += 1
+                yield from self._line(line, following)
             else:
                 yield from self._one(line, value)
+        yield from self._more_lines(line)
 
-    def _long_line(self, line: int, text: bytes, *, is_first: bool) -> Iterator[Found]:
-        """A line longer than any statement: a record store's answer in one line, when it is the first."""
-        if is_first and _is_answer(text):
-            yield from self._one(line, self._whole(text))
-            return
-        while text and not text.endswith(b"\n"):
-            text = self._file.readline(LONGEST_STATEMENT)
-        yield line, Unread(Message("it is longer than %(most)s MB", most=LONGEST_STATEMENT >> 20))
+    def _more_lines(self, line: int) -> Iterator[Found]:
+        """What follows after `line`, read in chunks: to ask a file for each line costs as much as to read it."""
+        begun = b""
+        is_skipped = False  # what is left of a line that was too long
+        while chunk := self._file.read(CHUNK):
+            *lines, begun = (begun + chunk).split(b"\n")
+            # Only the first of them can be longer than a chunk.
+            if lines and (is_skipped or len(lines[0]) >= LONGEST_STATEMENT):
+                line += 1
+                if not is_skipped:
+                    yield line, _too_long()
+                lines, is_skipped = lines[1:], False
+            for number, text in self._left_over(line + 1, lines):
+                yield from self._line(number, text + b"\n")
+            line += len(lines)
+            if is_skipped:
+                begun = b""
+            elif len(begun) >= LONGEST_STATEMENT:
+                yield line + 1, _too_long()
+                begun, is_skipped = b"", True
+            self._on_read(packed_position(self._file))
+        if begun:
+            yield from self._line(line + 1, begun)
+
+    def _line(self, line: int, text: bytes) -> Iterable[Found]:
+        if not text.strip(_BLANK):
+            return ()
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            return [(line, Unread(Message("it is not JSON: %(reason)s", reason=str(error)[:100])))]
+        return self._one(line, value)
 
     def _whole(self, begun: bytes) -> Any:
         rest = self._file.read(LONGEST_ANSWER)
@@ -281,6 +306,14 @@ def _is_json(text: bytes) -> bool:
 
 def _is_object(line: bytes) -> bool:
     return line.lstrip(_BLANK).startswith(b"{") and _is_json(line)
+
+
+def _is_too_long(text: bytes) -> bool:
+    return len(text) >= LONGEST_STATEMENT and not text.endswith(b"\n")
+
+
+def _too_long() -> Unread:
+    return Unread(Message("it is longer than %(most)s MB", most=LONGEST_STATEMENT >> 20))
 
 
 def _is_answer(begin: bytes) -> bool:
