@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -283,6 +284,8 @@ def _compare(value: Any, operator: str, given: tuple[Any, ...]) -> bool:
         return value is not None
     if value is None:
         return operator in ("ne", "not-in")
+    if isinstance(value, str):
+        value, given = _plain(value), tuple(_plain(str(each)) for each in given)
     first = given[0] if given else None
     checks: dict[str, Callable[[], bool]] = {
         "eq": lambda: value == first,
@@ -294,10 +297,16 @@ def _compare(value: Any, operator: str, given: tuple[Any, ...]) -> bool:
         "lt": lambda: value < first,
         "lte": lambda: value <= first,
         "between": lambda: first <= value <= given[1],
-        "contains": lambda: str(first).lower() in str(value).lower(),
-        "starts-with": lambda: str(value).lower().startswith(str(first).lower()),
+        "contains": lambda: str(first) in str(value),
+        "starts-with": lambda: str(value).startswith(str(first)),
     }
     return bool(checks[operator]())
+
+
+def _plain(text: str) -> str:
+    """Without case, accents and the two i's of Turkish."""
+    apart = unicodedata.normalize("NFD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter)).replace("ı", "i")
 
 
 # --- measures ---------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -149,14 +150,16 @@ def _filters(key: str, tables: Tables) -> st.SearchStrategy[tuple[str, str, tupl
             operators = st.sampled_from(["in", "not-in", "eq", "ne", "is-null", "is-not-null"])
             options.append(_condition(st.just(name), operators, st.sampled_from(known)))
             if name in ("class", "learner", "course"):
-                words = st.sampled_from(["a", "ANA", "Class", "CL-", "z"])
-                options.append(_condition(st.just(name), st.sampled_from(["contains", "starts-with"]), words))
+                words = st.sampled_from(["a", "ANA", "Class", "CL-", "z", "ÉMILE", "E\u0301mile", "zoe"])
+                operators = st.sampled_from(["contains", "starts-with"])
+                options.append(_condition(st.just(name), operators, words))
     values = [
         "content-viewed",
         "completed",
         "graded",
         "page",
         "2024 Spring",
+        "2024 SPRÍNG",
         "2024-03",
         "90–100",
         "passed",
@@ -336,6 +339,33 @@ def test_what_groups_show_as_empty_is_found_as_empty_by_filters(worlds: Worlds, 
             question = Question(key, [dimension], measures=["count"], filters=[(dimension, operator, values)])
             result = runner.run(to_query(question), files, tmp_path / "rows.parquet", limits=Limits(threads=1))
             check_same(question, tables, result)
+
+
+@pytest.mark.parametrize(
+    ("term", "typed"),
+    [
+        ("ΧΕΙΜΩΝΑΣ", "χειμώνας"), ("χειμώνας", "ΧΕΙΜΩΝΑΣ"), ("İLKBAHAR", "ilkbahar"), ("ilkbahar", "İLKBAHAR"),
+        ("KIŞ", "kış"), ("Automne E\u0301té", "automne été"), ("Été", "E\u0301TE\u0301"), ("STRASSE", "Straße"),
+    ],
+)  # fmt: skip
+def test_a_word_is_found_in_any_case_and_however_its_accents_are_put_together(
+    tmp_path: Path, term: str, typed: str
+) -> None:
+    tables = organisations.make(1)
+    tables["classes"][0]["term"] = term
+    tables["enrollments"] = [
+        dict(tables["enrollments"][0], id=f"{n + 1000:024x}", is_active=True, class_id=each["id"])
+        for n, each in enumerate(tables["classes"][:2])
+    ]
+    files = organisations.write(tables, tmp_path)
+    for operator in ("eq", "in", "contains", "starts-with"):
+        question = Question("enrollments", ["class"], filters=[("term", operator, (typed,))])
+        result = runner.run(to_query(question), files, tmp_path / f"{operator}.parquet")
+        assert [row["count"] for row in rows_of(result)] == [1], operator
+        check_same(question, tables, result)
+    # What was chosen from a list is that very one.
+    chosen = replace(to_query(question), filters=(Filter("term", "in", (typed,), is_exact=True),))
+    assert runner.run(chosen, files, tmp_path / "chosen.parquet").rows_matched == 0
 
 
 def test_the_rest_of_a_top_is_worked_out_from_rows_not_from_rates(worlds: Worlds, tmp_path: Path) -> None:

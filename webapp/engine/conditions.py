@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from webapp.clock import aware
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.declarations import Dataset, Dimension, Table, Value
 from webapp.engine.fields import field_of
+from webapp.engine.functions import folded
 from webapp.engine.keys import Tables, bucket, bucket_text, literal, relation_of
 from webapp.engine.query import Filter, Query
 
@@ -44,6 +46,11 @@ def _filled(text: Value, condition: Filter) -> Value:
     return text if condition.operator in ("eq", "in") and all(condition.values) else text.nullif("")
 
 
+def _is_exact(condition: Filter) -> bool:
+    """Ids and keys are compared as they are."""
+    return condition.is_exact or all(_is_id(value) for value in condition.values)
+
+
 def _is_id(value: Any) -> bool:
     return isinstance(value, str) and len(value) == HEX_ID and all(letter in "0123456789abcdef" for letter in value)
 
@@ -57,7 +64,7 @@ def _by_label(dimension: Dimension, condition: Filter, column: Value, tables: Ta
     if keeps_empty:
         # Rows whose text is certainly another stay out; all else, unknown ones too, stays in.
         opposite = {"ne": "eq", "not-in": "in", "is-null": "is-not-null"}[condition.operator]
-        refused = known.filter(_compared(text, Filter(condition.field, opposite, condition.values)))  # type: ignore[arg-type]
+        refused = known.filter(_compared(text, replace(condition, operator=opposite)))  # type: ignore[arg-type]
         return ~column.isin(refused.id).fill_null(False)
     return column.isin(known.filter(_compared(text, condition)).id)
 
@@ -67,7 +74,7 @@ def _related(dimension: Dimension, condition: Filter, rows: Table, tables: Table
     relation = relation_of(dimension, tables)
     negated = condition.operator in ("ne", "not-in", "is-null")
     plain = {"ne": "eq", "not-in": "in", "is-null": "is-not-null"}.get(condition.operator, condition.operator)
-    wanted = Filter(condition.field, plain, condition.values)  # type: ignore[arg-type]
+    wanted = replace(condition, operator=plain)  # type: ignore[arg-type]
     if plain == "is-not-null" or all(_is_id(value) for value in condition.values):
         chosen = relation.filter(_compared(relation.group_id, wanted))
     else:
@@ -80,25 +87,28 @@ def _related(dimension: Dimension, condition: Filter, rows: Table, tables: Table
 
 def _compared(value: Value, condition: Filter) -> Value:
     given = [_value(each, value) for each in condition.values]
+    compared = value
+    if value.type().is_string() and condition.operator in ("eq", "ne", "in", "not-in") and not _is_exact(condition):
+        compared, given = folded(value), [folded(ibis.literal(each)) for each in given]
     match condition.operator:
         case "is-null":
             return value.isnull()
         case "is-not-null":
             return value.notnull()
         case "eq":
-            return value == given[0]
+            return compared == given[0]
         case "ne":
-            return (value != given[0]).fill_null(True)
+            return (compared != given[0]).fill_null(True)
         case "in":
-            return value.isin(given) if given else ibis.literal(False)
+            return compared.isin(given) if given else ibis.literal(False)
         case "not-in":
-            return value.notin(given).fill_null(True) if given else ibis.literal(True)
+            return compared.notin(given).fill_null(True) if given else ibis.literal(True)
         case "between":
             return value.between(given[0], given[1])
         case "contains":
-            return value.cast("string").lower().contains(str(given[0]).lower())
+            return folded(value.cast("string")).contains(folded(ibis.literal(str(given[0]))))
         case "starts-with":
-            return value.cast("string").lower().startswith(str(given[0]).lower())
+            return folded(value.cast("string")).startswith(folded(ibis.literal(str(given[0]))))
         case "gt" | "gte" | "lt" | "lte":
             compare: Callable[[Any, Any], Any] = {
                 "gt": operator.gt,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ibis
 
 
@@ -12,4 +14,19 @@ def exact_sum(value: float) -> float:  # type: ignore[empty-body]
 
 @ibis.udf.scalar.builtin(name="strip_accents")
 def without_accents(text: str) -> str:  # type: ignore[empty-body]
-    """“Émile” -> “Emile”."""
+    """“Émile” -> “Emile”, however its letters are put together."""
+
+
+def folded(text: Any) -> Any:
+    """`text` as searches compare it, without case and accents: ΧΕΙΜΩΝΑΣ and χειμώνας are one, İ, I and ı are i.
+
+    What is looked for and where it is looked for both go through this one function.
+    """
+    lower = without_accents(without_accents(text).lower())
+    for letter, same in _SAME_IN_SMALL_LETTERS.items():
+        lower = lower.replace(letter, same)
+    return lower
+
+
+#: What becomes of a word in capitals is not what it was in small letters.
+_SAME_IN_SMALL_LETTERS = {"ς": "σ", "ı": "i", "ß": "ss"}

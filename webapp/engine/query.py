@@ -23,13 +23,14 @@ class Filter:
     """A condition on one field or dimension of the dataset.
 
     `values` holds one value; two for `between` (both ends included); any number for `in` and `not-in`; none for the
-    null tests. `ne` and `not-in` keep rows whose field is empty. Texts are compared as they are; `contains` and
-    `starts-with` ignore case.
+    null tests. `ne` and `not-in` keep rows whose field is empty. Texts are compared without case and accents, unless
+    `is_exact`: keys, and names that were chosen from a list, of which two may differ in just that.
     """
 
     field: str
     operator: Operator
     values: tuple[Any, ...] = ()
+    is_exact: bool = False
 
 
 @dataclass(frozen=True)

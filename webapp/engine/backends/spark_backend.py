@@ -27,6 +27,8 @@ from webapp.engine.declarations import Table
 
 #: Letters with marks are looked for up to here: Latin, Greek, Cyrillic and their extensions.
 _LETTERS_UNTIL = 0x2000
+#: Marks that follow the letter they belong to.
+_MARKS = range(0x300, 0x370)
 
 
 class SparkBackend(Backend):
@@ -101,7 +103,8 @@ def _in_sparks_words(table: Table) -> Table:
 
 @lru_cache(maxsize=1)
 def _letters() -> tuple[str, str]:
-    """Letters with marks, and the same without."""
+    """Letters with marks, and the same without; marks by themselves, for which nothing stands."""
     plain = {chr(code): unicodedata.normalize("NFD", chr(code)) for code in range(0xC0, _LETTERS_UNTIL)}
     marked = {letter: text[0] for letter, text in plain.items() if len(text) > 1 and not unicodedata.combining(text[0])}
-    return "".join(marked), "".join(marked.values())
+    marks = "".join(chr(code) for code in _MARKS)
+    return "".join(marked) + marks, "".join(marked.values())

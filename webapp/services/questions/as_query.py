@@ -157,7 +157,7 @@ def _filters(
             )
             continue
         _check_values(dataset, chosen, values, scope, name, errors)
-        found.append(Filter(chosen.dimension, "in", tuple(str(value) for value in values)))
+        found.append(Filter(chosen.dimension, "in", tuple(str(value) for value in values), is_exact=True))
     for each in request.conditions:
         found.append(Filter(each.field, cast(Operator, each.operator), each.values))
     return tuple(found)
