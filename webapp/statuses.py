@@ -30,6 +30,13 @@ SCORM: Statuses = {
     "passed": Message("Passed"),
     "failed": ENROLLMENT["failed"],
 }
+#: Not stored: whether a learner has handed something in.
+SUBMISSION: Statuses = {
+    "not-submitted": ASSESSMENT["not-submitted"],
+    "submitted": ASSESSMENT["submitted"],
+    "exempt": ASSESSMENT["exempt"],
+    "not-expected": Message("No longer expected"),
+}
 #: Not stored: what the dates of a certificate say.
 CERTIFICATE: Statuses = {
     "valid": Message("Valid"),
@@ -40,4 +47,4 @@ CERTIFICATE: Statuses = {
 #: Not stored: several states of enrollments as one.
 NOT_COMPLETED: Statuses = {"not-completed": Message("Not completed")}
 
-WORDS: Statuses = ENROLLMENT | ASSESSMENT | SCORM | CERTIFICATE | NOT_COMPLETED
+WORDS: Statuses = ENROLLMENT | ASSESSMENT | SCORM | SUBMISSION | CERTIFICATE | NOT_COMPLETED

@@ -4,6 +4,7 @@
 
   // As long as the server takes, with room for its own name (webapp/cli/web.py).
   const LONGEST_ADDRESS = 8000;
+  let pressed = false;
 
   function enhance(root) {
     for (const select of root.querySelectorAll("select[data-many]")) {
@@ -51,6 +52,28 @@
     const detail = document.getElementById("detail");
     const grouped = document.getElementById("grouped");
     if (detail && grouped) grouped.hidden = detail.checked;
+    const listed = document.getElementById("listed");
+    if (detail && listed) listed.hidden = !detail.checked;
+  }
+
+  // What the page is about stands above the form, too.
+  function heading() {
+    const chosen = document.getElementById("type").selectedOptions[0];
+    const title = document.querySelector("h1");
+    document.title = document.title.replace(title.textContent, chosen.text);
+    title.textContent = chosen.text;
+    document.getElementById("type-description").textContent = chosen.dataset.description;
+  }
+
+  // A panel stays as it was left, whatever comes anew around it.
+  const panels = new Map();
+  function keepPanels() {
+    for (const each of document.querySelectorAll("#question details[id]")) panels.set(each.id, each.open);
+  }
+  function leavePanels() {
+    for (const each of document.querySelectorAll("#question details[id]")) {
+      if (panels.has(each.id) && !each.querySelector("[aria-invalid]")) each.open = panels.get(each.id);
+    }
   }
 
   function addressOf(form) {
@@ -69,8 +92,12 @@
     if (!form || form.dataset.started) return;
     form.dataset.started = "yes";
     const preview = document.getElementById("preview");
+    // Between press and release of the button nothing may move below the hand, or the click is lost.
+    form.addEventListener("pointerdown", (event) => { pressed = Boolean(event.target.closest(".sticky-submit button")); });
+    window.addEventListener("pointerup", () => setTimeout(() => { pressed = false; }));
     form.addEventListener("change", (event) => {
       period(form);
+      if (event.target.id === "type") heading();
       if (event.target.matches("[data-reload]")) {
         document.getElementById("question").dispatchEvent(new Event("reload-question"));
       }
@@ -100,12 +127,18 @@
     // Tom Select's own elements must not be morphed: give the plain selects back first.
     const question = document.getElementById("question");
     if (!question || !event.detail?.ctx?.target?.closest?.("#question")) return;
+    if (pressed) {
+      event.preventDefault();
+      return;
+    }
+    keepPanels();
     for (const select of question.querySelectorAll("select[data-many]")) select.tomselect?.destroy();
   });
   document.addEventListener("htmx:after:swap", (event) => {
     const told = event.detail?.ctx?.target?.querySelector?.("#preview [data-say], :scope > [data-say]");
     if (told) window.reportdeskSay?.(told.dataset.say);
     if (event.detail?.ctx?.target?.id === "question") {
+      leavePanels();
       document.getElementById("preview")?.dispatchEvent(new Event("refresh-preview"));
     }
   });

@@ -114,11 +114,12 @@ def make(seed: int) -> Tables:
         | {
             "name": m.one(["Unit", "Quiz", "Unit"]),
             "content_type": m.maybe(m.one(["page", "video", "assessment", ""])),
-            "course_id": None,
-            "class_id": None,
+            # Some are of a course, some of one class of it, some of none.
+            "course_id": courses[n % 4]["id"] if n % 3 else None,
+            "class_id": classes[n % 6]["id"] if n % 2 else None,
             "department_id": None,
         }
-        for _ in range(7)
+        for n in range(9)
     ]
     enrollments = [_place(m, classes, user_ids, None) | _enrollment(m) for _ in range(m.one([0, 1, 25, 45]))]
     content_ids = [*(c["id"] for c in contents), gone]

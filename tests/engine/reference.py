@@ -25,6 +25,7 @@ DATES = {
     "scorm-attempts": ["started_at", "completed_at"],
     "certificates": ["issued_at", "expires_at", "revoked_at"],
     "classes": ["starts_at", "ends_at"],
+    "submissions": ["enrolled_at", "submitted_at"],
 }
 TABLE = {
     "enrollments": "enrollments",
@@ -33,6 +34,7 @@ TABLE = {
     "scorm-attempts": "attempts",
     "certificates": "certificates",
     "classes": "classes",
+    "submissions": "enrollments",
 }
 ENTITY_TABLE = {
     "department": "departments",
@@ -76,6 +78,7 @@ class Question:
     departments: Sequence[str] | None = None
     classes: Sequence[str] | None = None
     moment: datetime = datetime(2000, 1, 1, tzinfo=UTC)
+    results: Sequence[tuple[str, str, tuple[Any, ...]]] = ()
 
 
 @dataclass
@@ -98,9 +101,17 @@ def answer(question: Question, tables: Tables) -> Answer:
         groups.setdefault((), [])
     found = Answer(matched=len({id(row["_one"]) for row in rows}))
     for key, members in groups.items():
-        found.groups[key] = [_measure(question, text, members, tables) for text in question.measures]
+        values = [_measure(question, text, members, tables) for text in question.measures]
+        if all(
+            _result_fits(values[question.measures.index(text)], how, given) for text, how, given in question.results
+        ):
+            found.groups[key] = values
     found.totals = [_measure(question, text, rows, tables) for text in question.measures]
     return found
+
+
+def _result_fits(value: Any, operator: str, given: tuple[Any, ...]) -> bool:
+    return value is not None and _compare(value, operator, given) if operator != "is-null" else value is None
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
@@ -109,8 +120,11 @@ def answer(question: Question, tables: Tables) -> Answer:
 def _rows(question: Question, tables: Tables) -> list[Row]:
     """One row for each record; for classes one for each enrollment (`_one` is what counts once)."""
     found: list[Row] = []
-    for source in tables[TABLE[question.dataset]]:
+    sources = tables[TABLE[question.dataset]]
+    for source in _expected(tables) if question.dataset == "submissions" else sources:
         record = dict(source)
+        if question.dataset == "enrollments":
+            record |= _absence(record, question.moment, tables)
         if question.dataset == "certificates":
             record["status"] = _certificate_status(record, question.moment)
         if question.dataset == "classes":
@@ -132,6 +146,63 @@ def _rows(question: Question, tables: Tables) -> list[Row]:
         if all(_fits(question, record, each, tables) for each in question.filters):
             record["_one"] = record
             found.append(record)
+    return found
+
+
+def _absence(record: Row, moment: datetime, tables: Tables) -> Row:
+    """What the learner did in the class, and how long ago."""
+    done = [
+        e for e in _of_learner(record, tables["events"]) if not str(e["event_type"] or "").startswith("enrollment-")
+    ]
+    last = max((e["timestamp"] for e in done if e["timestamp"] is not None), default=None)
+    return {
+        "events": len(done),
+        "results": len(_of_learner(record, tables["results"])),
+        "last_activity": last,
+        "days_since_activity": _days(last or record["enrolled_at"] or record["started_at"], moment),
+        "days_enrolled": _days(record["enrolled_at"], moment),
+    }
+
+
+def _of_learner(record: Row, rows: list[Row]) -> list[Row]:
+    """Those of the same learner in the same class."""
+    if record["class_id"] is None or record["learner_id"] is None:
+        return []
+    same = (record["class_id"], record["learner_id"])
+    return [row for row in rows if row["is_active"] is not False and (row["class_id"], row["learner_id"]) == same]
+
+
+def _days(begin: datetime | None, end: datetime) -> int | None:
+    return None if begin is None else max((math.floor(end.timestamp()) - math.floor(begin.timestamp())) // 86_400, 0)
+
+
+def _expected(tables: Tables) -> list[Row]:
+    """Every enrollment with every assessment that is of its class, or of its course and of no class."""
+    found = []
+    for enrollment in tables["enrollments"]:
+        for content in tables["contents"]:
+            if content["content_type"] != "assessment" or content["is_active"] is False:
+                continue
+            of_class = content["class_id"] is not None and content["class_id"] == enrollment["class_id"]
+            of_course = content["class_id"] is None and content["course_id"] is not None
+            if not of_class and not (of_course and content["course_id"] == enrollment["course_id"]):
+                continue
+            tries = [r for r in _of_learner(enrollment, tables["results"]) if r["content_id"] == content["id"]]
+            handed_in = [r for r in tries if r["status"] in ("submitted", "graded") or r["score"] is not None]
+            is_open = enrollment["status"] in ("not-started", "in-progress")
+            status = "not-submitted" if is_open else "not-expected"
+            if any(r["status"] == "exempt" for r in tries):
+                status = "exempt"
+            if handed_in:
+                status = "submitted"
+            row = {name: value for name, value in enrollment.items() if name != "passed"}
+            days = [r["submitted_at"] for r in handed_in if r["submitted_at"] is not None]
+            scores = [r["score"] for r in tries if r["score"] is not None]
+            found.append(
+                row
+                | {"content_id": content["id"], "status": status, "submitted_at": max(days, default=None)}
+                | {"score": max(scores, default=None)}
+            )
     return found
 
 
@@ -443,6 +514,9 @@ _PLAIN: dict[str, Callable[[Question, Sequence[Row], Tables], Any]] = {
     "pass-rate": _pass_rate,
     "fail-rate": _fail_rate,
     "dropout-rate": lambda _, rows, __: _rate(_status_count(rows, "withdrawn"), len(rows)),
+    "submission-rate": lambda _, rows, __: _rate(
+        _status_count(rows, "submitted"), _status_count(rows, "submitted", "not-submitted")
+    ),
     "retention-rate": lambda _, rows, __: _rate(len(rows) - _status_count(rows, "withdrawn"), len(rows)),
     "engagement-rate": _engagement_rate,
     "avg-time-to-complete": _time_to_complete,

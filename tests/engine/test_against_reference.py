@@ -50,6 +50,7 @@ TYPE_OF = {
     "scorm-attempts": "scorm-attempts",
     "certificates": "certification-status",
     "classes": "instructor-workload",
+    "submissions": "missing-submissions",
 }
 
 World = tuple[Tables, dict[str, list[str]]]
@@ -91,11 +92,19 @@ def questions(draw: st.DrawFn, key: str) -> tuple[int, Question]:
     in_period = draw(st.sampled_from([0, 1, 2, 3]))
     tables = organisations.make(seed)
     scope = draw(st.sampled_from(["everything", "everything", "departments", "classes", "nothing"]))
+    measures = draw(st.lists(_measures(key), min_size=1, max_size=4, unique=True))
+    numbers = [text for text in measures if _is_number(key, text)]
+    results = _condition(
+        st.sampled_from(numbers or measures),
+        st.sampled_from(["gt", "gte", "lt", "lte", "eq", "ne", "between", "is-null", "is-not-null"]),
+        st.sampled_from([0, 0.5, 1, 3, 40.0]),
+    )
     return seed, Question(
         dataset=key,
         dimensions=dimensions,
         slicers=slicers,
-        measures=draw(st.lists(_measures(key), min_size=1, max_size=4, unique=True)),
+        measures=measures,
+        results=draw(st.lists(results, max_size=draw(st.sampled_from([0, 0, 1])))) if numbers and dimensions else [],
         filters=draw(st.lists(_filters(key, tables), max_size=2)),
         start=start if in_period & 1 else None,
         end=end if in_period & 2 and end > start else None,
@@ -110,6 +119,12 @@ def questions(draw: st.DrawFn, key: str) -> tuple[int, Question]:
         classes=[tables["classes"][0]["id"]] if scope == "classes" else [] if scope == "nothing" else None,
         moment=datetime(2024, 6, 1, tzinfo=UTC),
     )
+
+
+def _is_number(key: str, text: str) -> bool:
+    measure, _, field = text.partition(":")
+    known = DATASETS[key].fields.get(field)
+    return not (measure in ("min", "max") and known is not None and not known.is_numeric)
 
 
 def _moments() -> st.SearchStrategy[datetime]:
@@ -213,6 +228,7 @@ def to_query(question: Question, **more: Any) -> Query:
             tuple(question.classes) if question.classes is not None else None,
         ),
         moment=question.moment,
+        results=tuple(Filter(name, operator, values) for name, operator, values in question.results),  # type: ignore[arg-type]
         **more,
     )
 
@@ -243,8 +259,9 @@ def check_same(question: Question, tables: Tables, result: Result) -> None:
     width = len(question.dimensions)
     expected: dict[tuple[Any, ...], list[list[Any]]] = defaultdict(list)
     plain = Question(**{**vars(question), "slicers": []})
+    whole = Question(**{**vars(question), "results": []})
     answer = reference.answer(plain, tables)
-    sliced = reference.answer(question, tables) if question.slicers else None
+    sliced = reference.answer(whole, tables) if question.slicers else None
     combos: dict[tuple[Any, ...], str] = {}
     if sliced is not None:
         for key in sliced.groups:

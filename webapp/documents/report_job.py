@@ -43,7 +43,7 @@ class DateRange(LooseEmbedded):
 class Condition(LooseEmbedded):
     """A filter of the requester's own: `field` is a dimension or field key of the dataset."""
 
-    field = me.StringField(required=True, max_length=100)
+    field = me.StringField(required=True, max_length=200)
     operator = me.StringField(required=True, max_length=20)
     value = me.DynamicField()
 
@@ -54,6 +54,7 @@ class ReportFilters(LooseEmbedded):
     class_ids = me.ListField(me.ObjectIdField(), db_field="classIds")
     learner_ids = me.ListField(me.ObjectIdField(), db_field="learnerIds")
     content_ids = me.ListField(me.ObjectIdField(), db_field="contentIds")
+    terms = me.ListField(me.StringField(max_length=500))
     event_types = me.ListField(me.StringField(max_length=100), db_field="eventTypes")
     statuses = me.ListField(me.StringField(max_length=100))
     conditions = me.EmbeddedDocumentListField(Condition)
@@ -62,7 +63,8 @@ class ReportFilters(LooseEmbedded):
 class Parameters(LooseEmbedded):
     """What is asked. Measures are keys of `measure-type`, or `key:field` (`sum:data.clicks`)."""
 
-    period = me.StringField(max_length=40)  # the phrase that `date_range` was the meaning of; None: the days alone
+    period = me.StringField(max_length=40)  # the phrase that the days, or the term, were the meaning of
+    term = me.StringField(max_length=500)  # the name of the term that the phrase meant
     date_range = me.EmbeddedDocumentField(DateRange, db_field="dateRange")
     date_field = me.StringField(db_field="dateField", max_length=100)  # None: the dataset's own
     filters = me.EmbeddedDocumentField(ReportFilters, default=ReportFilters)
@@ -70,6 +72,8 @@ class Parameters(LooseEmbedded):
     measures = me.ListField(me.StringField(max_length=200))
     slicers = me.ListField(me.StringField(max_length=100))
     sort = me.ListField(me.StringField(max_length=250))  # column keys; "-key" for descending
+    columns = me.ListField(me.StringField(max_length=100))  # of rows one by one; none: the report type's own
+    results = me.EmbeddedDocumentListField(Condition)  # groups that fit; `field` is a measure, rates are in percent
     limit = me.IntField(min_value=1)
     top = me.IntField(min_value=1)  # the first so many groups, the rest as "Other"
     totals = me.BooleanField(default=True)

@@ -15,16 +15,14 @@ from collections.abc import Iterable, Sequence
 
 import ibis
 
-from webapp.engine.asked_measures import field_of_measure, measure_of, split_measure
+from webapp.engine.asked_measures import field_of_measure, fields_of_measure, measure_of, split_measure, value_of
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.tables import TABLES, TYPES
 from webapp.engine.conditions import condition_of
-from webapp.engine.declarations import Dataset, Measure, Table, Unit, Value
-from webapp.engine.fields import field_of
+from webapp.engine.declarations import Field, Measure, Table, Unit, Value
 from webapp.engine.keys import (
     DEPARTMENT_TREE,
     Tables,
-    bucket,
     dataset_of,
     date_column,
     keyed,
@@ -43,6 +41,8 @@ def tables_of(query: Query) -> tuple[str, ...]:
     for text in query.measures:
         measure = measure_of(query, dataset, split_measure(text)[0])
         names += measure.needs if measure else ()
+    for field in fields_of(query):
+        names += field.needs
     for key in sorted(dimensions):
         dimension = DIMENSIONS.get(key.removesuffix("-number"))
         if dimension is not None and key in (*dataset.dimensions, "learner-number"):
@@ -51,11 +51,19 @@ def tables_of(query: Query) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def fields_of(query: Query) -> list[Field]:
+    """The dataset's own fields that answering `query` looks at, each once."""
+    keys = [each.field for each in query.filters] + list(query.fields)
+    keys += [key for text in query.measures for key in fields_of_measure(query, text)]
+    fields = dataset_of(query).fields
+    return [fields[key] for key in dict.fromkeys(keys) if key in fields]
+
+
 def data_columns_of(query: Query) -> tuple[str, ...]:
     """Columns of `data` that the question names; the record may not have them."""
     from webapp.engine.catalogue.tables import data_column
 
-    keys = [field_of_measure(query, text) for text in query.measures]
+    keys = [key for text in query.measures for key in fields_of_measure(query, text)]
     keys += [each.field for each in query.filters] + list(query.fields)
     return tuple(dict.fromkeys(data_column(key[5:]) for key in keys if key.startswith("data.")))
 
@@ -97,6 +105,11 @@ def _filtered(query: Query, tables: Tables, *, in_period: bool) -> Table:
         allowed.append(instant >= literal(query.date_range.start))
     if in_period and query.date_range.end is not None:
         allowed.append(instant < literal(query.date_range.end))
+    preparations = dict.fromkeys(field.prepare for field in fields_of(query) if field.prepare is not None)
+    if preparations:
+        rows, allowed = rows.filter(allowed) if allowed else rows, []
+        for prepare in preparations:
+            rows = prepare(rows, tables)
     allowed += [condition_of(dataset, condition, rows, tables, query) for condition in query.filters]
     if allowed:
         rows = rows.filter(allowed)
@@ -146,7 +159,8 @@ def aggregates(query: Query, rows: Table) -> dict[str, Value]:
     """`p0_0`, `p0_1`…, the parts of each measure over the groups of `rows`, and `matched`: how many rows."""
     found: dict[str, Value] = {}
     for number, (text, measure) in enumerate(zip(query.measures, measures_of(query), strict=True)):
-        value = _measured_value(query, dataset_of(query), text, rows) if measure.requires_field else None
+        key = field_of_measure(query, text)
+        value = value_of(query, dataset_of(query), key, rows) if measure.requires_field else None
         found |= {f"p{number}_{n}": part for n, part in enumerate(measure.parts(rows, value))}
     return found | {"matched": count_rows(query, rows)}
 
@@ -203,7 +217,9 @@ def _different(
         for number, key in enumerate(dimensions)
         if not DIMENSIONS[key].many
     ]
-    thin = rows.select(*names, *several, value=_measured_value(query, dataset_of(query), text, rows)).distinct()
+    thin = rows.select(
+        *names, *several, value=value_of(query, dataset_of(query), field_of_measure(query, text), rows)
+    ).distinct()
     for dimensions, prefix in ((keys, "k"), (slicers, "s")):
         thin = keyed(query, tables, thin, dimensions, prefix, only=lambda dimension: dimension.many is not None)
     return thin
@@ -225,22 +241,6 @@ def rolled_up(query: Query, groups: Table) -> dict[str, Value]:
             raise ValueError(f"cannot be put together from groups: {measure.key}")
         found |= {name: measure.combine(groups[name]) for name in groups.columns if name.startswith(f"p{number}_")}
     return found | {"matched": groups.matched.sum().fill_null(0)}
-
-
-def _measured_value(query: Query, dataset: Dataset, text: str, rows: Table) -> Value:
-    key = field_of_measure(query, text)
-    field = field_of(dataset, key)
-    if field is None:
-        dimension = DIMENSIONS[key]
-        if dimension.time is not None:
-            return bucket(dimension.time, rows, query)
-        return rows[dimension.column] if dimension.entity else dimension.value(rows)  # type: ignore[misc]
-    value = field.value(rows)
-    if dataset.once and field.is_numeric:
-        value = rows.is_first.ifelse(value, ibis.null(value.type()))
-    if field.is_numeric:
-        value = value.cast("float64")
-    return value
 
 
 def count_rows(query: Query, rows: Table) -> Value:

@@ -26,19 +26,24 @@ def condition_of(dataset: Dataset, condition: Filter, rows: Table, tables: Table
     far as they go: an engine can tell by them which parts of a file it need not read."""
     field = field_of(dataset, condition.field)
     if field is not None:
-        return _compared(field.value(rows), condition)
+        return compared(field.value(rows), condition)
     dimension = DIMENSIONS[condition.field]
     if dimension.many is not None:
         return _related(dimension, condition, rows, tables)
     if dimension.entity is not None:
         by_id = condition.operator in ("is-null", "is-not-null") or all(_is_id(value) for value in condition.values)
         if by_id and dimension.attribute is None:
-            return _compared(rows[dimension.column], condition)
+            return compared(rows[dimension.column], condition)
         return _by_label(dimension, condition, rows[dimension.column], tables)
     if dimension.time is not None:
-        return _compared(bucket_text(dimension.time, bucket(dimension.time, rows, query)), condition)
+        return compared(bucket_text(dimension.time, bucket(dimension.time, rows, query)), condition)
     assert dimension.value is not None  # noqa: S101 - a dimension has one of the four
-    return _compared(_filled(dimension.value(rows), condition), condition)
+    return compared(_filled(dimension.value(rows), condition), condition)
+
+
+def result_of(value: Value, condition: Filter) -> Value:
+    """True for the groups whose measure fits; a group without a result fits only where that is asked for."""
+    return compared(value, condition) & (value.notnull() | (condition.operator == "is-null"))
 
 
 def _filled(text: Value, condition: Filter) -> Value:
@@ -64,9 +69,9 @@ def _by_label(dimension: Dimension, condition: Filter, column: Value, tables: Ta
     if keeps_empty:
         # Rows whose text is certainly another stay out; all else, unknown ones too, stays in.
         opposite = {"ne": "eq", "not-in": "in", "is-null": "is-not-null"}[condition.operator]
-        refused = known.filter(_compared(text, replace(condition, operator=opposite)))  # type: ignore[arg-type]
+        refused = known.filter(compared(text, replace(condition, operator=opposite)))  # type: ignore[arg-type]
         return ~column.isin(refused.id).fill_null(False)
-    return column.isin(known.filter(_compared(text, condition)).id)
+    return column.isin(known.filter(compared(text, condition)).id)
 
 
 def _related(dimension: Dimension, condition: Filter, rows: Table, tables: Tables) -> Value:
@@ -76,33 +81,34 @@ def _related(dimension: Dimension, condition: Filter, rows: Table, tables: Table
     plain = {"ne": "eq", "not-in": "in", "is-null": "is-not-null"}.get(condition.operator, condition.operator)
     wanted = replace(condition, operator=plain)  # type: ignore[arg-type]
     if plain == "is-not-null" or all(_is_id(value) for value in condition.values):
-        chosen = relation.filter(_compared(relation.group_id, wanted))
+        chosen = relation.filter(compared(relation.group_id, wanted))
     else:
         entity = ENTITIES[dimension.entity or ""]
         known = tables[entity.table]
-        chosen = relation.filter(relation.group_id.isin(known.filter(_compared(entity.label(known), wanted)).id))
+        chosen = relation.filter(relation.group_id.isin(known.filter(compared(entity.label(known), wanted)).id))
     belongs = rows[dimension.column].isin(chosen.member_id).fill_null(False)
     return ~belongs if negated else belongs
 
 
-def _compared(value: Value, condition: Filter) -> Value:
+def compared(value: Value, condition: Filter) -> Value:
+    """Whether `value` fits; empty where it is empty, unless the condition is about that."""
     given = [_value(each, value) for each in condition.values]
-    compared = value
+    plain = value
     if value.type().is_string() and condition.operator in ("eq", "ne", "in", "not-in") and not _is_exact(condition):
-        compared, given = folded(value), [folded(ibis.literal(each)) for each in given]
+        plain, given = folded(value), [folded(ibis.literal(each)) for each in given]
     match condition.operator:
         case "is-null":
             return value.isnull()
         case "is-not-null":
             return value.notnull()
         case "eq":
-            return compared == given[0]
+            return plain == given[0]
         case "ne":
-            return (compared != given[0]).fill_null(True)
+            return (plain != given[0]).fill_null(True)
         case "in":
-            return compared.isin(given) if given else ibis.literal(False)
+            return plain.isin(given) if given else ibis.literal(False)
         case "not-in":
-            return compared.notin(given).fill_null(True) if given else ibis.literal(True)
+            return plain.notin(given).fill_null(True) if given else ibis.literal(True)
         case "between":
             return value.between(given[0], given[1])
         case "contains":

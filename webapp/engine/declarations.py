@@ -68,6 +68,10 @@ class Field:
     unit: Unit
     value: Callable[[Table], Value]
     definition: str = ""
+    #: Adds to the rows what `value` reads: (rows, tables) -> rows. Done only where the field is asked for, on rows that
+    #: the requester may count.
+    prepare: Callable[[Table, dict[str, Table]], Table] | None = None
+    needs: tuple[str, ...] = ()  # tables that `prepare` reads
 
     @property
     def is_numeric(self) -> bool:
@@ -148,3 +152,5 @@ class ReportType:
     slicers: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     detail_first: bool = False  # its detail rows are what people mean by it
+    #: What its rows are, (field, operator, values), unless the question says something else of that field.
+    where: tuple[tuple[str, str, tuple[Any, ...]], ...] = ()

@@ -61,7 +61,9 @@ class Scope:
 
 @dataclass(frozen=True)
 class CustomMeasure:
-    """A measure that administrators made: a base aggregate of a field. `unit` is number, ratio or seconds."""
+    """A measure that administrators made: a base aggregate of a field; with the aggregate `share`, the share of rows
+    where `where` holds; with `ratio`, the measure `of` over the measure `over`. `unit` is number, ratio or seconds.
+    """
 
     key: str
     label: str
@@ -69,6 +71,9 @@ class CustomMeasure:
     field: str
     datasets: tuple[str, ...]
     unit: str = "number"
+    where: Filter | None = None
+    of: str = ""
+    over: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ class Query:
     date_field: str | None = None
     time_zone: str = "UTC"
     include_inactive: bool = False
+    #: Only groups whose measures fit; totals are of all matching rows all the same.
+    results: tuple[Filter, ...] = ()
     sort: tuple[Sort, ...] = ()
     limit: int | None = None
     top: int | None = None

@@ -15,6 +15,7 @@ from webapp.engine import columns as columns_of
 from webapp.engine import compiler, validation
 from webapp.engine.backends import DUCKDB, Backend, Limits, open_backend
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
+from webapp.engine.conditions import result_of
 from webapp.engine.declarations import Table
 from webapp.engine.errors import QueryError
 from webapp.engine.fields import field_of
@@ -182,6 +183,17 @@ class _Run:
         named = self._labelled(self._wide(main), query.dimensions)
         self._full = named.schema()
         total_groups = self._number(main.plain.aggregate(n=main.plain.count()))
+        if query.results:
+            named = named.filter([result_of(named[self._place(each.field)], each) for each in query.results])
+            kept = self._number(named.aggregate(n=named.count()))
+            self.notes.append(
+                Message(
+                    "%(shown)s of %(all)s groups fit the conditions on results; totals are of all.",
+                    shown=kept,
+                    all=total_groups,
+                )
+            )
+            total_groups = kept
         if query.top is not None and total_groups > query.top:
             named = self._top(main, named, query.top, total_groups)
             self._step(parts)

@@ -14,6 +14,8 @@ from webapp.engine.query import MAX_DIMENSIONS, MAX_MEASURES, MAX_SLICERS, MAX_T
 from webapp.messages import Message
 
 _ONE_VALUE = {"eq", "ne", "gt", "gte", "lt", "lte", "contains", "starts-with"}
+#: How a result is compared, and with how many numbers.
+_OF_RESULTS = dict.fromkeys(("eq", "ne", "gt", "gte", "lt", "lte"), 1) | {"between": 2, "is-null": 0, "is-not-null": 0}
 _OPERATORS = _ONE_VALUE | {"in", "not-in", "between", "is-null", "is-not-null"}
 
 
@@ -58,6 +60,7 @@ def check(query: Query) -> None:
         errors["parameters.time_zone"] = Message(
             "“%(zone)s” is not a time zone, such as Europe/Madrid.", zone=query.time_zone[:60]
         )
+    _check_results(query, errors)
     _check_sort(query, errors)
     if errors:
         raise QueryError(errors)
@@ -175,6 +178,29 @@ def _check_filter(dataset: Dataset, condition: Filter, errors: dict[str, str]) -
         errors[name] = Message(
             "“%(field)s” is a number; “%(operator)s” is for texts.", field=condition.field, operator=condition.operator
         )
+
+
+def _check_results(query: Query, errors: dict[str, str]) -> None:
+    name = "parameters.results"
+    for condition in query.results:
+        measured = condition.field in query.measures
+        if not measured:
+            errors[name] = Message(
+                "“%(measure)s” is not among the measures of this report. Possible: %(possible)s.",
+                measure=condition.field[:60],
+                possible=query.measures,
+            )
+        elif condition.operator not in _OF_RESULTS or len(condition.values) != _OF_RESULTS[condition.operator]:
+            errors[name] = Message(
+                "“%(condition)s” takes %(expected)s value(s); %(count)s given.",
+                condition=f"{condition.field} {condition.operator}"[:100],
+                expected=_OF_RESULTS.get(condition.operator, 0),
+                count=len(condition.values),
+            )
+        elif any(isinstance(each, bool) or not isinstance(each, int | float) for each in condition.values):
+            errors[name] = Message("“%(field)s” is compared with numbers.", field=condition.field[:60])
+    if query.results and (query.subtotals or query.top is not None):
+        errors[name] = Message("Conditions on results go with neither “top” nor subtotals: take these away.")
 
 
 def _check_sort(query: Query, errors: dict[str, str]) -> None:

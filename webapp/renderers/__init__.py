@@ -67,6 +67,14 @@ def check_fits(format_key: str, row_count: int, options: Mapping[str, Any]) -> N
         )
 
 
+def rows_in_file(format_key: str, row_count: int, columns: int) -> int | None:
+    """How many of so many rows a file of this format has; None where they do not fit at all."""
+    found = FORMATS.get(format_key)
+    if found is None or (found.most_rows is not None and row_count > found.most_rows):
+        return None
+    return min(row_count, found.rows_shown(columns)) if found.rows_shown is not None else row_count
+
+
 def limits_in_words(format_key: str, row_count: int, columns: int) -> str | None:
     """What this format would leave out of so many rows and columns, or None; told before anything is asked for."""
     found = FORMATS.get(format_key)
@@ -148,5 +156,5 @@ def _format(format_key: str) -> Format:
 
 __all__ = [
     "FORMATS", "OPTIONS", "About", "Format", "RenderedFile", "TooLargeForFormatError", "UnknownFormatError",
-    "chart_svg", "check_fits", "limits_in_words", "page_result", "render",
+    "chart_svg", "check_fits", "limits_in_words", "page_result", "render", "rows_in_file",
 ]  # fmt: skip

@@ -6,7 +6,6 @@ worker's, when it has written that the job is ready.
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import hashlib
 import logging
@@ -83,12 +82,12 @@ def _execute(context: Context) -> Outcome:
     earlier = _earlier(job.parameters.as_of_job_id)
     if not earlier:
         sources.refresh_if_due()
-    query = as_query.to_query(ways.from_job(job), scope)
+    # “Now” of the question is the moment of its data, so that the same data give the same answer at any time.
+    asked_of = clock.aware(earlier["asOf"]) if earlier.get("asOf") else clock.utcnow()
+    query = as_query.to_query(ways.from_job(job), scope, moment=asked_of)
     tables = as_query.tables_for(query)
     version = record.at(int(earlier["recordVersion"])) if earlier else record.current()
     files = version.files(tables)
-    # “Now” of the question is the moment of its data, so that the same data give the same answer at any time.
-    query = dataclasses.replace(query, moment=earlier.get("asOf") or clock.utcnow())
 
     context.progress(Message("Working out the numbers"), OPENED)
     rows_path = scratch / "rows.parquet"

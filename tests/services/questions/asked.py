@@ -15,7 +15,7 @@ from webapp import renderers
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.declarations import Unit
-from webapp.services.questions.conditions import TEXT_DIMENSIONS
+from webapp.services.questions.conditions import RELATIVE, TEXT_DIMENSIONS
 from webapp.services.questions.period import CUSTOM, PHRASES, Period, today_in
 from webapp.services.questions.request import Condition, ReportRequest
 
@@ -98,20 +98,24 @@ def requests(draw: st.DrawFn, records: Records) -> ReportRequest:
     for name, ids in records.ids.items():
         if name != "department_id":
             values[name] = draw(_some(ids, 2))
+    values["terms"] = draw(st.lists(WORDS.filter(bool) | st.just("2026 spring"), max_size=2, unique=True))
     values["event_types"] = draw(_some(["content-viewed", "login"], 2))
     values["statuses"] = draw(_some(dataset.statuses, 2))
     values["conditions"] = draw(st.lists(_conditions(dataset, ZoneInfo(zone)), max_size=4))
     if declared.detail and draw(st.booleans()):
         columns = list(declared.detail)
         values["detail"] = True
+        values["columns"] = draw(_some(columns, 4))
+        columns = values["columns"] or columns
     else:
         groups = draw(_some(dataset.dimensions, 5))
         aggregates = [f"average:{key}" for key, field in dataset.fields.items() if field.is_numeric]
         plain = [key for key, measure in dataset.measures.items() if not measure.requires_field]
-        measures = draw(_some([*plain, *aggregates], 4, least=0 if groups else 1))
+        measures = draw(_some([*plain, *aggregates], 4, least=1))
         columns = [*groups, *measures]
         slicers = draw(_some([key for key in dataset.dimensions if key not in groups], 3))
         values |= {"group_by": groups, "measures": measures, "slicers": slicers, "totals": draw(st.booleans())}
+        values["results"] = draw(st.lists(_results(measures), max_size=2)) if measures else []
         values["top"] = draw(st.none() | st.integers(1, 1_000))
         values["subtotals"] = draw(st.booleans())
         columns += ["2026 spring", "a column of a slicer"] if slicers else []
@@ -138,6 +142,13 @@ def _moments() -> st.SearchStrategy[datetime]:
 
 
 @st.composite
+def _results(draw: st.DrawFn, measures: list[str]) -> Condition:
+    measure, operator = draw(st.sampled_from(measures)), draw(st.sampled_from(["lt", "gte", "between", "is-null"]))
+    value = {"between": (draw(NUMBERS), draw(NUMBERS)), "is-null": None}.get(operator, draw(NUMBERS))
+    return Condition(field=measure, operator=operator, value=value)
+
+
+@st.composite
 def _conditions(draw: st.DrawFn, dataset: Any, zone: ZoneInfo) -> Condition:
     texts = [key for key in TEXT_DIMENSIONS if key in dataset.dimensions]
     field = draw(st.sampled_from([*dataset.fields, *texts]))
@@ -145,6 +156,8 @@ def _conditions(draw: st.DrawFn, dataset: Any, zone: ZoneInfo) -> Condition:
     if draw(st.booleans()):
         return Condition(field=field, operator=draw(st.sampled_from(["is-null", "is-not-null"])))
     if unit in (Unit.INSTANT, Unit.DATE):
+        if draw(st.booleans()):
+            return Condition(field=field, operator=draw(st.sampled_from(RELATIVE)), value=draw(st.integers(0, 36_500)))
         begins = DAYS.map(lambda day: datetime.combine(day, time(), tzinfo=zone))
         ends = begins.map(lambda begin: begin + timedelta(days=1) - timedelta(microseconds=1))
         instants = (begins | ends | _moments()).map(datetime.isoformat)

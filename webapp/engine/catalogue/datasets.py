@@ -42,6 +42,82 @@ def _dates(**dates: str) -> dict[str, str]:
     return {key.replace("_", "-"): column for key, column in dates.items()}
 
 
+def _with_activity(rows: Table, tables: dict[str, Table]) -> Table:
+    """What the learner did in the class. Who did nothing stays, with nothing."""
+    events = tables["events"]
+    done = events.filter(
+        events.is_active.fill_null(True), ~events.event_type.startswith("enrollment-").fill_null(False)
+    )
+    return _joined(rows, done, events_done=done.count(), last_activity=done.timestamp.max())
+
+
+def _with_results(rows: Table, tables: dict[str, Table]) -> Table:
+    results = tables["results"]
+    active = results.filter(results.is_active.fill_null(True))
+    return _joined(rows, active, results_done=active.count())
+
+
+def _joined(rows: Table, others: Table, **columns: Value) -> Table:
+    """`rows` with these aggregates of the same learner's `others` in the same class."""
+    found = others.group_by(of_class="class_id", of_learner="learner_id").aggregate(**columns)
+    same = [rows.class_id == found.of_class, rows.learner_id == found.of_learner]
+    return rows.left_join(found, same).drop("of_class", "of_learner")
+
+
+def _whole_days(begin: Value, end: Value) -> Value:
+    return ibis.greatest(seconds_between(begin, end) / 86_400, 0).floor().cast("int64")
+
+
+_SINCE_ACTIVITY = Message(
+    "Whole days from the learner's last activity in the class to the moment of the report; from enrolling, where there "
+    "was none."
+)
+_ACTIVITY: dict[str, Any] = {"prepare": _with_activity, "needs": ("events",)}
+ABSENCE = _fields(
+    Field(
+        "last-activity",
+        Message("Last activity"),
+        Unit.INSTANT,
+        lambda table: table.last_activity,
+        Message("The learner's last event in the class other than enrolling; empty for those who did nothing."),
+        **_ACTIVITY,
+    ),
+    Field(
+        "days-since-activity",
+        Message("Days without activity"),
+        Unit.COUNT,
+        lambda table: _whole_days(
+            ibis.coalesce(table.last_activity, table.enrolled_at, table.started_at), table.moment
+        ),
+        _SINCE_ACTIVITY,
+        **_ACTIVITY,
+    ),
+    Field(
+        "events",
+        Message("Events"),
+        Unit.COUNT,
+        lambda table: table.events_done.fill_null(0),
+        Message("The learner's events in the class other than enrolling; 0 for those who did nothing."),
+        **_ACTIVITY,
+    ),
+    Field(
+        "results",
+        Message("Results"),
+        Unit.COUNT,
+        lambda table: table.results_done.fill_null(0),
+        Message("The learner's assessment results in the class."),
+        prepare=_with_results,
+        needs=("results",),
+    ),
+    Field(
+        "days-enrolled",
+        Message("Days since enrolling"),
+        Unit.COUNT,
+        lambda table: _whole_days(table.enrolled_at, table.moment),
+        Message("Whole days from enrolling to the moment of the report."),
+    ),
+)
+
 ENROLLMENTS = Dataset(
     key="enrollments",
     label=Message("Enrollments"),
@@ -73,8 +149,10 @@ ENROLLMENTS = Dataset(
             lambda table: seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
             Message("From the start (from enrolling, where no start is known) to completion."),
         ),
-    ),
+    )
+    | ABSENCE,
     measures=_by_key(measures.ENROLLMENT_MEASURES),
+    has_moment=True,
 )
 
 ACTIVITY = Dataset(
@@ -173,6 +251,59 @@ CERTIFICATES = Dataset(
 )
 
 
+def _prepare_submissions(tables: dict[str, Table]) -> Table:
+    """Each enrollment with each assessment of its class, or of its course for all its classes."""
+    enrollments, contents, results = tables["enrollments"], tables["contents"], tables["results"]
+    asked = contents.filter(contents.content_type == "assessment", contents.is_active.fill_null(True)).select(
+        content_id="id", of_class="class_id", of_course="course_id"
+    )
+    for_course = asked.of_class.isnull() & (asked.of_course == enrollments.course_id)
+    rows = enrollments.inner_join(asked, (asked.of_class == enrollments.class_id) | for_course)
+    rows = rows.drop("of_class", "of_course", "score", "passed")
+    done = results.filter(results.is_active.fill_null(True))
+    handed_in = (done.status.isin(["submitted", "graded"]) | done.score.notnull()).fill_null(False)
+    found = done.group_by(by="learner_id", within="class_id", about="content_id").aggregate(
+        has_submitted=handed_in.any(),
+        is_exempt=(done.status == "exempt").fill_null(False).any(),
+        submitted_at=done.submitted_at.max(where=handed_in),
+        score=done.score.max(),
+    )
+    same = [rows.learner_id == found.by, rows.class_id == found.within, rows.content_id == found.about]
+    rows = rows.left_join(found, same).drop("by", "within", "about")
+    is_open = rows.status.isin(["not-started", "in-progress"]).fill_null(False)
+    return rows.mutate(
+        id=rows.id + rows.content_id,
+        status=ibis.cases(
+            (rows.has_submitted.fill_null(False), "submitted"),
+            (rows.is_exempt.fill_null(False), "exempt"),
+            (is_open, "not-submitted"),
+            else_="not-expected",
+        ),
+    ).drop("has_submitted", "is_exempt")
+
+
+SUBMISSIONS = Dataset(
+    key="submissions",
+    label=Message("Expected submissions"),
+    table="enrollments",
+    dates=_dates(enrolled_at="enrolled_at", submitted_at="submitted_at"),
+    statuses=tuple(statuses.SUBMISSION),
+    dimensions=(
+        *_CLASS_DIMENSIONS,
+        *("learner", "content", "assessment", "content-type", "status", "grade-range"),
+        *TIME_BUCKETS,
+    ),
+    fields=_fields(
+        _field("score", Message("Score"), Unit.SCORE, definition=Message("The best of the attempts.")),
+        _field("enrolled-at", Message("Enrolled"), Unit.INSTANT),
+        _field("submitted-at", Message("Submitted"), Unit.INSTANT),
+    ),
+    measures=_by_key(measures.SUBMISSION_MEASURES),
+    needs=("contents", "results"),
+    prepare=_prepare_submissions,
+)
+
+
 def _prepare_classes(tables: dict[str, Table]) -> Table:
     """Classes, each once for every enrollment in it and at least once: their learners can be counted across classes."""
     enrollments = tables["enrollments"]
@@ -214,6 +345,5 @@ CLASSES = Dataset(
     once="id",
 )
 
-DATASETS: dict[str, Dataset] = {
-    dataset.key: dataset for dataset in (ENROLLMENTS, ACTIVITY, ASSESSMENTS, SCORM_ATTEMPTS, CERTIFICATES, CLASSES)
-}
+_ALL = (ENROLLMENTS, ACTIVITY, ASSESSMENTS, SCORM_ATTEMPTS, CERTIFICATES, CLASSES, SUBMISSIONS)
+DATASETS: dict[str, Dataset] = {dataset.key: dataset for dataset in _ALL}

@@ -40,8 +40,18 @@ GRADE_RANGES = (90, 80, 70, 60, 50, 40)
 
 def grade_range(score: Value) -> Value:
     """“90–100”, “80–89” … “0–39”; empty without a score. A score between two ranges (89.5) belongs to the lower."""
-    cases = [(score >= low, f"{low}–{100 if low == GRADE_RANGES[0] else low + 9}") for low in GRADE_RANGES]
-    return ibis.cases(*cases, (score.notnull(), f"0–{GRADE_RANGES[-1] - 1}"))
+    cases = [(score >= low, grade_range_text(low)) for low in GRADE_RANGES]
+    return ibis.cases(*cases, (score.notnull(), grade_range_text(0)))
+
+
+def grade_range_text(low: int) -> str:
+    if not low:
+        return f"0–{GRADE_RANGES[-1] - 1}"
+    return f"{low}–{100 if low == GRADE_RANGES[0] else low + 9}"
+
+
+#: Where an enrollment stands, in four words.
+COMPLETION = ("not started", "in progress", "completed", "not completed")
 
 
 def _completion_status(enrollment: Table) -> Value:

@@ -326,6 +326,17 @@ SCORM_MEASURES = (
     STUDY_TIME,
 )
 
+SUBMISSION_MEASURES = (
+    *GENERAL,
+    AVG_SCORE,
+    _rate(
+        "submission-rate",
+        Message("Submission rate"),
+        Message("Submitted / submitted or still expected; empty where nothing is expected."),
+        lambda table: table.status == "submitted",
+        lambda table: table.status.isin(["submitted", "not-submitted"]),
+    ),
+)
 CERTIFICATE_MEASURES = (COUNT, COUNT_DISTINCT, MINIMUM, MAXIMUM)
 
 CLASS_MEASURES = (

@@ -6,6 +6,7 @@ from webapp.engine.declarations import Chart, ReportType
 from webapp.messages import Message
 
 _PERSON = ("learner", "learner-number")
+_OPEN = ("status", "in", ("not-started", "in-progress"))
 
 _TYPES = [
     ReportType(
@@ -134,6 +135,68 @@ _TYPES = [
         detail=("content", *_PERSON, "class", "attempt", "status", "score", "duration", "started-at", "completed-at"),
         detail_sort=("content", "learner", "learner-number", "attempt"),
         chart=Chart("bar"),
+    ),
+    ReportType(
+        key="inactive-learners",
+        label=Message("Inactive learners"),
+        dataset="enrollments",
+        group_by=("class",),
+        measures=("count", "count-distinct:learner", "average:days-since-activity"),
+        description=Message(
+            "Open enrollments without any activity for 30 days or, where nothing was done at all, since enrolling; say "
+            "another number of days if you like."
+        ),
+        detail=(*_PERSON, "class", "status", "enrolled-at", "last-activity", "days-since-activity", "events"),
+        detail_sort=("-days-since-activity", "learner", "learner-number"),
+        detail_first=True,
+        where=(_OPEN, ("days-since-activity", "gte", (30,))),
+    ),
+    ReportType(
+        key="overdue-enrollments",
+        label=Message("Overdue enrollments"),
+        dataset="enrollments",
+        group_by=("department",),
+        measures=("count", "count-distinct:learner", "average:days-enrolled"),
+        description=Message(
+            "Enrollments of more than 60 days that are neither completed nor ended otherwise; say another number of "
+            "days if you like."
+        ),
+        detail=(
+            *_PERSON,
+            "department",
+            "course",
+            "class",
+            "status",
+            "enrolled-at",
+            "days-enrolled",
+            "last-activity",
+        ),
+        detail_sort=("-days-enrolled", "learner", "learner-number"),
+        detail_first=True,
+        where=(_OPEN, ("days-enrolled", "gt", (60,))),
+    ),
+    ReportType(
+        key="last-access",
+        label=Message("Last access"),
+        dataset="enrollments",
+        group_by=("learner",),
+        measures=("max:last-activity", "min:days-since-activity", "sum:events", "count"),
+        description=Message("When each enrolled learner was last active, those who never were included."),
+        detail=(*_PERSON, "class", "status", "enrolled-at", "last-activity", "days-since-activity", "events"),
+        detail_sort=("-days-since-activity", "learner", "learner-number", "class"),
+        sort=("-min:days-since-activity",),
+    ),
+    ReportType(
+        key="missing-submissions",
+        label=Message("Missing submissions"),
+        dataset="submissions",
+        group_by=("class", "assessment"),
+        measures=("count", "count-distinct:learner"),
+        description=Message("Assessments of open enrollments in which nothing was handed in, learner by learner."),
+        detail=("class", "assessment", *_PERSON, "enrolled-at"),
+        detail_sort=("class", "assessment", "learner", "learner-number"),
+        detail_first=True,
+        where=(("status", "in", ("not-submitted",)),),
     ),
     ReportType(
         key="transcript",

@@ -7,10 +7,10 @@ from typing import Any
 
 from webapp.documents import JobStatus, LookupCategory
 from webapp.documents.lookup_value import active_lookups
+from webapp.engine import custom_measures
 from webapp.engine.asked_measures import split_measure
-from webapp.engine.catalogue import AGGREGATES, DATASETS, REPORT_TYPES
-from webapp.engine.declarations import UNITS_SHOWN, Dataset
-from webapp.engine.fields import DATA, fields_for, is_data_field
+from webapp.engine.catalogue import REPORT_TYPES
+from webapp.engine.fields import DATA
 from webapp.errors import ConflictError
 from webapp.messages import Message
 from webapp.services.lookups import administrators
@@ -96,9 +96,10 @@ def problems(category: str, metadata: dict[str, Any], before: Mapping[str, Any] 
     """
     check = _CHECKS.get(category)
     found = check(metadata) if check is not None else {}
-    field = metadata.get("field")
-    if category == LookupCategory.MEASURE_TYPE and not found and field != (before or {}).get("field"):
-        found = _data_field(str(field or ""))
+    if category == LookupCategory.MEASURE_TYPE and not found:
+        known_already = custom_measures.numbers_named(before or {})
+        for field in custom_measures.numbers_named(metadata):
+            found |= _data_field(field) if field not in known_already else {}
     return found
 
 
@@ -109,37 +110,7 @@ def _report_type(metadata: dict[str, Any]) -> dict[str, str]:
 
 
 def _measure(metadata: dict[str, Any]) -> dict[str, str]:
-    if "aggregate" not in metadata:
-        return {}  # one of the program's own
-    found: dict[str, str] = {}
-    aggregate, field = str(metadata["aggregate"]), str(metadata.get("field") or "")
-    if aggregate not in AGGREGATES:
-        found["aggregate"] = Message("A measure is one of %(possible)s of a field.", possible=list(AGGREGATES))
-    elif AGGREGATES[aggregate].requires_field and not field:
-        found["field"] = Message("This kind of measure needs a field.")
-    named = metadata.get("datasets") or metadata.get("dataset") or ()
-    datasets = [named] if isinstance(named, str) else [str(each) for each in (named if isinstance(named, list) else ())]
-    if not datasets or not set(datasets) <= set(DATASETS):
-        found["datasets"] = Message("A measure applies to one or more of %(possible)s.", possible=list(DATASETS))
-    elif "aggregate" not in found and field:
-        without = [each for each in datasets if not _can_be_of(DATASETS[each], aggregate, field)]
-        if without:
-            found.setdefault(
-                "field",
-                Message(
-                    "%(measure)s cannot be taken of “%(field)s” in %(rows)s.",
-                    measure=aggregate,
-                    field=field[:60],
-                    rows=without,
-                ),
-            )
-    if metadata.get("format", "number") not in UNITS_SHOWN:
-        found["format"] = Message("A measure is shown as one of %(possible)s.", possible=list(UNITS_SHOWN))
-    return found
-
-
-def _can_be_of(dataset: Dataset, aggregate: str, field: str) -> bool:
-    return field in fields_for(dataset, aggregate) or is_data_field(dataset, field)
+    return custom_measures.problems(metadata) if "aggregate" in metadata else {}  # without: one of the program's own
 
 
 def _data_field(field: str) -> dict[str, str]:

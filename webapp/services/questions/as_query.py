@@ -17,24 +17,27 @@ from webapp import clock
 from webapp.documents import LookupCategory
 from webapp.documents.lookup_value import lookup_cache
 from webapp.engine import compiler, validation
+from webapp.engine.asked_measures import fields_of_measure, measure_of, split_measure
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
-from webapp.engine.declarations import Dataset, ReportType
+from webapp.engine.declarations import Dataset, ReportType, Unit
 from webapp.engine.errors import QueryError
+from webapp.engine.fields import DATA
 from webapp.engine.query import MAX_TOP, DateRange, Filter, Operator, Query, Scope, Sort
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
-from webapp.services.questions import filter_choices, period
+from webapp.services.questions import conditions, filter_choices, period, report_types, terms
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS, ChosenFilter
 from webapp.services.questions.in_words import some_of
 from webapp.services.questions.period import Period
-from webapp.services.questions.report_types import base_key, custom_measures, report_type_of
-from webapp.services.questions.request import ReportRequest
+from webapp.services.questions.report_types import base_key, custom_measures, report_type_of, standing
+from webapp.services.questions.request import Condition, ReportRequest
 from webapp.services.questions.ways import to_document
 from webapp.services.rights.data_scope import DataScope
 
 MOST_ROWS = 10**9
+FIELDS_TOLD = 30
 
 
 def to_query(
@@ -48,7 +51,9 @@ def to_query(
     declared = report_type_of(request.report_type)
     dataset = DATASETS[declared.dataset]
     errors: dict[str, str] = {}
-    filters = _filters(dataset, request, scope if is_record_new else None, errors)
+    moment = moment or clock.utcnow()
+    filters = _filters(dataset, request, scope if is_record_new else None, errors, moment)
+    filters += tuple(Filter(name, cast(Operator, operator), values) for name, operator, values in standing(request))
     if problem := request.period.problem():
         errors[period.FIELD] = problem
     _check_numbers(request, errors)
@@ -66,13 +71,15 @@ def to_query(
         include_inactive=request.include_inactive,
         limit=request.limit,
         scope=Scope(scope.department_ids, scope.class_ids),
-        moment=moment or clock.utcnow(),
+        moment=moment,
         custom_measures=custom_measures(),
         title=declared.label,
     )
-    sort = tuple(Sort(text.removeprefix("-"), text.startswith("-")) for text in request.sort)
+    sort = _sorts(request.sort)
     if details:
-        query = replace(query, fields=declared.detail, sort=sort or tuple(Sort(key) for key in declared.detail_sort))
+        columns = request.columns or declared.detail
+        usual = tuple(each for each in _sorts(declared.detail_sort) if each.column in columns)
+        query = replace(query, fields=columns, sort=sort or usual)
     else:
         query = _grouped(query, declared, dataset, request, sort)
     try:
@@ -90,9 +97,30 @@ def to_query(
         validation.check(query)
     except QueryError as error:
         errors = error.fields | errors
+    if is_record_new and "parameters.measures" not in errors:
+        _check_data_fields(query, errors)
     if errors:
         raise InvalidRequestError(errors)
     return query
+
+
+def _check_data_fields(query: Query, errors: dict[str, str]) -> None:
+    """A number that no event has would never count, whoever named it."""
+    known = report_types.data_fields() if DATASETS[query.dataset].has_data else []
+    places = [("parameters.measures", fields_of_measure(query, text)) for text in query.measures]
+    places += [("parameters.filters", [each.field]) for each in query.filters]
+    for name, fields in places:
+        for field in fields:
+            if field.startswith(DATA) and field not in known:
+                errors[name] = Message(
+                    "No event has a number “%(field)s”. Possible: %(possible)s.",
+                    field=field[:60],
+                    possible=known[:FIELDS_TOLD] or Message("none"),
+                )
+
+
+def _sorts(texts: Iterable[str]) -> tuple[Sort, ...]:
+    return tuple(Sort(text.removeprefix("-"), text.startswith("-")) for text in texts)
 
 
 def _grouped(
@@ -106,8 +134,7 @@ def _grouped(
     # What is grouped by time stays in the order of time.
     is_over_time = bool(dimensions) and dimensions[0] in DIMENSIONS and DIMENSIONS[dimensions[0]].time is not None
     if not sort and not request.subtotals and not is_over_time:
-        usual = [Sort(text.removeprefix("-"), text.startswith("-")) for text in declared.sort]
-        sort = tuple(each for each in usual if each.column in (*dimensions, *measures))
+        sort = tuple(each for each in _sorts(declared.sort) if each.column in (*dimensions, *measures))
     return replace(
         query,
         dimensions=dimensions,
@@ -117,7 +144,16 @@ def _grouped(
         top=request.top,
         totals=request.totals,
         subtotals=request.subtotals,
+        results=tuple(_result(query, dataset, each) for each in request.results),
     )
+
+
+def _result(query: Query, dataset: Dataset, condition: Condition) -> Filter:
+    """A condition on a measure, as the engine has its values: rates are fractions there, percent to people."""
+    measure = measure_of(query, dataset, split_measure(condition.field)[0])
+    is_rate = measure is not None and measure.unit is Unit.RATIO
+    values = tuple(each / 100 if is_rate and isinstance(each, int | float) else each for each in condition.values)
+    return Filter(condition.field, cast(Operator, condition.operator), values)
 
 
 def _date_range(given: Period, zone: ZoneInfo) -> DateRange:
@@ -140,7 +176,7 @@ def _check_numbers(request: ReportRequest, errors: dict[str, str]) -> None:
 
 
 def _filters(
-    dataset: Dataset, request: ReportRequest, scope: DataScope | None, errors: dict[str, str]
+    dataset: Dataset, request: ReportRequest, scope: DataScope | None, errors: dict[str, str], moment: datetime
 ) -> tuple[Filter, ...]:
     found: list[Filter] = []
     for chosen in CHOSEN_FILTERS:
@@ -158,8 +194,13 @@ def _filters(
             continue
         _check_values(dataset, chosen, values, scope, name, errors)
         found.append(Filter(chosen.dimension, "in", tuple(str(value) for value in values), is_exact=True))
+    if request.period.term:
+        found.append(Filter("term", "in", (request.period.term,), is_exact=True))
     for each in request.conditions:
-        found.append(Filter(each.field, cast(Operator, each.operator), each.values))
+        operator, values = each.operator, each.values
+        if operator in conditions.RELATIVE:
+            operator, values = conditions.instants(each, moment, period.zone_of(request.time_zone))
+        found.append(Filter(each.field, cast(Operator, operator), values))
     return tuple(found)
 
 
@@ -175,10 +216,10 @@ def _check_values(
         known = filter_choices.reached(chosen.kind, values, scope) if scope is not None else values
         missing = [str(value) for value in values if value not in known]
     else:
-        allowed: Iterable[str] = (
-            lookup_cache.category(LookupCategory.ACTIVITY_EVENT) if chosen.name == "event_types" else dataset.statuses
-        )
-        missing = [str(value) for value in values if value not in allowed]
+        allowed = _allowed(dataset, chosen)
+        # A record that lags behind may know a term tomorrow.
+        is_judged = scope is not None or chosen.name != "terms"
+        missing = [str(value) for value in values if is_judged and value not in allowed]
     if missing:
         errors[name] = Message(
             "%(field)s: there is no %(values)s.",
@@ -187,14 +228,22 @@ def _check_values(
         )
 
 
+def _allowed(dataset: Dataset, chosen: ChosenFilter) -> Iterable[str]:
+    if chosen.name == "terms":
+        return terms.names()
+    return lookup_cache.category(LookupCategory.ACTIVITY_EVENT) if chosen.name == "event_types" else dataset.statuses
+
+
 def tables_for(query: Query) -> tuple[str, ...]:
     """The tables of the record that answering `query` reads."""
     return compiler.tables_of(query)
 
 
 def question_hash(request: ReportRequest, scope: DataScope) -> str:
-    """Equal for equal questions of people with equal scope, in the same format. A period counts by its days."""
+    """Equal for equal questions of people with equal scope, in the same format. A period counts by what it means."""
     parameters = to_document(request)["parameters"]
     parameters.pop("period")
+    if request.period.term:
+        parameters.pop("dateField", None)
     facts = [request.report_type, parameters, scope.to_document(), request.format]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

@@ -24,6 +24,7 @@ CHOSEN_FILTERS = (
     ChosenFilter("class_ids", "class", Message("Classes"), "class"),
     ChosenFilter("learner_ids", "learner", Message("Learners"), "learner"),
     ChosenFilter("content_ids", "content", Message("Contents"), "content"),
+    ChosenFilter("terms", "term", Message("Terms")),
     ChosenFilter("event_types", "event-type", Message("Events")),
     ChosenFilter("statuses", "status", Message("Statuses")),
 )

@@ -26,6 +26,11 @@ LARGEST_NUMBER = 2**53
 TEXT_DIMENSIONS = ("program", "instructor", "term", "content-type", "completion-status", "grade-range", "certificate")
 _NONE_NEEDED = ("is-null", "is-not-null")
 _SEVERAL = ("in", "not-in", "between")
+#: Dates by their distance from the day of the report, in days; the question keeps the number, not what it meant.
+RELATIVE = ("days-ago-over", "last-days", "next-days", "days-ahead-over")
+#: How a group's result can be compared.
+OF_RESULTS = ("gt", "gte", "lt", "lte", "eq", "ne", "between", "is-null", "is-not-null")
+MOST_DAYS = 36_500
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -70,6 +75,50 @@ def read(
     return found, problems
 
 
+def read_results(typed: Sequence[ConditionTexts], dataset: Dataset) -> tuple[list[Condition], list[str]]:
+    """As `read`, of measures and numbers; a rate is in percent, with its sign or without."""
+    if len(typed) > MOST_CONDITIONS:
+        return [], [Message("At most %(most)s conditions are possible.", most=MOST_CONDITIONS)]
+    found: list[Condition] = []
+    problems: list[str] = []
+    for row in typed:
+        try:
+            found.append(_result(row, dataset))
+        except _NoConditionError as error:
+            problems.append(error.args[0])
+    return found, problems
+
+
+def _result(row: ConditionTexts, dataset: Dataset) -> Condition:
+    if not row.field:
+        raise _NoConditionError(Message("Say what “%(value)s” is compared with.", value=row.value[:60]))
+    key = row.field.partition(":")[0]
+    label = dataset.measures[key].label if key in dataset.measures else row.field[:60]
+    operator = row.operator or "eq"
+    if operator in _NONE_NEEDED:
+        return Condition(field=row.field[:200], operator=operator)
+    texts = _parts(row.value) if operator == "between" else [row.value] if row.value else []
+    if len(texts) != (2 if operator == "between" else 1):
+        raise _NoConditionError(Message("Say with what “%(field)s” is compared.", field=label))
+    values = [_number(each.strip().removesuffix("%").strip(), label) for each in texts]
+    return Condition(
+        field=row.field[:200], operator=operator[:20], value=tuple(values) if operator == "between" else values[0]
+    )
+
+
+def instants(condition: Condition, moment: datetime, zone: ZoneInfo) -> tuple[str, tuple[str, ...]]:
+    """What a condition of `RELATIVE` means at `moment`, as an operator and instants: days are those of `zone`."""
+    days, today = int(condition.values[0] or 0), moment.astimezone(zone).date()
+    match condition.operator:
+        case "days-ago-over":
+            return "lt", (_begin(today - timedelta(days=days), zone),)
+        case "last-days":
+            return "between", (_begin(today - timedelta(days=days - 1), zone), _end(today, zone))
+        case "next-days":
+            return "between", (moment.isoformat(), _end(today + timedelta(days=days), zone))
+    return "gt", (_end(today + timedelta(days=days), zone),)
+
+
 def written(condition: Condition, zone: ZoneInfo) -> ConditionTexts:
     """A condition as it would be typed."""
     values = [_text(value) for value in _as_days(condition, zone)]
@@ -99,7 +148,9 @@ def _condition(row: ConditionTexts, dataset: Dataset, zone: ZoneInfo, yes_no: Ma
     if len(texts) > MOST_VALUES or max(map(len, texts)) > LONGEST_VALUE:
         raise _NoConditionError(Message("The values of “%(field)s” are too many or too long.", field=label))
     values: list[Any]
-    if unit in (Unit.INSTANT, Unit.DATE):
+    if operator in RELATIVE:
+        values = [_days(texts[0], label, is_date=unit in (Unit.INSTANT, Unit.DATE))]
+    elif unit in (Unit.INSTANT, Unit.DATE):
         operator, values = _instants(operator, texts, zone, label)
     elif unit is Unit.FLAG:
         values = [_flag(each, label, yes_no) for each in texts]
@@ -109,6 +160,16 @@ def _condition(row: ConditionTexts, dataset: Dataset, zone: ZoneInfo, yes_no: Ma
         values = list(texts)
     value = tuple(values) if operator in _SEVERAL else values[0]
     return Condition(field=row.field[:100], operator=operator[:20], value=value)
+
+
+def _days(text: str, label: str, *, is_date: bool) -> int:
+    if not is_date:
+        raise _NoConditionError(Message("“%(field)s” is no date, so it is not so many days ago.", field=label))
+    if not text.isdecimal() or not text.isascii() or not int(text) <= MOST_DAYS:
+        raise _NoConditionError(
+            Message("“%(value)s” is not a number of days from 0 to %(most)s.", value=text[:60], most=MOST_DAYS)
+        )
+    return int(text)
 
 
 def _number(text: str, label: str) -> float | int:

@@ -16,8 +16,8 @@ from webapp.messages import Message
 from webapp.services.lookups import values as lookups
 from webapp.services.questions import filter_choices
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
-from webapp.services.questions.report_types import report_type_of
-from webapp.services.questions.request import ReportRequest
+from webapp.services.questions.report_types import report_type_of, standing
+from webapp.services.questions.request import Condition, ReportRequest
 from webapp.services.rights.data_scope import DataScope
 
 #: More chosen values than this are told by their number.
@@ -36,8 +36,20 @@ OPERATOR_WORDS = {
     "between": Message("is between"),
     "contains": Message("contains"),
     "starts-with": Message("starts with"),
+    "days-ago-over": Message("is more than … days ago"),
+    "last-days": Message("is in the last … days"),
+    "next-days": Message("is in the next … days"),
+    "days-ahead-over": Message("is more than … days ahead"),
     "is-null": Message("is empty"),
     "is-not-null": Message("is not empty"),
+}
+
+
+RELATIVE_WORDS = {
+    "days-ago-over": Message("is more than %(days)s days ago"),
+    "last-days": Message("is in the last %(days)s days"),
+    "next-days": Message("is in the next %(days)s days"),
+    "days-ahead-over": Message("is more than %(days)s days ahead"),
 }
 
 
@@ -51,11 +63,13 @@ def describe(request: ReportRequest, scope: DataScope) -> list[tuple[str, str]]:
         (Message("Rows"), dataset.label),
         (Message("Period"), request.period.in_words(request.time_zone)),
     ]
-    if request.date_field in dataset.dates:
+    if request.date_field in dataset.dates and not request.period.term:
         told.append((Message("Date"), dataset.fields[request.date_field].label))
     told += _filters_in_words(dataset, request, scope)
     if details:
         told.append((Message("Shown"), Message("every row by itself")))
+        if request.columns:
+            told.append((Message("Columns"), listed(column_label(dataset, key) for key in request.columns)))
     else:
         dimensions = request.group_by or declared.group_by
         nothing = Message("nothing: one row for everything")
@@ -65,6 +79,7 @@ def describe(request: ReportRequest, scope: DataScope) -> list[tuple[str, str]]:
             told.append((Message("Slicers"), listed(_label(key) for key in slicers)))
         measures = request.measures or declared.measures
         told.append((Message("Measures"), listed(measure_label(dataset, text) for text in measures)))
+        told += [(Message("Only groups where"), _result_in_words(dataset, each)) for each in request.results]
     if request.sort:
         told.append((Message("Sorted by"), listed(sort_in_words(dataset, text) for text in request.sort)))
     if request.top:
@@ -80,6 +95,16 @@ def describe(request: ReportRequest, scope: DataScope) -> list[tuple[str, str]]:
     if request.as_of_job_id:
         told.append((Message("Data"), Message("as report %(id)s saw it", id=str(request.as_of_job_id))))
     return told
+
+
+def _result_in_words(dataset: Dataset, condition: Condition) -> str:
+    said = ", ".join(str(each) for each in condition.values)
+    key = split_measure(condition.field)[0]
+    is_rate = key in dataset.measures and dataset.measures[key].unit is Unit.RATIO
+    operator = OPERATOR_WORDS.get(condition.operator, condition.operator)
+    return Message.joined(
+        [measure_label(dataset, condition.field), operator, f"{said} %" if is_rate and said else said]
+    )
 
 
 def measure_label(dataset: Dataset, text: str) -> str:
@@ -135,6 +160,7 @@ def column_label(dataset: Dataset, key: str) -> str:
 
 def _filters_in_words(dataset: Dataset, request: ReportRequest, scope: DataScope) -> list[tuple[str, str]]:
     told: list[tuple[str, str]] = []
+    own = [Condition(field=name, operator=operator, value=values) for name, operator, values in standing(request)]
     for chosen in CHOSEN_FILTERS:
         values = getattr(request, chosen.name)
         if not values:
@@ -143,15 +169,22 @@ def _filters_in_words(dataset: Dataset, request: ReportRequest, scope: DataScope
             named = [choice.name for choice in filter_choices.named(chosen.kind, values[:VALUES_TOLD], scope)]
         elif chosen.name == "event_types":
             named = [lookups.label(LookupCategory.ACTIVITY_EVENT, value) for value in values]
+        elif chosen.name == "terms":
+            named = list(values)
         else:
             named = [statuses.WORDS.get(value, value) for value in values]
         told.append((chosen.label, some_of(named, VALUES_TOLD, len(values))))
-    for condition in request.conditions:
+    for condition in (*own, *request.conditions):
         about = field_of(dataset, condition.field)
         label = about.label if about is not None else _label(condition.field)
+        if condition.operator in RELATIVE_WORDS:
+            said = Message(RELATIVE_WORDS[condition.operator], days=condition.value)
+            told.append((Message("Only where"), Message.joined([label, said])))
+            continue
         operator = OPERATOR_WORDS.get(condition.operator, condition.operator)
         # Of an instant, people mean the day.
         is_instant = about is not None and about.unit is Unit.INSTANT
-        said = ", ".join(str(each)[:10] if is_instant else str(each) for each in condition.values if each is not None)
+        values = [str(each)[:10] if is_instant else str(each) for each in condition.values if each is not None]
+        said = listed(statuses.WORDS.get(each, each) if condition.field == "status" else each for each in values)
         told.append((Message("Only where"), Message.joined([label, operator, said])))
     return told

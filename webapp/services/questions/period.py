@@ -1,6 +1,7 @@
-"""The period of a question: the phrase that a person chose, and the days that it meant on the day of asking.
+"""The period of a question: the phrase that a person chose, and what it meant on the day of asking: days, or a term.
 
-A job keeps both. Who asks again means the phrase, taken anew; who tries again means the days.
+A job keeps both. Who asks again means the phrase, taken anew; who tries again means what it meant. A term is the term
+of the class, whatever the dates of the rows: many enroll before their term begins.
 """
 
 from __future__ import annotations
@@ -44,13 +45,15 @@ Days = tuple[date | None, date | None]
 
 
 class Period(BaseModel):
-    """`first` and `last` are included; None is open. A custom period without days is all time."""
+    """`first` and `last` are included; None is open. A custom period without days is all time. With a `term`, by its
+    name, rows are of its classes and their dates do not count. (Jobs of older versions kept the days of a term.)"""
 
     model_config = ConfigDict(frozen=True)
 
     phrase: str = ALL
     first: date | None = None
     last: date | None = None
+    term: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -62,6 +65,8 @@ class Period(BaseModel):
         phrase = given.get("phrase")
         if phrase not in PHRASES or phrase in (ALL, CUSTOM):
             phrase = CUSTOM if has_days else ALL
+        if phrase not in (THIS_TERM, LAST_TERM):
+            given = {**given, "term": ""}
         return {**given, "phrase": phrase}
 
     def meant_on(self, today: date) -> Self:
@@ -81,9 +86,12 @@ class Period(BaseModel):
                     )
                 }
             )
+        if phrase in (THIS_TERM, LAST_TERM):
+            term = term_of(phrase, today)
+            if term is None:
+                raise InvalidRequestError({FIELD: _NO_TERM[phrase]})
+            return cls(phrase=phrase, term=term.name)
         days = days_of(phrase, today, own)
-        if phrase in (THIS_TERM, LAST_TERM) and days == (None, None):
-            raise InvalidRequestError({FIELD: _NO_TERM[phrase]})
         return cls(phrase=phrase, first=days[0], last=days[1])
 
     def problem(self) -> str:
@@ -101,7 +109,9 @@ class Period(BaseModel):
         return ""
 
     def in_words(self, zone: str) -> str:
-        """The phrase and its days, with the zone whose days they are."""
+        """The phrase and its term, or its days with the zone whose days they are."""
+        if self.term:
+            return Message("%(phrase)s: classes of %(term)s", phrase=PHRASES[self.phrase], term=self.term)
         days = self._days_in_words(zone)
         if self.phrase in (ALL, CUSTOM):
             return days
@@ -126,7 +136,7 @@ _NO_TERM = {
 
 
 def days_of(phrase: str, today: date, own: Days = (None, None)) -> Days:
-    """The days, both included, that `phrase` means on `today`; None where it is open, and for a term not known."""
+    """The days, both included, that `phrase` means on `today`; None where it is open, and for a term."""
     match phrase:
         case "last-7-days" | "last-30-days" | "last-90-days":
             return today - timedelta(days=int(phrase.split("-")[1]) - 1), today
@@ -135,9 +145,6 @@ def days_of(phrase: str, today: date, own: Days = (None, None)) -> Days:
         case "previous-month":
             last = today.replace(day=1) - timedelta(days=1)
             return last.replace(day=1), last
-        case "this-term" | "last-term":
-            term = term_of(phrase, today)
-            return (term.starts_on, min(term.ends_on, today)) if term is not None else (None, None)
         case "this-year":
             return date(today.year, 1, 1), today
         case "last-year":

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from webapp.documents import (
     LookupCategory,
 )
 from webapp.documents.lookup_value import active_lookups, lookup_cache
+from webapp.engine.asked_measures import split_measure
 from webapp.engine.catalogue.datasets import DATASETS
-from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.catalogue.report_types import REPORT_TYPES
-from webapp.engine.declarations import UNITS_SHOWN, Dataset, ReportType, Unit
+from webapp.engine.custom_measures import made_measure
+from webapp.engine.declarations import Dataset, ReportType
+from webapp.engine.fields import DATA
 from webapp.engine.query import CustomMeasure
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
+from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
+from webapp.services.questions.request import ReportRequest
 from webapp.services.record import fields
 
 
@@ -48,30 +53,36 @@ def report_type_of(key: str) -> ReportType:
     )
 
 
+def standing(request: ReportRequest) -> list[tuple[str, str, tuple[Any, ...]]]:
+    """What the report type says of its rows, as far as the question says nothing else of the same field."""
+    said = {each.field for each in request.conditions}
+    said |= {chosen.dimension for chosen in CHOSEN_FILTERS if getattr(request, chosen.name)}
+    return [each for each in report_type_of(request.report_type).where if each[0] not in said]
+
+
 def dataset_of_type(key: str) -> Dataset:
     """What the rows of this report type are. Raises InvalidRequestError."""
     return DATASETS[report_type_of(key).dataset]
 
 
 def custom_measures() -> tuple[CustomMeasure, ...]:
-    """Measures that administrators made: `measure-type` lookups whose metadata names an aggregate and a field."""
-    found = []
-    for value in lookup_cache.category(LookupCategory.MEASURE_TYPE).values():
-        aggregate = value.metadata.get("aggregate")
-        if aggregate not in AGGREGATES:
-            continue
-        named = value.metadata.get("datasets") or value.metadata.get("dataset") or ()
-        datasets = (named,) if isinstance(named, str) else tuple(named)
-        unit = UNITS_SHOWN.get(str(value.metadata.get("format")), Unit.NUMBER).value
-        field = str(value.metadata.get("field") or "")
-        found.append(CustomMeasure(value.key, value.display_as, aggregate, field, datasets, unit))
-    return tuple(found)
+    """Measures that administrators made: `measure-type` lookups whose metadata says how they are worked out."""
+    values = lookup_cache.category(LookupCategory.MEASURE_TYPE).values()
+    found = (made_measure(value.key, value.display_as, value.metadata) for value in values)
+    return tuple(each for each in found if each is not None)
 
 
 def measures_for(dataset: Dataset) -> list[str]:
-    """Keys of the active measures that apply to `dataset`, in the lookups' order."""
-    custom = {each.key for each in custom_measures() if dataset.key in each.datasets}
+    """Keys of the active measures that apply to `dataset`, in the lookups' order. One that is of a number which no
+    event has (any more) is not offered."""
+    custom = {each.key for each in custom_measures() if dataset.key in each.datasets and _has_its_data(each)}
     return [key for key in active_lookups(LookupCategory.MEASURE_TYPE) if key in dataset.measures or key in custom]
+
+
+def _has_its_data(custom: CustomMeasure) -> bool:
+    about = (custom.field, *(split_measure(text)[1] for text in (custom.of, custom.over)))
+    named = [*about, custom.where.field if custom.where is not None else ""]
+    return all(name in data_fields() for name in named if name.startswith(DATA))
 
 
 def data_fields() -> list[str]:

@@ -167,6 +167,10 @@ class ReportRequest(BaseModel):
             "parameters.filters.contentIds", "content", "--content", "A content's key or id.", Kind.IDS
         ),
     ] = ()  # fmt: skip
+    terms: Annotated[
+        Texts,
+        Written("parameters.filters.terms", "term", "--term", "The name of a term, such as 2026-A3.", Kind.TEXTS),
+    ] = ()
     event_types: Annotated[
         Texts,
         Written(
@@ -206,6 +210,21 @@ class ReportRequest(BaseModel):
         Written(
             "parameters.measures", "measure", "--measure",
             "A measure, or measure:field, such as sum:data.clicks.", Kind.TEXTS,
+        ),
+    ] = ()  # fmt: skip
+    columns: Annotated[
+        Texts,
+        Written(
+            "parameters.columns", "column", "--show",
+            "A column of rows one by one, such as enrolled-at; may be given more than once, in their order.",
+            Kind.TEXTS,
+        ),
+    ] = ()  # fmt: skip
+    results: Annotated[
+        tuple[Condition, ...],
+        Written(
+            "parameters.results", "result", "--only-groups",
+            "A measure, how it is compared and with what, rates in percent: completion-rate lt 60.", Kind.CONDITIONS,
         ),
     ] = ()  # fmt: skip
     sort: Annotated[

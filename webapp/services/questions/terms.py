@@ -61,4 +61,16 @@ def _day(moment: datetime) -> date:
     return (moment + timedelta(hours=12)).date()
 
 
+def names() -> list[str]:
+    """The names of all terms, dated or not, in their order."""
+    return _names.get()
+
+
+def _read_names(version: RecordVersion) -> list[str]:
+    given = reading.rows("terms", ["name"], "name > '' AND is_active IS NOT FALSE", version=version)
+    taught = reading.rows("classes", ["term"], "term > ''", version=version)
+    return sorted({row["name"] for row in given} | {row["term"] for row in taught})
+
+
+_names: KeptOfRecord[list[str]] = KeptOfRecord(("terms", "classes"), _read_names)
 _terms: KeptOfRecord[list[Term]] = KeptOfRecord(("terms", "classes"), _read)

@@ -1,7 +1,8 @@
 """The ways of a request: to and from the job document, an address, the terminal. Each there and back is the same value.
 
 An address is texts by name, which are the names of the form's fields. The terminal's options say the same texts.
-`parameters.period` keeps the phrase beside the days that `dateRange` keeps, as the LMS knows them.
+`parameters.period` keeps the phrase beside what it meant: the days that `dateRange` keeps, as the LMS knows them, or
+the term.
 """
 
 from __future__ import annotations
@@ -27,14 +28,18 @@ from webapp.services.questions.period import ALL, CUSTOM, FIELD, FIRST_YEAR, LAS
 from webapp.services.questions.request import FIELDS, Condition, Kind, ReportRequest, Written, fault_name
 
 Texts = dict[str, list[str]]
-#: The columns of the conditions stand side by side: an empty cell keeps its place.
-CONDITION_COLUMNS = ("where", "compare", "value")
+#: The columns of conditions stand side by side: an empty cell keeps its place. By the address of their field.
+CONDITION_COLUMNS = {
+    "where": ("where", "compare", "value"),
+    "result": ("result", "result_compare", "result_value"),
+}
 #: The days of a custom period, beside its name.
 FIRST_DAY, LAST_DAY = "start", "end"
 FIRST_DAY_OPTION, LAST_DAY_OPTION = "--from", "--to"
 WITH = "with_"
 YES = "y"
 _DATE_RANGE = "parameters.dateRange"
+_TERM = "parameters.term"
 
 
 # --- the job document -------------------------------------------------------------------------------------------------
@@ -49,6 +54,7 @@ def to_document(request: ReportRequest) -> dict[str, Any]:
             _put(document, written.document, value.phrase)
             days = {"startDate": _midnight(value.first), "endDate": _midnight(value.last)}
             _put(document, _DATE_RANGE, {key: day for key, day in days.items() if day is not None} or None)
+            _put(document, _TERM, value.term)
         elif written.kind is Kind.CONDITIONS:
             _put(document, written.document, [_stored_condition(each) for each in value])
         elif written.kind is Kind.OPTIONS:
@@ -69,6 +75,7 @@ def from_document(document: Mapping[str, Any]) -> ReportRequest:
         if written.kind is Kind.PERIOD:
             days = _get(document, _DATE_RANGE) or {}
             value = {"phrase": value, "first": _day_of(days.get("startDate")), "last": _day_of(days.get("endDate"))}
+            value["term"] = _get(document, _TERM) or ""
         elif written.kind is Kind.OPTIONS:
             value = [key for key, wanted in (value or {}).items() if wanted]
         elif written.kind is Kind.MOMENT and isinstance(value, datetime):
@@ -154,11 +161,9 @@ def to_address(request: ReportRequest) -> Texts:
                 texts[LAST_DAY] = [value.last.isoformat()] if value.last else []
         elif written.kind is Kind.CONDITIONS:
             typed = [conditions.written(each, zone) for each in value]
-            texts |= {
-                "where": [each.field for each in typed],
-                "compare": [each.operator for each in typed],
-                "value": [each.value for each in typed],
-            }
+            cells = ([each.field, each.operator, each.value] for each in typed)
+            columns = CONDITION_COLUMNS[written.address]
+            texts |= dict(zip(columns, map(list, zip(*cells, strict=True)), strict=False))
         elif written.kind is Kind.OPTIONS:
             texts |= {f"{WITH}{each}": [YES] for each in sorted(value)}
         else:
@@ -189,7 +194,7 @@ def from_address(
             if written.kind is Kind.PERIOD:
                 values[name] = _period(first, written, today)
             elif written.kind is Kind.CONDITIONS:
-                values[name] = _conditions(given, first.get("type", ""), zone, yes_no)
+                values[name] = _conditions(given, written, first.get("type", ""), zone, yes_no)
             elif written.kind is Kind.OPTIONS:
                 wanted = (each for each, text in first.items() if each.startswith(WITH) and _is_yes(text))
                 values[name] = [each.removeprefix(WITH) for each in wanted]
@@ -246,12 +251,20 @@ def _period(first: Mapping[str, str], written: Written, today: date) -> Period:
 
 
 def _conditions(
-    given: Mapping[str, Sequence[str]], report_type: str, zone: ZoneInfo, yes_no: Mapping[str, bool] | None
+    given: Mapping[str, Sequence[str]],
+    written: Written,
+    report_type: str,
+    zone: ZoneInfo,
+    yes_no: Mapping[str, bool] | None,
 ) -> list[Condition]:
-    typed = conditions.rows(*(given.get(column, ()) for column in CONDITION_COLUMNS))
+    typed = conditions.rows(*(given.get(column, ()) for column in CONDITION_COLUMNS[written.address]))
     if not typed:
         return []
-    found, problems = conditions.read(typed, report_types.dataset_of_type(report_type), zone, yes_no)
+    dataset = report_types.dataset_of_type(report_type)
+    if written.address == "result":
+        found, problems = conditions.read_results(typed, dataset)
+    else:
+        found, problems = conditions.read(typed, dataset, zone, yes_no)
     if problems:
         raise _NotReadableError(Message.joined(problems))
     return found
@@ -311,7 +324,8 @@ def to_options(request: ReportRequest) -> list[str]:
     options: list[str] = []
     for written in FIELDS.values():
         if written.kind is Kind.CONDITIONS:
-            for cells in zip(*(texts.get(column, []) for column in CONDITION_COLUMNS), strict=True):
+            columns = CONDITION_COLUMNS[written.address]
+            for cells in zip(*(texts.get(column, []) for column in columns), strict=True):
                 options += [written.option, *cells]
         elif written.kind is Kind.OPTIONS:
             options += [f"{written.option}={each.removeprefix(WITH)}" for each in texts if each.startswith(WITH)]
@@ -345,7 +359,8 @@ def from_options(
             continue
         said = [str(each) for each in (value if isinstance(value, list | tuple) else [value])]
         if written.kind is Kind.CONDITIONS:
-            texts |= {column: [row[n] for row in value] for n, column in enumerate(CONDITION_COLUMNS)}
+            columns = CONDITION_COLUMNS[written.address]
+            texts |= {column: [row[n] for row in value] for n, column in enumerate(columns)}
         elif written.kind is Kind.OPTIONS:
             texts |= {f"{WITH}{each}": [YES] for each in said}
         elif name in KINDS_OF_RECORDS:

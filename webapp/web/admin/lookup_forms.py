@@ -121,27 +121,54 @@ class PriorityForm(LookupForm):
 class MeasureForm(LookupForm):
     aggregate = SelectField(_l("Computes"))
     field = StringField(_l("Of the field"), [Length(max=100, message=_l("A field has at most %(max)d characters."))])
+    operator = SelectField(_l("How it is compared"), choices=list(OPERATOR_SIGNS.items()), default="lt")
+    value = StringField(_l("With what"), [Length(max=100, message=_l("A value has at most %(max)d characters."))])
+    of = StringField(_l("The measure"), [Length(max=200, message=_l("A measure has at most %(max)d characters."))])
+    over = StringField(
+        _l("divided by the measure"), [Length(max=200, message=_l("A measure has at most %(max)d characters."))]
+    )
     datasets = SelectMultipleField(_l("In"))
     format = RadioField(_l("Shown as"), default="number")
 
     def offer(self) -> None:
-        self.aggregate.choices = [(key, _l(measure.label)) for key, measure in AGGREGATES.items()]
+        self.aggregate.choices = [
+            *((key, _l(measure.label)) for key, measure in AGGREGATES.items()),
+            (SHARE, _l("Share of rows where a field is so")),
+            (RATIO, _l("One measure divided by another")),
+        ]
         self.datasets.choices = [(key, _l(dataset.label)) for key, dataset in DATASETS.items()]
         self.format.choices = list(zip(UNITS_SHOWN, (_l("Number"), _l("Percent"), _l("Duration")), strict=True))
 
     def fill(self, metadata: dict[str, Any]) -> None:
         named = metadata.get("datasets") or metadata.get("dataset") or []
         self.aggregate.data, self.field.data = metadata.get("aggregate"), metadata.get("field")
+        self.operator.data, self.value.data = metadata.get("operator") or "lt", str(metadata.get("value", ""))
+        self.of.data, self.over.data = metadata.get("of"), metadata.get("over")
         self.datasets.data = [named] if isinstance(named, str) else list(named)
         self.format.data = metadata.get("format") or "number"
 
     def to_metadata(self, before: dict[str, Any]) -> dict[str, Any]:
-        kept = {name: value for name, value in before.items() if name not in ("dataset", "field")}
-        of = {"field": self.field.data.strip()} if self.field.data and self.field.data.strip() else {}
+        own = ("dataset", "field", "operator", "value", "of", "over")
+        kept = {name: value for name, value in before.items() if name not in own}
+        names = {SHARE: ("field",), RATIO: ("of", "over")}.get(self.aggregate.data, ("field",))
+        typed = {name: (self._fields[name].data or "").strip() for name in names}
+        of: dict[str, Any] = {name: text for name, text in typed.items() if text}
+        if self.aggregate.data == SHARE:
+            of |= {"operator": self.operator.data, "value": _number_or_text((self.value.data or "").strip())}
         return {
             **kept, "aggregate": self.aggregate.data, **of, "datasets": list(self.datasets.data or ()),
             "format": self.format.data,
         }  # fmt: skip
+
+
+def _number_or_text(text: str) -> float | int | str:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(number):
+        return text
+    return int(number) if number.is_integer() else number
 
 
 class ActivityEventForm(LookupForm):

@@ -29,9 +29,10 @@ from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.declarations import Dataset, ReportType
 from webapp.engine.query import MAX_DIMENSIONS, MAX_SLICERS
 from webapp.errors import InvalidRequestError
-from webapp.services.questions import chosen_filters, conditions, period, report_types, ways
+from webapp.services.questions import chosen_filters, conditions, in_words, period, report_types, ways
 from webapp.services.questions.conditions import ConditionTexts
 from webapp.services.questions.request import FIELDS, ReportRequest, fault_name
+from webapp.services.requests import usual
 from webapp.services.rights import data_scope
 from webapp.services.rights.data_scope import DataScope
 from webapp.web.forms import DeskForm
@@ -74,12 +75,15 @@ class AskForm(DeskForm):
     class_ = SelectMultipleField(_l("Classes"), validate_choice=False)
     learner = SelectMultipleField(_l("Learners"), validate_choice=False)
     content = SelectMultipleField(_l("Contents"), validate_choice=False)
+    term = SelectMultipleField(_l("Terms"), validate_choice=False)
     event = SelectMultipleField(_l("Events"), validate_choice=False)
     status = SelectMultipleField(_l("Statuses"), validate_choice=False)
     where = SelectMultipleField(_l("Only where"), validate_choice=False)
     group = SelectMultipleField(_l("Group by"), validate_choice=False)
     slicer = SelectMultipleField(_l("Slicers"), validate_choice=False)
     measure = SelectMultipleField(_l("Measures"), validate_choice=False)
+    result = SelectMultipleField(_l("Only groups where"), validate_choice=False)
+    column = SelectMultipleField(_l("Columns"), validate_choice=False)
     sort = SelectMultipleField(_l("Sort by"), validate_choice=False)
     top = IntegerField(_l("Only the top"), [Optional()], render_kw={"min": 1, "max": 1000})
     limit = IntegerField(_l("At most so many rows"), [Optional()], render_kw={"min": 1})
@@ -111,6 +115,10 @@ class AskForm(DeskForm):
     left_out: dict[str, str]
     condition_rows: list[ConditionTexts]
     condition_fields: list[tuple[str, str]]
+    #: What can be picked as the value of a condition, by its field.
+    condition_values: dict[str, list[str]]
+    result_rows: list[ConditionTexts]
+    result_fields: list[tuple[str, str]]
     #: What is wrong and is about no field that shows it.
     others: list[str]
 
@@ -121,6 +129,8 @@ class AskForm(DeskForm):
         declared = report_types.report_type_of(report_type)
         dataset = report_types.dataset_of_type(report_type)
         typed = ask_typed.completed(source, declared, dataset, _here())
+        if ask_typed.is_fresh(source) and not typed.getlist("column"):
+            typed.setlist("column", usual.last_columns(actor, declared.key))
         form = cls(formdata=typed)
         form.typed, form.others = typed, []
         form._offer(actor, declared, dataset)
@@ -141,6 +151,7 @@ class AskForm(DeskForm):
         self.aggregates = ask_offers.aggregates(dataset)
         self.aggregate_fields = ask_offers.aggregate_fields(dataset)
         self.has_detail = bool(declared.detail)
+        self.column.choices = ask_offers.columns(dataset, declared, self.column.data)
         self.format.choices = ask_offers.of_category(LookupCategory.OUTPUT_FORMAT)
         self.visibility.choices = ask_offers.of_category(LookupCategory.REPORT_VISIBILITY)
         self.priority.choices = ask_offers.priorities(actor)
@@ -159,17 +170,26 @@ class AskForm(DeskForm):
                 self.searched.add(chosen.kind)
             if found.left_out:
                 self.left_out[field.name] = found.left_out
+        self.term.choices = ask_offers.terms(self.term.data) if "term" in dataset.dimensions else []
         has_events = "event-type" in dataset.dimensions
         self.event.choices = ask_offers.of_category(LookupCategory.ACTIVITY_EVENT) if has_events else []
         self.status.choices = [(key, said(statuses.WORDS[key])) for key in dataset.statuses]
 
     def _offer_conditions(self, dataset: Dataset) -> None:
-        self.condition_rows = conditions.rows(*(self.typed.getlist(column) for column in ways.CONDITION_COLUMNS))
+        self.condition_rows, self.result_rows = (
+            conditions.rows(*(self.typed.getlist(column) for column in columns))
+            for columns in ways.CONDITION_COLUMNS.values()
+        )
         data_fields = report_types.data_fields() if dataset.has_data else []
         known = {key: said(words) for key, words in conditions.fields(dataset, data_fields)}
         # An address may name a field that the list does not offer: it is kept, and judged like the others.
         more = {row.field: row.field[:60] for row in self.condition_rows if row.field and row.field not in known}
         self.condition_fields = [*known.items(), *more.items()]
+        asked = {row.field for row in self.condition_rows}
+        self.condition_values = {key: found for key in asked if (found := ask_offers.values(dataset, key))}
+        measured = {key: said(in_words.measure_label(dataset, key)) for key in self.measure.data}
+        more = {row.field: row.field[:60] for row in self.result_rows if row.field and row.field not in measured}
+        self.result_fields = [*measured.items(), *more.items()]
 
     @property
     def group_definitions(self) -> list[tuple[str, str]]:
@@ -179,6 +199,11 @@ class AskForm(DeskForm):
             for key in [*self.group.data, *self.slicer.data]
             if key in DIMENSIONS and DIMENSIONS[key].definition
         ]
+
+    @property
+    def chosen_measures(self) -> list[str]:
+        """What the measures that are ticked are called."""
+        return [each.label for each in self.measures if each.key in self.measure.data]
 
     @property
     def zone(self) -> ZoneInfo:
@@ -197,6 +222,9 @@ class AskForm(DeskForm):
             )
         except InvalidRequestError as error:
             self.add_errors(error)
+            return False
+        if not self.detail.data and not self.typed.getlist("measure"):
+            self.measure.errors = [gettext("Choose at least one measure.")]
             return False
         return valid
 

@@ -11,10 +11,11 @@ from webapp.documents import LookupCategory, User
 from webapp.documents.ids import id_or_none, ids_of
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.measures import AGGREGATES
-from webapp.engine.declarations import Dataset, ReportType
+from webapp.engine.declarations import Dataset, ReportType, Unit
 from webapp.engine.fields import fields_for
 from webapp.services.lookups import values as lookups
-from webapp.services.questions import filter_choices, in_words, report_types
+from webapp.services.questions import condition_values, filter_choices, in_words, report_types
+from webapp.services.questions import terms as all_terms
 from webapp.services.requests import rules as request_rules
 from webapp.services.rights import organisation
 from webapp.services.rights.data_scope import DataScope
@@ -69,6 +70,13 @@ def records(kind: str, chosen: Sequence[str], scope: DataScope) -> Records:
     return Records(choices, is_searched, left_out if gone else "")
 
 
+def terms(chosen: Sequence[str]) -> Choices:
+    """The newest first; one that is chosen and that no class names any more is kept, and judged like the others."""
+    known = sorted(all_terms.every(), key=lambda term: term.starts_on, reverse=True)
+    names = dict.fromkeys([*(term.name for term in known), *all_terms.names(), *chosen])
+    return [(name, name) for name in names]
+
+
 def dates(dataset: Dataset, chosen: str) -> Choices:
     """The dates that a period can be about. The first is the usual one, and need not be named."""
     keys = list(dataset.dates)
@@ -79,6 +87,22 @@ def first_zones(usual: str, chosen: str) -> Choices:
     """What is offered before all zones by place: the usual one, and one that is chosen and has no place."""
     more = [(chosen, chosen)] if chosen in all_zones() and chosen not in (*zone_names(), "UTC", usual) else []
     return [("", usual), ("UTC", "UTC"), *more]
+
+
+def columns(dataset: Dataset, declared: ReportType, chosen: Sequence[str]) -> Choices:
+    """Of rows one by one: first those chosen, in their order, then those that the report type starts with."""
+    possible = [*declared.detail, *(key for key in dataset.dimensions if DIMENSIONS[key].time is None), *dataset.fields]
+    known = dict.fromkeys([*(key for key in chosen if key in possible), *possible])
+    return [(key, str(said(in_words.column_label(dataset, key)))) for key in known]
+
+
+def values(dataset: Dataset, key: str) -> list[str]:
+    """What can be picked as the value of a condition on this field, where there are few; all else is typed."""
+    if key in dataset.fields and dataset.fields[key].unit is Unit.FLAG:
+        return [gettext("Yes"), gettext("No")]
+    if key == "term":
+        return all_terms.names()
+    return condition_values.possible(key) if key in dataset.dimensions else []
 
 
 def sorts(dataset: Dataset, columns: Iterable[str], chosen: Sequence[str]) -> Choices:

@@ -11,17 +11,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents import LookupCategory, LookupValue, ReportJob, User
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
 from webapp.services import permissions
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Permission
 from webapp.services.questions import filter_choices, ways
+from webapp.services.questions.conditions import OF_RESULTS
 from webapp.services.questions.in_words import OPERATOR_WORDS
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import status as queue_status
-from webapp.services.requests import asking, previews
+from webapp.services.requests import asking, previews, usual
 from webapp.services.requests.asking import AlreadyAskedError
 from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.requests.rules import Circumstances
@@ -63,7 +64,7 @@ def new() -> ResponseReturnValue:
     if not report_type:
         return render_template(
             "jobs/choose.html",
-            types=lookups.active(LookupCategory.REPORT_TYPE),
+            types=_types(),
             usual=queue_status.typical_seconds_by_type(),
             samples=REPORT_TYPES,
         )
@@ -110,7 +111,7 @@ def create() -> ResponseReturnValue:
 def form_part() -> ResponseReturnValue:
     """The part of the form that depends on what is chosen in it."""
     form = AskForm.build(current_actor(), request.form.get("type", ""), request.form)
-    return fragment("jobs/_ask_question.html", form=form, operators=_operators())
+    return fragment("jobs/_ask_question.html", form=form, **_operators())
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -176,14 +177,20 @@ def page(
         same_text=same_text,
         everyone_text=everyone_text,
         is_agreed=is_agreed,
-        types=lookups.active(LookupCategory.REPORT_TYPE),
+        types=_types(),
         type_description=_described(form),
-        operators=_operators(),
+        **_operators(),
     )
 
 
-def _operators() -> list[tuple[str, str]]:
-    return [(key, said(words)) for key, words in OPERATOR_WORDS.items()]
+def _operators() -> dict[str, list[tuple[str, str]]]:
+    words = {key: said(text) for key, text in OPERATOR_WORDS.items()}
+    return {"operators": [*words.items()], "result_operators": [(key, words[key]) for key in OF_RESULTS]}
+
+
+def _types() -> list[LookupValue]:
+    active = {each.key: each for each in lookups.active(LookupCategory.REPORT_TYPE)}
+    return [active[key] for key in usual.first_the_most_asked(current_actor(), list(active))]
 
 
 def _described(form: AskForm) -> str:

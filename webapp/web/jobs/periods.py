@@ -1,4 +1,4 @@
-"""The periods that the form offers by name, each with the days that it means today, said for the reader."""
+"""The periods that the form offers by name, each with what it means today, said for the reader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def period_choices(today: date) -> list[tuple[str, str]]:
     for key in PHRASES:
         start, end = days_of(key, today)
         if start is not None and end is not None:
-            choices.append((key, f"{_label(key, today)}: {days_in_words(start, end)}"))
+            choices.append((key, f"{said(PHRASES[key])}: {days_in_words(start, end)}"))
+        elif (term := term_of(key, today)) is not None:
+            days = days_in_words(term.starts_on, term.ends_on)
+            choices.append((key, f"{said(PHRASES[key])}: {term.name} ({days})"))
         elif key in (ALL, CUSTOM):
             choices.append((key, said(PHRASES[key])))
     return choices
@@ -26,8 +29,3 @@ def days_in_words(start: date, end: date) -> str:
     """“1 Sep – 24 Nov 2026”: the year is said once where it is one."""
     first = format_date(start, "d MMM" if start.year == end.year else "d MMM y")
     return f"{first} – {format_date(end, 'd MMM y')}"
-
-
-def _label(key: str, today: date) -> str:
-    term = term_of(key, today)
-    return f"{said(PHRASES[key])} ({term.name})" if term is not None else str(said(PHRASES[key]))

@@ -40,11 +40,29 @@ def context(actor: User, asked: ReportRequest, found: Preview) -> dict[str, Any]
         "sizes": [(key, size) for key, size in estimate.bytes.items() if size is not None],
         "age": clock.utcnow() - found.published_at if found.published_at else None,
         "wait": report_view.waiting_words(waiting),
-        "warnings": [*([limit] if limit else []), *(_gap_in_words(what, count) for what, count in found.gaps.items())],
+        "warnings": [
+            *([limit] if limit else []),
+            *([_other_terms_in_words(found)] if found.other_terms else []),
+            *(_gap_in_words(what, count) for what, count in found.gaps.items()),
+        ],
         "audience": visibility.audience(
             actor, asked.visibility, asked.department_id or next(iter(organisation.departments_of(actor)), None)
         ),
     }
+
+
+def _other_terms_in_words(found: Preview) -> str:
+    count, named = sum(found.other_terms.values()), found.other_terms.items()
+    told = ngettext(
+        "%(n)s of the %(all)s records in this period is of a term that is not on in it: %(terms)s.",
+        "%(n)s of the %(all)s records in this period are of terms that are not on in it: %(terms)s.",
+        count,
+        n=number(count),
+        all=number(found.result.rows_matched),
+        terms=", ".join(f"{name} ({number(each)})" for name, each in named),
+    )
+    advice = _("To have a term, whole and nothing else, choose the term as the period.")
+    return f"{told} {advice}"
 
 
 def _gap_in_words(what: str, count: int) -> str:
