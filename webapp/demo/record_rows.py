@@ -19,6 +19,10 @@ EVENTS_PER_ENROLLMENT = 105
 TERM = timedelta(days=120)
 #: Terms begin so many days before today: three that have ended, and the present one.
 TERM_STARTS = (520, 365, 190, 75)
+#: Of those who began, the last of this share have stopped without a word.
+STOPS_FROM = 0.94
+#: Certificates are in force for a year; these for less.
+DAYS_IN_FORCE = {"CPD010": 300, "NUR240": 310}
 #: The key of the last row of all.
 LAST = "demo-last"
 
@@ -196,6 +200,9 @@ class Maker:
             roster |= {"status": "withdrawn", "withdrawn_at": withdrawn_at, "_last": withdrawn_at}
         elif not is_over:
             roster["status"] = "in-progress"
+            if chance > STOPS_FROM:
+                # Began, and has done nothing for weeks.
+                roster["_last"] = started_at + (self.now - started_at) * 0.3
         else:
             score = self._score(ability, 66)
             passed = score >= 40 and chance < 0.96
@@ -333,7 +340,7 @@ class Maker:
                 **self._of_roster(roster),
                 "name": f"Certificate: {names[roster['_code']]}",
                 "issued_at": issued_at,
-                "expires_at": issued_at + timedelta(days=365),
+                "expires_at": issued_at + timedelta(days=DAYS_IN_FORCE.get(roster["_code"], 365)),
             }
             if self.random.random() < 0.01:
                 certificate["revoked_at"] = issued_at + timedelta(days=30)
