@@ -54,6 +54,8 @@
     if (detail && grouped) grouped.hidden = detail.checked;
     const listed = document.getElementById("listed");
     if (detail && listed) listed.hidden = !detail.checked;
+    const ofGroups = document.getElementById("of-groups");
+    if (detail && ofGroups) ofGroups.hidden = detail.checked;
   }
 
   // What the page is about stands above the form, too.
@@ -71,6 +73,7 @@
     for (const each of document.querySelectorAll("#question details[id]")) panels.set(each.id, each.open);
   }
   function leavePanels() {
+    // Where something is wrong it has to be seen.
     for (const each of document.querySelectorAll("#question details[id]")) {
       if (panels.has(each.id) && !each.querySelector("[aria-invalid]")) each.open = panels.get(each.id);
     }

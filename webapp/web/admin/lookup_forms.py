@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ from wtforms import IntegerField, RadioField, SelectField, SelectMultipleField, 
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from webapp.documents import LookupCategory
+from webapp.engine.asked_measures import OPERATOR_SIGNS, RATIO, SHARE
 from webapp.engine.catalogue import AGGREGATES, DATASETS, REPORT_TYPES
 from webapp.engine.declarations import UNITS_SHOWN
 from webapp.services.lookups import rules as lookup_rules

@@ -4,6 +4,7 @@ that: `questions.ways` makes the one `ReportRequest` of both. What it offers dep
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,7 @@ FIELD_OF = {fault_name(name): written.address for name, written in FIELDS.items(
     "options": "with_zip",
 }
 #: Every way that `ways` writes a moment; the last one for the hour that the clocks show twice.
+_WHAT = ("top", "limit", "sort", "result", "detail")
 _MOMENTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
@@ -199,6 +201,31 @@ class AskForm(DeskForm):
             for key in [*self.group.data, *self.slicer.data]
             if key in DIMENSIONS and DIMENSIONS[key].definition
         ]
+
+    @property
+    def says_more_of_what(self) -> bool:
+        """Whether anything is said in the panel that is else closed; so of the other two."""
+        many = len(self.group.data) > 2 or len(self.slicer.data) > 1 or len(self.sort.data) > 1
+        return many or bool(self.result_rows) or self._is_said("top", "limit", "subtotals", "no_totals", wrong=_WHAT)
+
+    @property
+    def says_more_of_whom(self) -> bool:
+        declared = report_types.report_type_of(self.type.data or "")
+        of_type = {field for field, _, _ in declared.where}
+        own = any(row.field not in of_type for row in self.condition_rows)
+        own |= bool(self.status.data) and "status" not in of_type
+        said = ("term", "class_", "content", "event", "date_field", "time_zone", "inactive")
+        return own or self._is_said(*said, wrong=(*said, "where", "status"))
+
+    @property
+    def says_more_of_how(self) -> bool:
+        own = self.visibility.data != "private" or self._is_said("with_zip", "with_meta", "with_bom")
+        return own or self._is_said(
+            wrong=("visibility", "filename", "description", "scheduled", "priority", "filed_under")
+        )
+
+    def _is_said(self, *names: str, wrong: Sequence[str] = ()) -> bool:
+        return any(self._fields[name].data for name in names) or any(self._fields[name].errors for name in wrong)
 
     @property
     def chosen_measures(self) -> list[str]:

@@ -11,7 +11,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from webapp.documents import LookupCategory, LookupValue, ReportJob, User
+from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents.lookup_value import CachedLookup
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
 from webapp.services import permissions
@@ -183,12 +184,12 @@ def page(
     )
 
 
-def _operators() -> dict[str, list[tuple[str, str]]]:
+def _operators() -> dict[str, Any]:
     words = {key: said(text) for key, text in OPERATOR_WORDS.items()}
     return {"operators": [*words.items()], "result_operators": [(key, words[key]) for key in OF_RESULTS]}
 
 
-def _types() -> list[LookupValue]:
+def _types() -> list[CachedLookup]:
     active = {each.key: each for each in lookups.active(LookupCategory.REPORT_TYPE)}
     return [active[key] for key in usual.first_the_most_asked(current_actor(), list(active))]
 
