@@ -4,7 +4,10 @@
 
   // As long as the server takes, with room for its own name (webapp/cli/web.py).
   const LONGEST_ADDRESS = 8000;
+  // Whether the button is held down; how often something was changed, and how often when the form was last asked for.
   let pressed = false;
+  let changes = 0;
+  let changesSent = 0;
 
   function enhance(root) {
     for (const select of root.querySelectorAll("select[data-many]")) {
@@ -100,8 +103,10 @@
     window.addEventListener("pointerup", () => setTimeout(() => { pressed = false; }));
     form.addEventListener("change", (event) => {
       period(form);
+      changes += 1;
       if (event.target.id === "type") heading();
       if (event.target.matches("[data-reload]")) {
+        changesSent = changes;
         document.getElementById("question").dispatchEvent(new Event("reload-question"));
       }
       if (event.target.id !== "type") preview.dispatchEvent(new Event("refresh-preview"));
@@ -111,6 +116,7 @@
     });
     // Numbers and values are previewed as one types; all else when it is chosen.
     form.addEventListener("input", (event) => {
+      changes += 1;
       if (event.target.matches("[data-live], input[type=number]")) preview.dispatchEvent(new Event("refresh-preview"));
     });
     form.addEventListener("click", (event) => {
@@ -132,6 +138,13 @@
     if (!question || !event.detail?.ctx?.target?.closest?.("#question")) return;
     if (pressed) {
       event.preventDefault();
+      return;
+    }
+    // What was chosen while the answer was on its way is not in it: ask once more.
+    if (event.detail.ctx.sourceElement === question && changes !== changesSent) {
+      event.preventDefault();
+      changesSent = changes;
+      question.dispatchEvent(new Event("reload-question"));
       return;
     }
     keepPanels();

@@ -56,10 +56,55 @@ def test_the_part_of_the_form_that_depends_on_the_type_follows_it(open_as: Open)
     page.select_option("#type", "learner-activity")
     expect(page.locator("#question")).to_contain_text("Average study time")
     expect(page.locator("#group-1")).to_have_value("learner")
+    expect(page.locator("h1")).to_have_text("Learner activity")
+    expect(page.locator("#type-description")).to_contain_text("Who was active")
+    page.click("#more-measures > summary")
     page.select_option("#aggregate", "average")
     page.select_option("#aggregate_field", "duration")
     expect(page.locator("#question")).to_contain_text("Average of recorded time")
     expect(page.locator("#preview")).to_contain_text("Average of recorded time")
+    expect(page.locator("#more-measures")).to_have_attribute("open", "")
+
+
+def test_a_panel_stays_as_it_was_left_and_what_is_chosen_meanwhile_is_kept(open_as: Open) -> None:
+    page = open_as(REGISTRAR)
+    page.goto("/reports/new?type=enrollment-summary")
+    page.click("#more-records > summary")
+    page.select_option("#group-1", "course")
+    page.select_option("#group-2", "month")
+    page.select_option("select[name=where] >> nth=0", "term")
+    page.select_option("select[name=compare] >> nth=0", "contains")
+    expect(page.locator("#values-term option").first).to_be_attached()
+    for place, value in (("#group-1", "course"), ("#group-2", "month"), ("select[name=compare] >> nth=0", "contains")):
+        expect(page.locator(place)).to_have_value(value)
+    expect(page.locator("#more-records")).to_have_attribute("open", "")
+
+
+def test_from_the_first_field_one_comes_to_ask_in_fifteen_tabs(open_as: Open) -> None:
+    page = open_as(REGISTRAR)
+    page.goto("/reports/new?type=enrollment-summary")
+    expect(page.locator("#preview")).to_contain_text("Records matched")
+    page.focus("#type")
+    stops = []
+    while "Ask for the report" not in (stops[-1:] or [""])[0]:
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
+        assert len(stops) <= 15, stops
+
+
+def test_a_click_on_ask_is_not_lost_to_a_form_that_changes_below_it(open_as: Open) -> None:
+    page = open_as(REGISTRAR)
+    page.goto("/reports/new?type=enrollment-summary&name=Clicked")
+    expect(page.locator("#preview")).to_contain_text("Records matched")
+    ask = page.locator(".sticky-submit button[type=submit]")
+    box = ask.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 20, box["y"] + 10)
+    page.select_option("#type", "learner-activity")
+    page.mouse.down()
+    page.wait_for_timeout(700)  # the answer to the change comes while the button is held
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"/reports/[0-9a-f]{24}"))
 
 
 def test_what_is_typed_survives_a_reload(open_as: Open) -> None:
@@ -105,8 +150,8 @@ def test_by_keyboard_alone_one_asks_watches_and_downloads(open_as: Open, tmp_pat
     shows_its_focus(page)
     page.keyboard.press("Enter")
     expect(page.locator("#preview")).to_contain_text("Records matched")
-    tab_to(page, "element.id === 'name'")
-    page.keyboard.type("By keyboard")
+    tab_to(page, "element.textContent.startsWith('More: statuses')")
+    page.keyboard.press("Enter")
     tab_to(page, "element.id === 'status-ts-control'")
     shows_its_focus(page)
     page.keyboard.type("compl")
@@ -117,6 +162,8 @@ def test_by_keyboard_alone_one_asks_watches_and_downloads(open_as: Open, tmp_pat
     while page.evaluate("document.activeElement.value") != "csv":
         page.keyboard.press("ArrowDown")
     shows_its_focus(page)
+    tab_to(page, "element.id === 'name'")
+    page.keyboard.type("By keyboard")
     tab_to(page, "element.textContent.trim() === 'Ask for the report'")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("By keyboard")

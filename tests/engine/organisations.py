@@ -119,7 +119,7 @@ def make(seed: int) -> Tables:
             "class_id": classes[n % 6]["id"] if n % 2 else None,
             "department_id": None,
         }
-        for n in range(9)
+        for n in range(7)
     ]
     enrollments = [_place(m, classes, user_ids, None) | _enrollment(m) for _ in range(m.one([0, 1, 25, 45]))]
     content_ids = [*(c["id"] for c in contents), gone]

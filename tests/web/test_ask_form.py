@@ -146,3 +146,32 @@ def test_a_filter_that_is_on_is_a_chip_that_takes_it_away(people: People, as_per
     chips = page[page.index("Filters that are on") :]
     assert 'href="/reports/?q=class&amp;since=2026-01-01"' in chips
     assert "from 1 January 2026" in chips
+
+
+def test_who_takes_all_measures_away_is_told_to_choose_one(people: People, as_person: Client) -> None:
+    client = as_person(people.owner)
+    answer = client.post("/reports/new", data=ask(measure=[]))
+    assert answer.status_code == 422
+    assert "Choose at least one measure." in answer.text
+    assert ReportJob.objects.count() == 0
+    # An address that names none means those of the report type, and shows them.
+    page = client.get("/reports/new?type=completion-rates&group=class").text
+    assert page.count('name="measure"') > page.count("checked") > 3
+
+
+def test_a_list_of_report_types_begins_with_what_one_asks_for_most(people: People, as_person: Client) -> None:
+    for report_type in ("transcript", "scorm-attempts", "transcript"):
+        make_job(people.owner.id, report_type=report_type)
+    client = as_person(people.owner)
+    for page in (client.get("/reports/new").text, client.get("/").text):
+        places = [page.index(f"?type={key}") for key in ("transcript", "scorm-attempts", "enrollment-summary")]
+        assert places == sorted(places)
+
+
+def test_the_columns_that_one_chose_last_are_there_again(people: People, as_person: Client) -> None:
+    client = as_person(people.owner)
+    chosen = ask(type="transcript", detail="y", column=["learner", "score"], group=[], measure=[])
+    assert client.post("/reports/new", data=chosen).status_code == 303
+    page = client.get("/reports/new?type=transcript").text
+    assert '<option value="learner" selected>' in page
+    assert '<option value="score" selected>' in page

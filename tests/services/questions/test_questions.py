@@ -127,3 +127,78 @@ def test_days_that_are_no_period_are_refused_once_in_words(
 def test_numbers_of_rows_that_nobody_can_have_are_refused(database: Any, changes: dict[str, int]) -> None:
     with pytest.raises(InvalidRequestError, match="between 1 and"):
         to_query(**changes)
+
+
+def test_days_from_today_are_kept_as_their_number_and_mean_the_moment_of_the_report(database: Any) -> None:
+    moment = datetime(2026, 11, 24, 22, 45, tzinfo=UTC)
+    madrid = {"time_zone": "Europe/Madrid"}  # where it is 23:45 of the same day
+    for operator, days, expected in (
+        ("days-ago-over", 60, ("lt", ["2026-09-25T00:00:00+02:00"])),
+        ("last-days", 1, ("between", ["2026-11-24T00:00:00+01:00", "2026-11-24T23:59:59.999999+01:00"])),
+        ("next-days", 90, ("between", ["2026-11-24T22:45:00+00:00", "2027-02-22T23:59:59.999999+01:00"])),
+        ("days-ahead-over", 0, ("gt", ["2026-11-24T23:59:59.999999+01:00"])),
+    ):
+        condition = Condition(field="completed-at", operator=operator, value=days)
+        request = ReportRequest(report_type="enrollment-summary", conditions=(condition,), **madrid)
+        (found,) = as_query.to_query(request, EVERYTHING, moment=moment).filters
+        assert (found.operator, list(found.values)) == expected, operator
+        assert as_query.question_hash(request, EVERYTHING) == as_query.question_hash(request, EVERYTHING)
+    told = in_words.describe(request, EVERYTHING)
+    assert ("Only where", "Completed is more than 0 days ahead") in told
+
+
+def test_what_a_report_type_says_of_its_rows_holds_unless_something_else_is_said(database: Any) -> None:
+    def filters(**asked: Any) -> dict[str, Any]:
+        return {each.field: each.values for each in to_query("overdue-enrollments", **asked).filters}
+
+    usual = {"status": ("not-started", "in-progress"), "days-enrolled": (60,)}
+    assert filters() == usual
+    longer = Condition(field="days-enrolled", operator="gt", value=90)
+    assert filters(conditions=[longer]) == usual | {"days-enrolled": (90,)}
+    assert filters(statuses=["failed"]) == usual | {"status": ("failed",)}
+    told = in_words.describe(ReportRequest(report_type="overdue-enrollments"), EVERYTHING)
+    assert ("Only where", "Days since enrolling is over 60") in told
+    assert ("Only where", "Status is one of Not started, In progress") in told
+
+
+def test_rates_are_compared_in_percent_and_stand_in_the_question_so(database: Any) -> None:
+    low = Condition(field="completion-rate", operator="lt", value=60)
+    few = Condition(field="count", operator="gte", value=10)
+    asked = {"measures": ["completion-rate", "count"], "results": [low, few]}
+    assert [each.values for each in to_query(**asked).results] == [(0.6,), (10,)]
+    told = in_words.describe(ReportRequest(report_type="enrollment-summary", **asked), EVERYTHING)
+    assert ("Only groups where", "Completion rate is under 60 %") in told
+    with pytest.raises(InvalidRequestError, match="not among the measures"):
+        to_query(measures=["count"], results=[low])
+
+
+def test_columns_of_rows_are_those_chosen_in_their_order(database: Any) -> None:
+    chosen = ["enrolled-at", "learner", "days-since-activity"]
+    query = to_query("inactive-learners", columns=chosen)
+    assert list(query.fields) == chosen
+    # What its rows are usually sorted by counts as far as it is shown.
+    assert [each.column for each in query.sort] == ["days-since-activity", "learner"]
+    with pytest.raises(InvalidRequestError, match="not a field"):
+        to_query("inactive-learners", columns=["planet"])
+
+
+def test_a_number_that_no_event_has_is_refused_with_those_that_there_are(database: Any) -> None:
+    make_numbers_known("clicks")
+    assert to_query("learner-activity", measures=["sum:data.clicks"])
+    for asked in (
+        {"measures": ["sum:data.cliks"]},
+        {"conditions": [Condition(field="data.cliks", operator="gt", value=1)]},
+    ):
+        with pytest.raises(InvalidRequestError, match=r"No event has a number “data\.cliks”"):
+            to_query("learner-activity", **asked)
+
+
+def test_a_share_made_by_an_administrator_is_offered_once_its_field_is_there(database: Any) -> None:
+    share = {"aggregate": "share", "field": "data.clicks", "operator": "lt", "value": 3, "datasets": ["activity"]}
+    dataset = report_types.dataset_of_type("learner-activity")
+    with pytest.raises(InvalidRequestError, match="No numbers in the data of events are known"):
+        lookups.add("measure-type", "few-clicks", "Few clicks", metadata=share, by=TERMINAL)
+    make_numbers_known("clicks")
+    lookups.add("measure-type", "few-clicks", "Few clicks", metadata=share, by=TERMINAL)
+    assert "few-clicks" in report_types.measures_for(dataset)
+    assert to_query("learner-activity", measures=["few-clicks"])

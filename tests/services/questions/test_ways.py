@@ -113,6 +113,9 @@ def test_a_job_of_the_lms_is_read_whatever_else_it_holds(database: Any) -> None:
         (Parameters(date_range=DateRange(start_date=datetime(2026, 1, 1, tzinfo=UTC))), "custom", (date(2026, 1, 1), None)),
         (Parameters(period="a phrase of tomorrow", date_range=DateRange(end_date=datetime(2026, 1, 1, tzinfo=UTC))), "custom",
          (None, date(2026, 1, 1))),
+        # Before terms were terms, their days were kept: who tries again means these.
+        (Parameters(period="last-term", date_range=DateRange(start_date=datetime(2026, 2, 1, tzinfo=UTC),
+         end_date=datetime(2026, 6, 30, tzinfo=UTC))), "last-term", (date(2026, 2, 1), date(2026, 6, 30))),
         (Parameters(period="last-year", date_range=DateRange(start_date=datetime(2025, 1, 1, tzinfo=UTC),
          end_date=datetime(2025, 12, 31, tzinfo=UTC))), "last-year", (date(2025, 1, 1), date(2025, 12, 31))),
     ],
