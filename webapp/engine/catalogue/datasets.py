@@ -65,7 +65,9 @@ def _joined(rows: Table, others: Table, **columns: Value) -> Table:
 
 
 def _whole_days(begin: Value, end: Value) -> Value:
-    return ibis.greatest(seconds_between(begin, end) / 86_400, 0).floor().cast("int64")
+    """Never fewer than none; empty where one of them is."""
+    days = (seconds_between(begin, end) / 86_400).floor().cast("int64")
+    return (days < 0).ifelse(0, days)
 
 
 _SINCE_ACTIVITY = Message(
