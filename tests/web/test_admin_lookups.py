@@ -214,3 +214,20 @@ def test_what_uses_each_value_is_what_the_last_sweep_counted(people: People, as_
 
 def test_every_permission_has_its_words() -> None:
     assert set(lookup_forms.PERMISSION_WORDS) == set(lookup_rules.PERMISSIONS)
+
+
+def test_a_share_and_a_ratio_are_added_shown_again_and_asked_for(people: People, as_person: Client) -> None:
+    client = as_person(people.administrator)
+    common = {"display_as": "M", "datasets": ["enrollments"], "format": "number"}
+    share = {"key": "weak", "aggregate": "share", "field": "score", "operator": "lt", "value": "50"}
+    ratio = {"key": "each", "aggregate": "ratio", "of": "count", "over": "count-distinct:learner"}
+    for typed in (share, ratio):
+        assert client.post("/admin/lookups/measure-type/add", data=common | typed).status_code == 303
+    shown = client.get("/admin/lookups/measure-type/weak").text
+    assert 'value="50"' in shown
+    page = client.get("/reports/new?type=enrollment-summary").text
+    assert 'value="weak"' in page
+    assert 'value="each"' in page
+    wrong = client.post("/admin/lookups/measure-type/add", data=common | ratio | {"key": "no", "over": "planets"})
+    assert wrong.status_code == 422
+    assert "two measures" in wrong.text

@@ -13,6 +13,7 @@ from tests.web.conftest import Client
 from tests.web.test_pages import ask
 from webapp.documents import ReportJob
 from webapp.engine.catalogue.datasets import DATASETS
+from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.services.questions import conditions
 from webapp.services.questions.conditions import ConditionTexts
 from webapp.web.jobs.periods import period_choices
@@ -175,3 +176,12 @@ def test_the_columns_that_one_chose_last_are_there_again(people: People, as_pers
     page = client.get("/reports/new?type=transcript").text
     assert '<option value="learner" selected>' in page
     assert '<option value="score" selected>' in page
+
+
+def test_who_asks_before_the_form_of_another_type_has_come_means_that_type_as_it_starts(
+    people: People, as_person: Client
+) -> None:
+    client = as_person(people.owner)
+    early = ask(type="learner-activity", made_for="enrollment-summary", measure=["count", "dropout-rate"])
+    assert client.post("/reports/new", data=early).status_code == 303
+    assert ReportJob.objects.get().parameters.measures == list(REPORT_TYPES["learner-activity"].measures)

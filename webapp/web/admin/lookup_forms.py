@@ -123,7 +123,7 @@ class PriorityForm(LookupForm):
 class MeasureForm(LookupForm):
     aggregate = SelectField(_l("Computes"))
     field = StringField(_l("Of the field"), [Length(max=100, message=_l("A field has at most %(max)d characters."))])
-    operator = SelectField(_l("How it is compared"), choices=list(OPERATOR_SIGNS.items()), default="lt")
+    operator = SelectField(_l("How it is compared"), default="lt")
     value = StringField(_l("With what"), [Length(max=100, message=_l("A value has at most %(max)d characters."))])
     of = StringField(_l("The measure"), [Length(max=200, message=_l("A measure has at most %(max)d characters."))])
     over = StringField(
@@ -138,6 +138,7 @@ class MeasureForm(LookupForm):
             (SHARE, _l("Share of rows where a field is so")),
             (RATIO, _l("One measure divided by another")),
         ]
+        self.operator.choices = list(OPERATOR_SIGNS.items())
         self.datasets.choices = [(key, _l(dataset.label)) for key, dataset in DATASETS.items()]
         self.format.choices = list(zip(UNITS_SHOWN, (_l("Number"), _l("Percent"), _l("Duration")), strict=True))
 

@@ -37,6 +37,9 @@ MOST_EXTRA_MEASURES = 2
 def completed(source: Typed | None, declared: ReportType, dataset: Dataset, usual_zone: str) -> Typed:
     """The fields of the form as it is shown. `usual_zone` is the zone that it means without naming one."""
     typed = MultiDict(source or {})
+    # Who asks before the part for another type has come, or without scripts, means that type as it starts.
+    if typed.get("made_for", declared.key) != declared.key:
+        typed["type_changed"] = YES
     if is_fresh(source) or typed.get("type_changed"):
         _begin_as(typed, declared, dataset)
     elif not typed.getlist("measure") and not typed.get("submission"):
