@@ -47,4 +47,12 @@ CERTIFICATE: Statuses = {
 #: Not stored: several states of enrollments as one.
 NOT_COMPLETED: Statuses = {"not-completed": Message("Not completed")}
 
+#: Not stored: where an enrollment stands, in four words.
+COMPLETION: Statuses = {
+    "not started": ENROLLMENT["not-started"],
+    "in progress": ENROLLMENT["in-progress"],
+    "completed": ENROLLMENT["completed"],
+    "not completed": NOT_COMPLETED["not-completed"],
+}
+
 WORDS: Statuses = ENROLLMENT | ASSESSMENT | SCORM | SUBMISSION | CERTIFICATE | NOT_COMPLETED

@@ -185,3 +185,15 @@ def test_who_asks_before_the_form_of_another_type_has_come_means_that_type_as_it
     early = ask(type="learner-activity", made_for="enrollment-summary", measure=["count", "dropout-rate"])
     assert client.post("/reports/new", data=early).status_code == 303
     assert ReportJob.objects.get().parameters.measures == list(REPORT_TYPES["learner-activity"].measures)
+
+
+def test_a_value_is_picked_and_read_in_the_readers_own_words(people: People, as_person: Client) -> None:
+    people.owner.locale = "es"
+    people.owner.save()
+    client = as_person(people.owner)
+    address = "/reports/new?type=enrollment-summary&where=completion-status&compare=in&value="
+    assert '<option value="En curso">' in client.get(address).text
+    asked = ask(where=["completion-status"], compare=["in"], value=["EN CURSO; sin empezar"])
+    assert client.post("/reports/new", data=asked).status_code == 303
+    (condition,) = ReportJob.objects.get().parameters.filters.conditions
+    assert condition.value == ["in progress", "not started"]

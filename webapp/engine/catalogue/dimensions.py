@@ -50,10 +50,6 @@ def grade_range_text(low: int) -> str:
     return f"{low}–{100 if low == GRADE_RANGES[0] else low + 9}"
 
 
-#: Where an enrollment stands, in four words.
-COMPLETION = ("not started", "in progress", "completed", "not completed")
-
-
 def _completion_status(enrollment: Table) -> Value:
     """Where an enrollment stands, in four words."""
     return ibis.cases(

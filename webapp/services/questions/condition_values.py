@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from webapp.engine.catalogue.dimensions import COMPLETION, GRADE_RANGES, grade_range_text
+from webapp import statuses
+from webapp.engine.catalogue.dimensions import GRADE_RANGES, grade_range_text
 from webapp.record import RecordVersion
 from webapp.services.record import reading
 from webapp.services.record.kept import KeptOfRecord
@@ -12,9 +13,9 @@ MOST = 300
 
 
 def possible(key: str) -> list[str]:
-    """The values of this dimension, in their order; none where they are not kept."""
+    """The values of this dimension as people read them, in their order; none where they are not kept."""
     if key == "completion-status":
-        return list(COMPLETION)
+        return list(statuses.COMPLETION.values())
     if key == "grade-range":
         return [grade_range_text(low) for low in (*GRADE_RANGES, 0)]
     return _names[key].get() if key in _names else []

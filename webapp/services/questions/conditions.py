@@ -15,6 +15,7 @@ from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.declarations import Dataset, Unit
 from webapp.engine.fields import field_of
 from webapp.messages import Message
+from webapp.services.plain_text import folded
 from webapp.services.questions.period import FIRST_YEAR, LAST_YEAR
 from webapp.services.questions.request import Condition
 
@@ -31,6 +32,8 @@ RELATIVE = ("days-ago-over", "last-days", "next-days", "days-ahead-over")
 #: How a group's result can be compared.
 OF_RESULTS = ("gt", "gte", "lt", "lte", "eq", "ne", "between", "is-null", "is-not-null")
 MOST_DAYS = 36_500
+#: Dimensions whose values are the program's own, told in words.
+VALUES_IN_WORDS = ("completion-status",)
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -59,17 +62,17 @@ def rows(fields: Sequence[str], operators: Sequence[str], values: Sequence[str])
 
 
 def read(
-    typed: Sequence[ConditionTexts], dataset: Dataset, zone: ZoneInfo, yes_no: Mapping[str, bool] | None = None
+    typed: Sequence[ConditionTexts], dataset: Dataset, zone: ZoneInfo, words: Mapping[str, Any] | None = None
 ) -> tuple[list[Condition], list[str]]:
-    """The conditions, and what is wrong with the rows that are none. `yes_no`: further words for yes and no, in small
-    letters."""
+    """The conditions, and what is wrong with the rows that are none. `words`: folded, what else there is for yes, for
+    no, and for the values that the program itself has words for (`VALUES_IN_WORDS`)."""
     if len(typed) > MOST_CONDITIONS:
         return [], [Message("At most %(most)s conditions are possible.", most=MOST_CONDITIONS)]
     found: list[Condition] = []
     problems: list[str] = []
     for row in typed:
         try:
-            found.append(_condition(row, dataset, zone, {**_YES_NO, **(yes_no or {})}))
+            found.append(_condition(row, dataset, zone, {**_YES_NO, **(words or {})}))
         except _NoConditionError as error:
             problems.append(error.args[0])
     return found, problems
@@ -131,7 +134,7 @@ class _NoConditionError(ValueError):
     """A row that is no condition, in words for the person who typed it."""
 
 
-def _condition(row: ConditionTexts, dataset: Dataset, zone: ZoneInfo, yes_no: Mapping[str, bool]) -> Condition:
+def _condition(row: ConditionTexts, dataset: Dataset, zone: ZoneInfo, words: Mapping[str, Any]) -> Condition:
     if not row.field:
         raise _NoConditionError(Message("Say what “%(value)s” is compared with.", value=row.value[:60]))
     field = field_of(dataset, row.field)
@@ -153,9 +156,11 @@ def _condition(row: ConditionTexts, dataset: Dataset, zone: ZoneInfo, yes_no: Ma
     elif unit in (Unit.INSTANT, Unit.DATE):
         operator, values = _instants(operator, texts, zone, label)
     elif unit is Unit.FLAG:
-        values = [_flag(each, label, yes_no) for each in texts]
+        values = [_flag(each, label, words) for each in texts]
     elif field is not None and field.is_numeric:
         values = [_number(each, label) for each in texts]
+    elif row.field in VALUES_IN_WORDS:
+        values = [_key(each, words) for each in texts]
     else:
         values = list(texts)
     value = tuple(values) if operator in _SEVERAL else values[0]
@@ -184,9 +189,14 @@ def _number(text: str, label: str) -> float | int:
     return number
 
 
-def _flag(text: str, label: str, yes_no: Mapping[str, bool]) -> bool:
-    found = yes_no.get(text.casefold())
-    if found is None:
+def _key(text: str, words: Mapping[str, Any]) -> str:
+    found = words.get(folded(text), text)
+    return found if isinstance(found, str) else text
+
+
+def _flag(text: str, label: str, words: Mapping[str, Any]) -> bool:
+    found = words.get(folded(text))
+    if not isinstance(found, bool):
         raise _NoConditionError(
             Message("“%(field)s” is yes or no; “%(value)s” is neither.", field=label, value=text[:60])
         )

@@ -9,7 +9,7 @@ from webapp.documents import LookupCategory
 from webapp.documents.lookup_value import lookup_cache
 from webapp.engine.asked_measures import split_measure
 from webapp.engine.catalogue.datasets import DATASETS
-from webapp.engine.catalogue.dimensions import DIMENSIONS
+from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.declarations import Dataset, Unit
 from webapp.engine.fields import field_of
 from webapp.messages import Message
@@ -153,6 +153,9 @@ def column_label(dataset: Dataset, key: str) -> str:
         return DIMENSIONS[key].label
     if key in dataset.fields:
         return dataset.fields[key].label
+    base = DIMENSIONS.get(key.removesuffix("-number"))
+    if base is not None and base.entity and ENTITIES[base.entity].number_label:
+        return ENTITIES[base.entity].number_label
     measure, _ = split_measure(key)
     is_measure = measure in lookup_cache.category(LookupCategory.MEASURE_TYPE)
     return measure_label(dataset, key) if is_measure else _sentence(key)

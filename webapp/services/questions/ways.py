@@ -176,7 +176,7 @@ def from_address(
     *,
     time_zone: str,
     now: datetime | None = None,
-    yes_no: Mapping[str, bool] | None = None,
+    words: Mapping[str, Any] | None = None,
 ) -> ReportRequest:
     """The request that these arguments, or these fields of the form, ask for: a period as it is meant now.
 
@@ -194,7 +194,7 @@ def from_address(
             if written.kind is Kind.PERIOD:
                 values[name] = _period(first, written, today)
             elif written.kind is Kind.CONDITIONS:
-                values[name] = _conditions(given, written, first.get("type", ""), zone, yes_no)
+                values[name] = _conditions(given, written, first.get("type", ""), zone, words)
             elif written.kind is Kind.OPTIONS:
                 wanted = (each for each, text in first.items() if each.startswith(WITH) and _is_yes(text))
                 values[name] = [each.removeprefix(WITH) for each in wanted]
@@ -255,7 +255,7 @@ def _conditions(
     written: Written,
     report_type: str,
     zone: ZoneInfo,
-    yes_no: Mapping[str, bool] | None,
+    words: Mapping[str, Any] | None,
 ) -> list[Condition]:
     typed = conditions.rows(*(given.get(column, ()) for column in CONDITION_COLUMNS[written.address]))
     if not typed:
@@ -264,7 +264,7 @@ def _conditions(
     if written.address == "result":
         found, problems = conditions.read_results(typed, dataset)
     else:
-        found, problems = conditions.read(typed, dataset, zone, yes_no)
+        found, problems = conditions.read(typed, dataset, zone, words)
     if problems:
         raise _NotReadableError(Message.joined(problems))
     return found

@@ -30,6 +30,7 @@ from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.declarations import Dataset, ReportType
 from webapp.engine.query import MAX_DIMENSIONS, MAX_SLICERS
 from webapp.errors import InvalidRequestError
+from webapp.services.plain_text import folded
 from webapp.services.questions import chosen_filters, conditions, in_words, period, report_types, ways
 from webapp.services.questions.conditions import ConditionTexts
 from webapp.services.questions.request import FIELDS, ReportRequest, fault_name
@@ -245,7 +246,7 @@ class AskForm(DeskForm):
                 ask_typed.asked(self.typed),
                 time_zone=_here(),
                 now=clock.utcnow(),
-                yes_no={gettext("Yes").casefold(): True, gettext("No").casefold(): False},
+                words=_words(),
             )
         except InvalidRequestError as error:
             self.add_errors(error)
@@ -270,6 +271,12 @@ class AskForm(DeskForm):
                 self.others.append(said(text))
             elif not field.errors:
                 field.errors = [said(text)]
+
+
+def _words() -> dict[str, Any]:
+    """What the reader's language has for the values of conditions that are the program's own."""
+    flags = {folded(gettext("Yes")): True, folded(gettext("No")): False}
+    return {folded(str(said(words))): key for key, words in statuses.COMPLETION.items()} | flags
 
 
 def _here() -> str:

@@ -102,7 +102,7 @@ def values(dataset: Dataset, key: str) -> list[str]:
         return [gettext("Yes"), gettext("No")]
     if key == "term":
         return all_terms.names()
-    return condition_values.possible(key) if key in dataset.dimensions else []
+    return [str(said(each)) for each in condition_values.possible(key)] if key in dataset.dimensions else []
 
 
 def sorts(dataset: Dataset, columns: Iterable[str], chosen: Sequence[str]) -> Choices:
