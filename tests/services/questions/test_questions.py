@@ -180,6 +180,11 @@ def test_columns_of_rows_are_those_chosen_in_their_order(database: Any) -> None:
     assert [each.column for each in query.sort] == ["days-since-activity", "learner"]
     with pytest.raises(InvalidRequestError, match="not a field"):
         to_query("inactive-learners", columns=["planet"])
+    # What would be passed over is refused.
+    with pytest.raises(InvalidRequestError, match="for rows one by one"):
+        to_query("completion-rates", columns=["learner"])
+    with pytest.raises(InvalidRequestError, match="are no groups"):
+        to_query("transcript", results=[Condition(field="count", operator="gt", value=1)])
 
 
 def test_a_number_that_no_event_has_is_refused_with_those_that_there_are(database: Any) -> None:

@@ -62,6 +62,10 @@ def to_query(
         errors["parameters.detail"] = Message("%(report)s has no detail rows.", report=declared.label)
     if request.detail and request.group_by:
         errors["parameters.detail"] = Message("Detail rows are not grouped: take the grouping or the detail away.")
+    if request.columns and not details:
+        errors["parameters.columns"] = Message("Columns are chosen for rows one by one: ask for these, too.")
+    if request.results and details:
+        errors["parameters.results"] = Message("Rows one by one are no groups: take the conditions on results away.")
     query = Query(
         report_type=declared.key if declared.key in REPORT_TYPES else base_key(declared),
         dataset=dataset.key,
