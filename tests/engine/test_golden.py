@@ -169,4 +169,4 @@ def test_names_of_every_script_stay_what_they_are_and_namesakes_stay_apart(tmp_p
     assert [row["learner-number"] for row in rows if row["learner"] == "Ana"] == ["L7", "N8"]
     contains = (Filter("learner", "contains", ("émile",)),)
     rows, _ = answer(tmp_path, {"persons": users, "events": learners}, dimensions=("learner",), filters=contains)
-    assert {row["learner"] for row in rows} == {"Émile", "émile"}
+    assert {row["learner"] for row in rows} == {"Émile", "émile", "Emile"}
