@@ -143,8 +143,11 @@
     // What was chosen while the answer was on its way is not in it: ask once more.
     if (event.detail.ctx.sourceElement === question && changes !== changesSent) {
       event.preventDefault();
-      changesSent = changes;
-      question.dispatchEvent(new Event("reload-question"));
+      // Once this answer is done with: until then another request would be dropped.
+      setTimeout(() => {
+        changesSent = changes;
+        document.getElementById("question").dispatchEvent(new Event("reload-question"));
+      }, 100);
       return;
     }
     keepPanels();

@@ -139,7 +139,8 @@ def _condition(row: ConditionTexts, dataset: Dataset, zone: ZoneInfo, words: Map
         raise _NoConditionError(Message("Say what “%(value)s” is compared with.", value=row.value[:60]))
     field = field_of(dataset, row.field)
     unit = field.unit if field is not None else Unit.TEXT
-    label = field.label if field is not None else row.field[:60]
+    named = DIMENSIONS.get(row.field)
+    label = field.label if field is not None else named.label if named is not None else row.field[:60]
     operator = row.operator or "eq"
     if operator in _NONE_NEEDED:
         return Condition(field=row.field[:100], operator=operator)
