@@ -54,5 +54,27 @@ COMPLETION: Statuses = {
     "completed": ENROLLMENT["completed"],
     "not completed": NOT_COMPLETED["not-completed"],
 }
+#: Kinds of contents that learning systems name; others keep the name that they come with.
+CONTENT_TYPES: Statuses = {
+    "page": Message("Page"),
+    "document": Message("Document"),
+    "resource": Message("Resource"),
+    "url": Message("Link"),
+    "link": Message("Link"),
+    "video": Message("Video"),
+    "audio": Message("Audio"),
+    "media": Message("Media"),
+    "lesson": Message("Lesson"),
+    "module": Message("Module"),
+    "scorm": Message("SCORM package"),
+    "scorm-package": Message("SCORM package"),
+    "assignment": Message("Assignment"),
+    "exercise": Message("Exercise"),
+    "quiz": Message("Quiz"),
+    "exam": Message("Exam"),
+    "assessment": Message("Assessment"),
+    "survey": Message("Survey"),
+    "forum": Message("Forum"),
+}
 
 WORDS: Statuses = ENROLLMENT | ASSESSMENT | SCORM | SUBMISSION | CERTIFICATE | NOT_COMPLETED

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
 import time
@@ -98,14 +99,18 @@ def by_engine(question: BenchQuestion, files: Files, rows_path: Path, engine: st
 
 def differences(rows: Path, others: Path, totals: Sequence[Any], other_totals: Sequence[Any]) -> list[str]:
     """Where two answers differ; numbers may by 1e-9."""
-    one, other = (
-        [list(row.values()) for row in pyarrow.parquet.read_table(path).to_pylist()] for path in (rows, others)
-    )
+    one, other = (_rows_of(path) for path in (rows, others))
     found = [] if len(one) == len(other) else [f"{len(one)} rows and {len(other)}"]
     for mine, its in [*zip(one, other, strict=False), (list(totals), list(other_totals))]:
         if len(mine) != len(its) or not all(map(_same, mine, its)):
             found.append(f"{mine} and {its}")
     return found
+
+
+def _rows_of(path: Path) -> list[list[Any]]:
+    """What is shown of each row: what it is grouped by (`g0`…) stands beside it."""
+    rows = pyarrow.parquet.read_table(path).to_pylist()
+    return [[value for name, value in row.items() if not re.fullmatch(r"g\d+", name)] for row in rows]
 
 
 def _same(one: Any, other: Any) -> bool:

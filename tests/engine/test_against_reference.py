@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import ibis
-import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -234,8 +233,7 @@ def to_query(question: Question, **more: Any) -> Query:
 
 
 def rows_of(result: Result) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pyarrow.parquet.read_table(result.rows_path).to_pylist()
-    return found
+    return result.first_rows()
 
 
 def same(one: Any, other: Any) -> bool:

@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
-
 from tests.engine import organisations
 from webapp.engine import runner
 from webapp.engine.catalogue.datasets import DATASETS
@@ -25,7 +23,7 @@ def answer(folder: Path, tables: dict[str, Rows], **question: Any) -> tuple[Rows
     }
     query = Query(report_type="learner-activity", **({"dataset": "activity", "measures": ("event-count",)} | question))
     result = runner.run(query, organisations.write(numbered, folder), folder / "rows.parquet")
-    return pyarrow.parquet.read_table(result.rows_path).to_pylist(), result.totals
+    return result.first_rows(), result.totals
 
 
 def events(*moments: str, **more: Any) -> dict[str, Rows]:

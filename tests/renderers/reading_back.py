@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -34,7 +35,7 @@ _FORMULA = tuple("=+-@＝＋－＠\t\r")
 def rows_of(result: Result) -> Columns:
     """The row set itself."""
     table = pyarrow.parquet.read_table(result.rows_path)
-    return {column.key: table.column(column.key).to_pylist() for column in result.columns}
+    return {column.key: table.column(name).to_pylist() for name, column in result.named}
 
 
 def check_same(result: Result, files: dict[str, Path], time_zone: str, *, rows_in_pdf: int) -> int:
@@ -131,7 +132,21 @@ def _same_in_excel(got: Any, wanted: Any, column: Column, zone: ZoneInfo) -> boo
         return abs(_as_time(got) - timedelta(seconds=wanted)) <= MILLISECOND
     if column.type == "number":
         return abs(got - wanted) <= 1e-12 * max(abs(wanted), 1)
-    return bool(got == wanted)
+    return bool(got == (in_words(wanted, column) if column.type == "string" else wanted))
+
+
+def in_words(value: str, column: Column) -> str:
+    """A text as the formats for people show it, in English."""
+    if column.time == "month":
+        return f"{date.fromisoformat(value + '-01'):%b %Y}"
+    if column.time == "quarter":
+        return f"{value[5:]} {value[:4]}"
+    if column.time == "week":
+        return f"Week {int(value[6:])}, {value[:4]}"
+    if column.time == "hour":
+        moment = datetime.fromisoformat(value)
+        return f"{moment.day} {moment:%b %Y, %H:%M}"
+    return str(column.words.get(value, value))
 
 
 def _as_time(got: Any) -> timedelta:
@@ -195,14 +210,14 @@ def _text(node: dict[str, Any], texts: dict[tuple[int, int], str]) -> str:
 
 def _squeezed(text: str) -> str:
     """Without spaces: a line's end may have swallowed one."""
-    return "".join(text.split())
+    return "".join(unicodedata.normalize("NFC", text).split())
 
 
 def _same_in_pdf(got: str, wanted: Any, column: Column, zone: ZoneInfo) -> bool:
     if wanted is None or wanted == "":
         return got == "–"
     if column.type == "string":
-        return _same_text(got, wanted)
+        return _same_text(got, in_words(wanted, column))
     if column.unit == "ratio":
         return got.endswith("%") and abs(_number(got[:-1]) / 100 - wanted) <= 0.00051
     if column.unit == "seconds":
@@ -215,8 +230,8 @@ def _same_in_pdf(got: str, wanted: Any, column: Column, zone: ZoneInfo) -> bool:
         return got == ("yes" if wanted else "no")
     if column.type == "datetime":
         local = _aware(wanted).astimezone(zone)
-        return got == f"{local.month}/{local.day}/{local:%y},{local.hour % 12 or 12}:{local:%M%p}"
-    return got == f"{wanted:%b}{wanted.day},{wanted.year}"
+        return got == f"{local.day}{local:%b%Y,%H:%M}"
+    return got == f"{wanted.day}{wanted:%b%Y}"
 
 
 def _same_text(got: str, wanted: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from webapp.engine.result import ChartSpec, Column, Result
+from webapp.engine.result import ChartSpec, Column, Result, group_key, neutral
 from webapp.renderers.about import About
 
 COLUMNS = (
@@ -77,8 +77,12 @@ def make_result(
 ) -> Result:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "rows.parquet"
-    schema = pa.schema([(column.key, TYPES[column.type]) for column in columns])
-    pyarrow.parquet.write_table(pa.Table.from_pylist(list(rows), schema=schema), path)
+    schema = pa.schema([(neutral(place), TYPES[column.type]) for place, column in enumerate(columns)])
+    named = [{neutral(place): row.get(column.key) for place, column in enumerate(columns)} for row in rows]
+    table = pa.Table.from_pylist(named, schema=schema)
+    for place, column in enumerate(column for column in columns if column.role == "dimension"):
+        table = table.append_column(group_key(place), table.column(neutral(columns.index(column))))
+    pyarrow.parquet.write_table(table, path)
     return Result(tuple(columns), path, len(rows), len(rows) * 10, totals, chart, tuple(notes))
 
 

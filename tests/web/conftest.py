@@ -13,14 +13,14 @@ from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 
 from tests.factories import People, make_job
-from webapp import storage
+from webapp import catalogues, storage
 from webapp.app import ROOT, create_app
 from webapp.documents import ReportJob, User
 from webapp.services.jobs import held
 from webapp.services.questions import filter_choices
 from webapp.services.rights import data_scope
 from webapp.settings import get_settings
-from webapp.web import access, assets, languages
+from webapp.web import access, assets
 
 Client = Callable[[User], FlaskClient]
 CONTENT = b"Class,Count\r\nAAA,3\r\n"
@@ -31,7 +31,7 @@ def app_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What every start of the application makes of the same files: compiled translations, packed styles and scripts.
     A home of each test's own would make them anew."""
     cache = tmp_path_factory.mktemp("app-cache")
-    languages.compile_catalogues(languages.SOURCE, cache)
+    catalogues.compile_catalogues(catalogues.SOURCE, cache)
     assets.prepare(ROOT / "static", cache)
     (cache / "templates").mkdir()
     return cache

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pyarrow.parquet
 import pytest
 from bson import ObjectId
 from flask.testing import FlaskClient
@@ -132,7 +131,7 @@ def answer_of(job: ReportJob, college: College, folder: Path) -> list[Row]:
     files = record.current().files(as_query.tables_for(query))
     result = runner.run(query, files, folder / "rows.parquet")
     keys = [column.key for column in result.columns]
-    rows = pyarrow.parquet.read_table(result.rows_path).to_pylist()
+    rows = result.first_rows()
     return [dict(zip(keys, row.values(), strict=True)) for row in rows]
 
 

@@ -42,7 +42,9 @@ def _made(query: Query, dataset: Dataset, custom: CustomMeasure) -> Measure | No
     if custom.aggregate not in AGGREGATES:
         return None
     base = AGGREGATES[custom.aggregate]
-    definition = Message("%(definition)s Field: %(field)s.", definition=base.definition, field=custom.field)
+    field, named = field_of(dataset, custom.field), DIMENSIONS.get(custom.field)
+    about = field.label if field is not None else named.label if named is not None else custom.field
+    definition = Message("%(definition)s Field: %(field)s.", definition=base.definition, field=about)
     return replace(base, key=custom.key, label=custom.label, unit=Unit(custom.unit), definition=definition)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -57,6 +57,8 @@ class Dimension:
     value: Callable[[Table], Value] | None = None
     many: str | None = None  # a row may belong to several: the name of the relation that says so
     time: str | None = None  # a time bucket
+    different: str = ""  # what the number of different ones is called
+    words: Mapping[str, str] = field(default_factory=dict)  # values that are ours, in their order: what people read
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class Measure:
     parts: Callable[[Table, Any], tuple[Value, ...]]
     value: Callable[..., Value] = _only
     requires_field: bool = False
+    of: str = ""  # what it is called of a field, `%(field_)s`
     zero_if_empty: bool = False
     needs: tuple[str, ...] = ()  # tables beside the dataset's own
     #: A part of several groups together, from theirs; None where only their rows tell it.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import reduce
+from types import MappingProxyType
 
 import ibis
 
@@ -129,21 +130,33 @@ def labelled(tables: Tables, groups: Table, keys: Sequence[str], prefix: str = "
     return joined.select(*(groups[name] for name in groups.columns), **texts)
 
 
-def order_of(table: Table, columns: Iterable[tuple[str, bool]]) -> list[Value]:
-    """Order by (column, descending), the first one first; a column that comes again changes nothing."""
+Words = Mapping[str, Iterable[str]]
+
+
+def order_of(table: Table, columns: Iterable[tuple[str, bool]], words: Words = MappingProxyType({})) -> list[Value]:
+    """Order by (column, descending), the first one first; a column that comes again changes nothing. `words` has the
+    values of columns that have an order of their own."""
     first: dict[str, bool] = {}
     for column, descending in columns:
         first.setdefault(column, descending)
-    return [key for column, descending in first.items() for key in sort_keys(table, column, descending=descending)]
+    return [
+        key
+        for column, descending in first.items()
+        for key in sort_keys(table, column, descending=descending, words=words.get(column, ()))
+    ]
 
 
-def sort_keys(table: Table, column: str, *, descending: bool = False) -> list[Value]:
-    """Order by `column`, empty cells last; texts as people sort them, without regard to case and accents."""
+def sort_keys(table: Table, column: str, *, descending: bool = False, words: Iterable[str] = ()) -> list[Value]:
+    """Order by `column`, empty cells last; texts as people sort them, without regard to case and accents, after those
+    of `words`, which come in their order."""
     value = table[column]
     order = ibis.desc if descending else ibis.asc
     keys = [order(value, nulls_first=False)]
     if value.type().is_string():
         keys.insert(0, order(without_accents(value.lower()), nulls_first=False))
+    if places := [(value == word, place) for place, word in enumerate(words)]:
+        unknown = (value.notnull(), len(places))
+        keys.insert(0, order(ibis.cases(*places, unknown), nulls_first=False))
     return keys
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -105,6 +106,8 @@ class Query:
     scope: Scope = Scope()
     moment: datetime = field(default_factory=lambda: datetime(2000, 1, 1, tzinfo=UTC))
     custom_measures: tuple[CustomMeasure, ...] = ()
+    #: What people read for each type of event, in the order in which events happen.
+    event_words: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     #: Bounds that all instants of the rows keep to, where the runner has looked; not part of what is asked.
     span: DateRange = DateRange()

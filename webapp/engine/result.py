@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+import pyarrow.parquet
 
 ColumnType = Literal["string", "integer", "number", "boolean", "datetime", "date"]
 Role = Literal["dimension", "measure", "field"]
@@ -16,7 +19,12 @@ ROW_TYPE = "row-type"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the row set. `unit` is count, ratio (a fraction 0-1), seconds, score, number, text, date…"""
+    """One column of the row set. `unit` is count, ratio (a fraction 0-1), seconds, score, number, text, date…
+
+    `key` is for machines: no two columns have the same. `label` is for people: it may repeat. Of a measure under a
+    value of the slicers, `heading` is the measure and `over` the values, outermost first. Where the values of a column
+    are words of ours (states, events), `words` says what people read for each, in the order of life.
+    """
 
     key: str
     label: str
@@ -24,13 +32,21 @@ class Column:
     unit: str
     role: Role
     definition: str | None = None
+    heading: str = ""
+    over: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    time: str | None = None
 
 
 @dataclass(frozen=True)
 class ChartSpec:
-    """What a chart shows: columns of the row set by key. No drawing.
+    """What a chart shows: columns by key. No drawing.
 
-    Each of `ys` is a series of its own; with `series`, the values of that column are the series of the one `ys`.
+    Each of `ys` is a series of its own; with `series`, the values of that column are the series of the one `ys`. `time`
+    is the bucket that the values of `x` begin (`month`); `first` and `last` are the texts of the period's own, where it
+    has any. `rows_path` holds the points where they are not the rows of the result: groups put together, because a
+    chart has room for fewer dimensions. `groups` are the columns of the file of rows that say what `x`, and `series`,
+    are grouped by. `notes` say what the chart leaves out.
     """
 
     kind: ChartKind
@@ -38,11 +54,20 @@ class ChartSpec:
     ys: tuple[str, ...]
     series: str | None
     title: str
+    time: str | None = None
+    first: str | None = None
+    last: str | None = None
+    rows_path: Path | None = None
+    groups: tuple[str, ...] = ()
+    zero_if_empty: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Result:
-    """`rows_path` is one Parquet file in final order whose columns are named by `Column.key`.
+    """`rows_path` is one Parquet file in final order. Its columns have neutral names, `c0`, `c1`… in the order of
+    `columns`, because a label is no name: two may be equal, or differ in case alone. Beside them stand `g0`, `g1`…,
+    what each dimension is grouped by: namesakes differ there.
 
     Instants are UTC. Subtotals and “Other” are rows of it: then a column `row-type` says `group`, `subtotal` or `other`
     for each. In a subtotal the dimensions it sums over are empty. `totals` (by measure key) are worked out from all
@@ -56,3 +81,50 @@ class Result:
     totals: dict[str, Any] | None
     chart: ChartSpec | None
     notes: tuple[str, ...]
+
+    @property
+    def named(self) -> list[tuple[str, Column]]:
+        """Each column with the name that it has in the file of rows."""
+        return [(neutral(place), column) for place, column in enumerate(self.columns)]
+
+    def batches(self, size: int) -> Iterator[list[list[Any]]]:
+        """The values of every column, `size` rows at a time."""
+        names = [name for name, _ in self.named]
+        for batch in pyarrow.parquet.ParquetFile(self.rows_path).iter_batches(batch_size=size, columns=names):
+            yield [batch.column(name).to_pylist() for name in names]
+
+    def first_rows(self, most: int | None = None) -> list[dict[str, Any]]:
+        """The first `most` rows (None: all), by column key."""
+        keys = [column.key for column in self.columns]
+        rows: list[dict[str, Any]] = []
+        for values in self.batches(most or 10_000):
+            rows += [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
+            if most is not None and len(rows) >= most:
+                return rows[:most]
+        return rows
+
+
+def neutral(place: int) -> str:
+    """The name of the column at `place` in a file of rows."""
+    return f"c{place}"
+
+
+def group_key(place: int) -> str:
+    """The name of what the dimension at `place` is grouped by."""
+    return f"g{place}"
+
+
+def told_apart(texts: Sequence[str]) -> list[str]:
+    """The same texts, no two of them equal: of equal ones all but the first get the next number that is free."""
+    taken = set(texts)
+    seen: set[str] = set()
+    found: list[str] = []
+    for text in texts:
+        one, number = text, 2
+        if text in seen:
+            while (one := f"{text} ({number})") in taken:
+                number += 1
+            taken.add(one)
+        seen.add(text)
+        found.append(one)
+    return found

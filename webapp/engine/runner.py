@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import ibis
 import pyarrow.parquet
 
+from webapp.engine import charts, compiler, validation
 from webapp.engine import columns as columns_of
-from webapp.engine import compiler, validation
 from webapp.engine.backends import DUCKDB, Backend, Limits, open_backend
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.conditions import result_of
 from webapp.engine.declarations import Table
 from webapp.engine.errors import QueryError
 from webapp.engine.fields import field_of
-from webapp.engine.keys import dataset_of, date_column, keyed, labelled, order_of, same_keys, sort_keys
+from webapp.engine.keys import dataset_of, date_column, keyed, labelled, order_of, same_keys
 from webapp.engine.query import DateRange, Query
-from webapp.engine.result import ROW_TYPE, Column, Result
+from webapp.engine.result import ROW_TYPE, ChartSpec, Column, Result, group_key, neutral, told_apart
 from webapp.engine.sources import Files, dates_in, open_tables
+from webapp.engine.words import keyed_text, words_by_column
 from webapp.messages import Message
 
 MAX_COLUMN_GROUPS = 100
@@ -86,7 +87,8 @@ class _Run:
         self.query = query
         self.rows = compiler.matching_rows(query, self.tables)
         self.notes: list[str] = []
-        self._combo_names: list[str] = []
+        self._combos_told: list[tuple[Any, ...]] = []
+        self._combo_keys: list[str] = []
         self._tell = tell
         self._done = 0
 
@@ -136,28 +138,33 @@ class _Run:
         found = found.select("id", *_names("k", dimensions), **values)
         found = labelled(self.tables, found, dimensions)
         columns: list[Column] = []
-        named: dict[str, Any] = {"row-id": found.id}
+        values = {"row_id": found.id}
         for key in query.fields:
             if key in shown:
                 field = field_of(self.dataset, key)
                 assert field is not None  # noqa: S101 - checked above
-                value = found[f"f{shown.index(key)}"]
                 columns.append(columns_of.field_column(key, field.label, field.unit, field.definition))
-                named[key] = columns_of.typed(value, columns[-1])
+                value = columns_of.typed(found[f"f{shown.index(key)}"], columns[-1])
             elif key in dimensions:
-                columns.append(columns_of.dimension_column(key, "field"))
-                named[key] = found[f"k{dimensions.index(key)}_text"]
+                columns.append(columns_of.dimension_column(query, key, "field"))
+                value = found[f"k{dimensions.index(key)}_text"]
             else:
                 base = key.removesuffix("-number")
                 columns.append(columns_of.number_column(base, "field"))
-                named[key] = found[f"k{dimensions.index(base)}_number"]
-        found = found.select(**named)
-        order = order_of(found, ((sort.column, sort.descending) for sort in query.sort))
-        found = found.order_by([*order, found["row-id"]])
+                value = found[f"k{dimensions.index(base)}_number"]
+            values[neutral(len(columns) - 1)] = value
+        found = found.select(**values)
+        place = {column.key: neutral(number) for number, column in enumerate(columns)}
+        order = order_of(
+            found,
+            ((place[sort.column], sort.descending) for sort in query.sort),
+            {place[column.key]: column.words for column in columns},
+        )
+        found = found.order_by([*order, found["row_id"]])
         if query.limit is not None:
             found = found.limit(query.limit)
         self._tell(0, 2)
-        self.backend.write(found.drop("row-id"), rows_path)
+        self.backend.write(found.drop("row_id"), rows_path)
         self._step(2)
         written = _row_count(rows_path)
         # Without a limit each row stands there once, unless it belongs to several of what is shown.
@@ -178,7 +185,8 @@ class _Run:
         parts = 3 + len(prefixes) + (query.top is not None)
         self._tell(0, parts)
         main = self._level("groups", self.rows, query.dimensions)
-        self._combo_names = self._combinations(main) if query.slicers else []
+        self._combos_told = self._combinations(main) if query.slicers else []
+        self._combo_keys = told_apart([" · ".join(map(keyed_text, texts)) for texts in self._combos_told])
         self._step(parts)
         named = self._labelled(self._wide(main), query.dimensions)
         self._full = named.schema()
@@ -209,7 +217,9 @@ class _Run:
                 )
                 self._step(parts)
             named = ibis.union(*(block.select(*blocks[0].columns) for block in blocks))
-        columns = columns_of.group_columns(query, self._combo_names, has_row_type=ROW_TYPE in named.columns)
+        columns = columns_of.group_columns(
+            query, self._combo_keys, self._combos_told, has_row_type=ROW_TYPE in named.columns
+        )
         ordered = named.order_by(self._order(named))
         if query.limit is not None and total_groups > query.limit and query.top is None:
             ordered = ordered.limit(query.limit)
@@ -229,11 +239,36 @@ class _Run:
         self._note_undated()
         self._note_many(query.dimensions)
         self._step(parts)
-        chart = columns_of.chart_of(query, columns)
+        chart = self._chart(columns, main, rows_path)
         return Result(tuple(columns), rows_path, _row_count(rows_path), matched, totals, chart, tuple(self.notes))
 
-    def _combinations(self, main: _Level) -> list[str]:
-        """The combinations of the slicers' values as texts, in order; kept as `self._combos`."""
+    def _chart(self, columns: Sequence[Column], main: _Level, rows_path: Path) -> ChartSpec | None:
+        """What the chart shows. Where it has room for fewer dimensions than the rows have, groups that differ in the
+        others are put together, and written beside the rows."""
+        chart = charts.chart_of(self.query, columns)
+        if chart is None:
+            return None
+        keys = [chart.x, *([chart.series] if chart.series else [])]
+        if set(keys) == set(self.query.dimensions):
+            return chart
+        level = self._level("drawn", self.rows, keys, finer=main)
+        drawn = labelled(self.tables, self._wide(level), keys)
+        drawn = drawn.order_by(
+            order_of(drawn, [(f"k{place}_text", False) for place in range(len(keys))], self._words(keys))
+        )
+        path = rows_path.with_suffix(".chart")
+        place = {column.key: neutral(number) for number, column in enumerate(columns)}
+        named: dict[str, Any] = {group_key(number): drawn[f"k{number}"] for number in range(len(keys))}
+        named |= {place[key]: drawn[f"k{number}_text"] for number, key in enumerate(keys)}
+        named |= {place[y]: columns_of.typed(drawn[self._place(y)], columns[int(place[y][1:])]) for y in chart.ys}
+        self.backend.write(drawn.select(**named), path)
+        return replace(chart, rows_path=path, groups=tuple(map(group_key, range(len(keys)))))
+
+    def _words(self, keys: Sequence[str]) -> dict[str, Mapping[str, str]]:
+        return words_by_column(self.query, keys, "k")
+
+    def _combinations(self, main: _Level) -> list[tuple[Any, ...]]:
+        """The combinations of the slicers' values as people read them, in order; kept as `self._combos`."""
         query = self.query
         names = _names("s", query.slicers)
         assert main.cells is not None  # noqa: S101 - there are slicers
@@ -252,7 +287,7 @@ class _Run:
                 }
             )
         texts = labelled(self.tables, found, query.slicers, "s")
-        order = [key for name in names for key in sort_keys(texts, f"{name}_text")]
+        order = order_of(texts, ((f"{name}_text", False) for name in names), words_by_column(query, query.slicers, "s"))
         order += [texts[name].asc(nulls_first=False) for name in names]
         ranked = texts.mutate(combo=ibis.row_number().over(order_by=order))
         self._combos = self.backend.keep(
@@ -264,7 +299,7 @@ class _Run:
             ),
         )
         told = self.backend.fetch(self._combos.order_by("combo")).to_pylist()
-        return _distinct([" · ".join(_told(row[f"{name}_text"]) for name in names) for row in told])
+        return [tuple(row[f"{name}_text"] for name in names) for row in told]
 
     def _level(self, name: str, rows: Table, keys: Sequence[str], finer: _Level | None = None) -> _Level:
         """The groups of `keys` with all measures; put together from `finer` groups of the same rows where that gives
@@ -300,7 +335,7 @@ class _Run:
     def _wide(self, level: _Level) -> Table:
         """A row for each group, its measures again for each combination of slicers."""
         plain = compiler.measured(self.query, level.plain)
-        if level.cells is None or not self._combo_names:
+        if level.cells is None or not self._combo_keys:
             return plain
         names, slices = _names("k", level.keys), _names("s", self.query.slicers)
         cells = compiler.measured(self.query, level.cells)
@@ -308,7 +343,7 @@ class _Run:
         spread = {
             f"m{m}_{combo}": measure.filled(placed[f"m{m}"].max(where=placed.combo == combo))
             for m, measure in enumerate(compiler.measures_of(self.query))
-            for combo in range(len(self._combo_names))
+            for combo in range(len(self._combo_keys))
         }
         if not names:
             return plain.cross_join(placed.aggregate(**spread))
@@ -349,20 +384,21 @@ class _Run:
 
     def _order(self, table: Table, *, for_top: bool = False) -> list[Any]:
         query = self.query
-        names = _names("k", query.dimensions)
+        names, words = _names("k", query.dimensions), self._words(query.dimensions)
         order: list[Any] = []
         if ROW_TYPE in table.columns and "depth" not in table.columns:
             order.append(ibis.ifelse(table[ROW_TYPE] == "other", 1, 0))
         if "depth" in table.columns:
             for level, name in enumerate(names, start=1):
-                order += [*sort_keys(table, f"{name}_text"), table[name].asc(nulls_first=False)]
+                order += order_of(table, [(f"{name}_text", False)], words)
+                order.append(table[name].asc(nulls_first=False))
                 if level < len(names):
                     order.append(ibis.ifelse(table.depth == level, 1, 0))
             return order
         wanted = [(self._place(sort.column), sort.descending) for sort in query.sort]
         if for_top and not any(sort.column in query.measures for sort in query.sort):
             wanted.append(("m0", True))
-        order += order_of(table, [*wanted, *((f"{name}_text", False) for name in names)])
+        order += order_of(table, [*wanted, *((f"{name}_text", False) for name in names)], words)
         order += [table[name].asc(nulls_first=False) for name in names]
         return order or [table.matched]
 
@@ -377,27 +413,27 @@ class _Run:
         if base in query.dimensions and (DIMENSIONS[base].entity and ENTITIES[DIMENSIONS[base].entity or ""].number):
             return f"k{query.dimensions.index(base)}_number"
         measure, _, combo = column.removesuffix("]").partition("[")
-        if measure in query.measures and combo in self._combo_names:
-            return f"m{query.measures.index(measure)}_{self._combo_names.index(combo)}"
+        if measure in query.measures and combo in self._combo_keys:
+            return f"m{query.measures.index(measure)}_{self._combo_keys.index(combo)}"
         raise QueryError(
             {"parameters.sort": Message("“%(column)s” is not a column of this report.", column=column[:60])}
         )
 
     def _final(self, table: Table, columns: Sequence[Column]) -> Table:
-        """The output columns, typed, under their keys."""
+        """The output columns, typed, under neutral names; and what the dimensions are grouped by."""
         query = self.query
-        named: dict[str, Any] = {}
-        for column in columns:
+        named: dict[str, Any] = {group_key(place): table[f"k{place}"] for place in range(len(query.dimensions))}
+        for place, column in enumerate(columns):
             if column.key == ROW_TYPE:
-                named[column.key] = table[ROW_TYPE]
+                named[neutral(place)] = table[ROW_TYPE]
                 continue
             value = table[self._place(column.key)]
             if column.role == "dimension":
                 if ROW_TYPE in table.columns and "depth" not in table.columns and column.key == query.dimensions[0]:
                     value = ibis.ifelse(table[ROW_TYPE] == "other", "Other", value.cast("string"))
-                named[column.key] = value
+                named[neutral(place)] = value
             else:
-                named[column.key] = columns_of.typed(value, column)
+                named[neutral(place)] = columns_of.typed(value, column)
         return table.select(**named)
 
     def _totals(self, cells: dict[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
@@ -429,22 +465,6 @@ class _Run:
 
 def _row_count(path: Path) -> int:
     return pyarrow.parquet.read_metadata(path).num_rows
-
-
-def _told(text: Any) -> str:
-    if text is None or text == "":
-        return "(empty)"
-    return text.isoformat() if isinstance(text, date) else str(text)
-
-
-def _distinct(texts: list[str]) -> list[str]:
-    """Namesakes get a number, so that no two columns have the same key."""
-    seen: dict[str, int] = {}
-    found = []
-    for text in texts:
-        seen[text] = seen.get(text, 0) + 1
-        found.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
-    return found
 
 
 def _names(prefix: str, keys: Sequence[str]) -> list[str]:

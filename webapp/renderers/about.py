@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from webapp.clock import aware
+from webapp.renderers.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class About:
     time_zone: str
     locale: str
     provenance: Mapping[str, Any]
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Who it is for."""
+        return Reader(self.locale, self.time_zone)
 
     @property
     def question(self) -> list[tuple[str, str]]:

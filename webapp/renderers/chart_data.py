@@ -1,35 +1,49 @@
-"""What a chart shows: categories, series and numbers, read from the rows of a result."""
+"""What a chart shows: categories, series and numbers, read from the rows of a result.
+
+A point is known by what its row is grouped by, never by its label: namesakes are different groups, and stand apart.
+What is not drawn is said.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import unicodedata
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pyarrow.parquet
 
-from webapp.engine.result import ROW_TYPE, Column, Result
+from webapp.engine.charts import MAX_SERIES, buckets
+from webapp.engine.result import ROW_TYPE, ChartSpec, Column, Result, neutral, told_apart
+from webapp.engine.words import OTHER
 from webapp.messages import Message
-from webapp.renderers.cell_texts import cell_text, shortened
+from webapp.renderers.reader import Reader, shortened
 
 #: More bars than this cannot be read; a line can have many more points.
 MOST_BARS = 25
-MOST_POINTS = 366
-MOST_SERIES = 8
+MOST_POINTS = 800
+#: Rows beyond this are not looked at: a chart shows the first ones.
+MOST_READ = 50_000
 LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
 class ChartData:
-    """`values[series][category]`, each None where there is nothing; `notes` say what was left out."""
+    """`values[series][category]`, each None where there is nothing; `notes` say what was left out. No two categories
+    have the same name, and no two series; `reader` reads them."""
 
     kind: str
     title: str
     x_label: str
+    y_label: str
     y_column: Column
     categories: list[str]
     series: list[str]
     values: list[list[float | None]]
     notes: list[str]
+    reader: Reader = field(default_factory=Reader)
 
     @property
     def description(self) -> str:
@@ -43,80 +57,179 @@ class ChartData:
             if len(self.series) > 1:
                 words.append(Message("%(series)s:", series=name))
             if len(known) == 1:
-                words.append(Message("%(name)s has %(value)s.", name=low_at, value=self._told(low)))
+                words.append(Message("%(name)s has %(value)s.", name=low_at, value=self.told(low)))
             else:
                 words.append(
                     Message(
                         "highest %(high)s (%(high_at)s), lowest %(low)s (%(low_at)s), %(count)s values.",
-                        high=self._told(high),
+                        high=self.told(high),
                         high_at=high_at,
-                        low=self._told(low),
+                        low=self.told(low),
                         low_at=low_at,
                         count=len(known),
                     )
                 )
         return Message.joined([*words, *self.notes])
 
-    def _told(self, number: float) -> str:
-        return cell_text(number, self.y_column)
+    def told(self, number: float) -> str:
+        return self.reader.cell(number, self.y_column)
 
 
-def chart_data(result: Result) -> ChartData | None:
-    """The chart's numbers; None for a result without a chart or without numbers."""
-    spec = result.chart
+Key = Hashable
+_OTHER = ("other",)  # no group of the record's: they are ids and instants
+
+
+@dataclass
+class _Points:
+    """Names of categories and series by what they are grouped by, in the order they came in; and the numbers, by
+    (series, category). `notes` say which rows have no place."""
+
+    categories: dict[Key, str] = field(default_factory=dict)
+    series: dict[Key, str] = field(default_factory=dict)
+    cells: dict[tuple[Key, Key], float | None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    is_cut: bool = False
+
+
+def chart_data(result: Result, reader: Reader | None = None) -> ChartData | None:
+    """The chart's numbers, their names as `reader` reads them; None for a result without a chart or without numbers."""
+    spec, reader = result.chart, reader or Reader()
     if spec is None or result.row_count == 0:
         return None
-    by_key = {column.key: column for column in result.columns}
-    names = [spec.x, *spec.ys, *([spec.series] if spec.series else []), *([ROW_TYPE] if ROW_TYPE in by_key else [])]
-    # Enough rows for every point that could be drawn; the first ones, as the report orders them.
-    wanted = MOST_POINTS * MOST_SERIES
-    batches = pyarrow.parquet.ParquetFile(result.rows_path).iter_batches(batch_size=wanted, columns=names)
-    rows: list[dict[str, Any]] = next(batches, None).to_pylist()  # type: ignore[union-attr]
-    if ROW_TYPE in by_key:
-        rows = [row for row in rows if row[ROW_TYPE] != "subtotal"]
-    if spec.kind == "line":  # time goes from left to right, however the rows are sorted; its texts sort as it does
-        rows.sort(key=lambda row: str(row[spec.x] or ""))
-    most = MOST_POINTS if spec.kind == "line" else MOST_BARS
-    notes: list[str] = []
-    x_column = by_key[spec.x]
-    places: dict[str, int] = {}
-    series_places: dict[str, int] = {}
-    cells: dict[tuple[int, int], float] = {}
-    for row in rows:
-        category = _short(cell_text(row[spec.x], x_column))
-        if spec.series is None and category in places:
-            category = f"{category} ({len(places) + 1})"  # namesakes are different groups
-        if category not in places and len(places) == most:
-            continue
-        for key in spec.ys:
-            name = _short(cell_text(row[spec.series], by_key[spec.series])) if spec.series else _series(by_key[key])
-            if name not in series_places and len(series_places) == MOST_SERIES:
-                continue
-            if row[key] is not None:
-                # A category has its place once something is drawn in it: those of the series left out take none.
-                place = places.setdefault(category, len(places))
-                cells[series_places.setdefault(name, len(series_places)), place] = float(row[key])
-    if not cells:
+    points = _points(result, spec, reader)
+    if all(number is None for number in points.cells.values()):
         return None
-    if result.row_count > len(rows) or (len(rows) * len(spec.ys) > len(cells) and len(places) == most):
-        notes.append(Message("Only the first %(count)s are drawn; the table has all.", count=len(places)))
-    values = [[cells.get((series, place)) for place in range(len(places))] for series in range(len(series_places))]
+    columns = {column.key: column for column in result.columns}
+    notes = [*spec.notes, *points.notes]
+    series = list(points.series)[:MAX_SERIES]
+    if len(points.series) > MAX_SERIES:
+        notes.append(_left_out(Message("series"), MAX_SERIES, len(points.series), is_cut=points.is_cut))
+    chosen = set(series)
+    drawn = {x for of, x in points.cells if of in chosen}
+    categories = [x for x in points.categories if x in drawn]
+    empty = None
+    if spec.time is not None:
+        categories, empty = _axis(categories, spec, spec.time), 0.0 if spec.zero_if_empty else None
+    most = MOST_POINTS if spec.kind == "line" else MOST_BARS
+    if len(categories) > most or points.is_cut:
+        shown = min(most, len(categories))
+        notes.append(_left_out(Message("groups"), shown, len(categories), is_cut=points.is_cut))
+        categories = categories[:most]
+    x_column = columns[spec.x]
+    names = [points.categories.get(x) or _short(reader.cell(_value(str(x), spec), x_column)) for x in categories]
     return ChartData(
         spec.kind,
         spec.title,
         x_column.label,
-        by_key[spec.ys[0]],
-        list(places),
-        list(series_places),
-        values,
+        columns[spec.ys[0]].heading or columns[spec.ys[0]].label,
+        columns[spec.ys[0]],
+        _apart(names),
+        _apart([points.series[key] for key in series]),
+        [[points.cells.get((key, x), empty) for x in categories] for key in series],
         notes,
+        reader,
     )
 
 
-def _series(column: Column) -> str:
-    return _short(column.label.partition(" · ")[2] or column.label)
+def _left_out(what: str, shown: int, of: int, *, is_cut: bool) -> str:
+    if is_cut:
+        return Message("Only the first %(count)s %(what)s are drawn; the table has all.", count=shown, what=what)
+    return Message(
+        "Only the first %(count)s of %(all)s %(what)s are drawn; the table has all.", count=shown, all=of, what=what
+    )
+
+
+def _points(result: Result, spec: ChartSpec, reader: Reader) -> _Points:
+    points = _Points()
+    place = {column.key: number for number, column in enumerate(result.columns)}
+    rows = _rows(result, spec, place, points)
+    if spec.time is not None:  # from left to right, however the rows are sorted; the texts of time sort as it does
+        rows.sort(key=lambda row: str(row[neutral(place[spec.x])] or ""))
+    x_group, series_group = (spec.groups[n] if n < len(spec.groups) else None for n in range(2))
+    for row in rows:
+        is_other = row.get(neutral(place.get(ROW_TYPE, -1))) == "other"
+        x = _named(row, x_group, place[spec.x], is_other, result, reader)
+        if spec.time is not None:
+            if is_other or x[0] is None:
+                points.notes[_OTHER_NOT_DRAWN if is_other else _UNDATED_NOT_DRAWN] = None
+                continue
+            x = (str(row[neutral(place[spec.x])]), x[1])
+        for key in spec.ys:
+            of = (
+                _named(row, series_group, place[spec.series], is_other, result, reader)
+                if spec.series
+                else (key, _series(result.columns[place[key]], reader))
+            )
+            number = row[neutral(place[key])]
+            points.categories.setdefault(*x)
+            points.series.setdefault(*of)
+            points.cells[of[0], x[0]] = None if number is None else float(number)
+    return points
+
+
+_UNDATED_NOT_DRAWN = Message("Rows without a date are not drawn.")
+_OTHER_NOT_DRAWN = Message("“Other” is not drawn.")
+
+
+def _rows(result: Result, spec: ChartSpec, place: dict[str, int], points: _Points) -> list[dict[str, Any]]:
+    """The rows to draw, subtotals left out, with the columns of the chart alone."""
+    keys = [spec.x, *spec.ys, *([spec.series] if spec.series else [])]
+    names = [neutral(place[key]) for key in keys] + list(spec.groups)
+    has_types = ROW_TYPE in place and spec.rows_path is None
+    names += [neutral(place[ROW_TYPE])] if has_types else []
+    file = pyarrow.parquet.ParquetFile(spec.rows_path or result.rows_path)
+    rows: list[dict[str, Any]] = []
+    for batch in file.iter_batches(batch_size=10_000, columns=names):
+        found: list[dict[str, Any]] = batch.to_pylist()
+        rows += [row for row in found if not has_types or row[neutral(place[ROW_TYPE])] != "subtotal"]
+        if len(rows) >= MOST_READ:
+            points.is_cut = file.metadata.num_rows > len(rows)
+            break
+    return rows
+
+
+def _named(
+    row: dict[str, Any], group: str | None, place: int, is_other: bool, result: Result, reader: Reader
+) -> tuple[Key, str]:
+    """What a row is grouped by, and what people read for it."""
+    if is_other:
+        return _OTHER, reader.text(OTHER["Other"])
+    value = row[neutral(place)]
+    return (row[group] if group is not None else value), _short(reader.cell(value, result.columns[place]))
+
+
+def _axis(found: Sequence[Key], spec: ChartSpec, unit: str) -> list[Key]:
+    """Every bucket from the first to the last, those without rows too: of the period asked for where it has an end."""
+    texts = sorted(map(str, found))
+    if not texts:
+        return []
+    first, last = min(texts[0], spec.first or texts[0]), max(texts[-1], spec.last or texts[-1])
+    axis = buckets(unit, first, last, MOST_POINTS + 1)
+    if len(axis) > MOST_POINTS:  # a period of centuries, and rows of months
+        axis = buckets(unit, texts[0], texts[-1], 10 * MOST_POINTS)
+    return list(axis)
+
+
+def _value(text: str, spec: ChartSpec) -> Any:
+    return date.fromisoformat(text) if spec.time == "day" else text
+
+
+def _series(column: Column, reader: Reader) -> str:
+    return _short(" · ".join(map(reader.text, column.over)) or reader.text(column.label))
 
 
 def _short(text: str) -> str:
-    text = " ".join("".join(letter for letter in text if letter.isprintable()).split())
-    return shortened(text, LONGEST_NAME)
+    return " ".join("".join(letter for letter in text if letter.isprintable()).split())
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """The names, short, and no two of them equal: long ones that begin alike show their ends."""
+    cut = [shortened(name, LONGEST_NAME) for name in names]
+    seen = Counter(cut)
+    half = LONGEST_NAME // 2
+    cut = [
+        f"{name[: half - 1]}…{name[-half:]}" if seen[one] > 1 and len(name) > LONGEST_NAME else one
+        for one, name in zip(cut, names, strict=True)
+    ]
+    # Composed and decomposed letters look the same.
+    return told_apart([unicodedata.normalize("NFC", one) for one in cut])

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from html import escape
 
-from webapp.renderers.cell_texts import cell_text, shortened
+from webapp.messages import Message
 from webapp.renderers.chart_data import ChartData
+from webapp.renderers.reader import shortened
 
 WIDTH, LABELS, NUMBERS = 400, 128, 62
 MOST_ROWS, MOST_SERIES = 10, 4
@@ -42,8 +43,8 @@ def _bars(data: ChartData) -> str:
             along += length if stacked else 0
             parts.append(_rect(x, y, max(length, 0.5), thick, OPACITIES[place]))
         if stacked or len(series) == 1:
-            parts.append(_text(LABELS + totals[row] * scale + 6, top + 11, cell_text(totals[row], data.y_column)))
-    return _svg(data, begin + rows * ROW + 4, parts)
+            parts.append(_text(LABELS + totals[row] * scale + 6, top + 11, data.told(totals[row])))
+    return _svg(data, begin + rows * ROW + 4, parts, len(data.categories) - rows)
 
 
 def _legend(data: ChartData) -> tuple[list[str], int]:
@@ -64,15 +65,19 @@ def _lines(data: ChartData) -> str:
     step = (WIDTH - 20) / max(len(data.categories) - 1, 1)
     parts, begin = _legend(data)
     bottom = begin + LINE_HEIGHT
-    parts.append(_text(10, begin + 12, cell_text(largest, data.y_column)))
+    parts.append(_text(10, begin + 12, data.told(largest)))
     for place, numbers in enumerate(shown):
-        points = " ".join(
-            f"{10 + n * step:.1f},{bottom - max(number, 0) / largest * (LINE_HEIGHT - 20):.1f}"
+        points = [
+            None if number is None else (10 + n * step, bottom - max(number, 0) / largest * (LINE_HEIGHT - 20))
             for n, number in enumerate(numbers)
-            if number is not None
+        ]
+        path = " ".join(
+            f"{'L' if n and points[n - 1] is not None else 'M'}{point[0]:.1f},{point[1]:.1f}"
+            for n, point in enumerate(points)
+            if point is not None
         )
         parts.append(
-            f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="2" '
+            f'<path d="{path}" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" '
             f'stroke-dasharray="{DASHES[place]}" opacity="{OPACITIES[place]}"/>'
         )
     parts.append(_text(10, bottom + 16, shortened(data.categories[0], LONGEST_LABEL)))
@@ -80,11 +85,19 @@ def _lines(data: ChartData) -> str:
     return _svg(data, bottom + 22, parts)
 
 
-def _svg(data: ChartData, height: int, parts: list[str]) -> str:
-    return (
-        f'<svg class="sketch" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(data.description)}">'
-        f"{''.join(parts)}</svg>"
-    )
+def _svg(data: ChartData, height: int, parts: list[str], categories_left: int = 0) -> str:
+    """The drawing, and under it what it leaves out."""
+    say, series_left = data.reader.text, len(data.series) - MOST_SERIES
+    left: list[str] = []
+    if categories_left > 0:
+        left.append(Message("%(count)s more groups are in the finished chart.", count=categories_left))
+    if series_left > 0:
+        left.append(Message("%(count)s more series are in the finished chart.", count=series_left))
+    for words in left:
+        height += ROW
+        parts.append(_text(10, height - 6, say(words)))
+    label = escape(say(data.description))
+    return f'<svg class="sketch" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 
 def _rect(x: float, y: float, width: float, height: float, opacity: float) -> str:

@@ -7,14 +7,16 @@ states its main figures.
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from webapp.engine.result import Result
 from webapp.renderers.chart_data import ChartData, chart_data
+from webapp.renderers.reader import Reader
 
 #: Dark to light, so that neighbours differ in lightness too (after ColorBrewer and Okabe-Ito, tried in grey).
 COLOURS = ["#12436d", "#28a197", "#801650", "#f46a25", "#3d3d3d", "#a285d1", "#2073bc", "#8a8a8a"]
@@ -22,6 +24,14 @@ DARK_COLOURS = ["#7fb2f0", "#5fd0c5", "#f08cc0", "#f9a46b", "#d7dce4", "#c3aeea"
 WIDTH, BAR_STEP, LINE_HEIGHT = 640, 26, 260
 #: Bars side by side are thinner, and there is a gap between their groups.
 GROUPED_STEP, GROUP_GAP = 11, 8
+#: A letter of a label is about so wide.
+LETTER = 6.5
+
+#: A line of more points than this is drawn without a mark at each.
+MOST_MARKED = 60
+MOST_TICKS = 6
+_ROUND_SECONDS = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
+                  14_400.0, 21_600.0, 43_200.0, 86_400.0]  # fmt: skip
 
 _DRAW = "import json, sys, vl_convert; print(json.dumps([vl_convert.vegalite_to_svg(s) for s in json.load(sys.stdin)]))"
 
@@ -31,15 +41,16 @@ class Chart:
     svg: str
     svg_dark: str
     description: str
+    notes: tuple[str, ...] = ()
 
 
-def draw(result: Result) -> Chart | None:
-    """The chart that the result declares; None when it has none."""
-    data = chart_data(result)
+def draw(result: Result, reader: Reader | None = None) -> Chart | None:
+    """The chart that the result declares, as `reader` reads it; None when it has none."""
+    data = chart_data(result, reader)
     if data is None:
         return None
     light, dark = _drawn(json.dumps([_specification(data, dark=dark) for dark in (False, True)]))
-    return Chart(light, dark, data.description)
+    return Chart(light, dark, data.description, tuple(data.notes))
 
 
 @lru_cache(maxsize=2)  # a PDF and the page beside it show the same chart
@@ -55,6 +66,39 @@ def _drawn(specifications: str) -> list[str]:
     return found
 
 
+def ticks_of(data: ChartData) -> list[float]:
+    """Where the numbers' axis has its marks: 0 and the largest among them or between them, at least two, the same
+    distance apart; whole numbers for what is counted."""
+    shown = data.values
+    if data.kind == "stacked-bar":
+        shown = [[sum(number or 0.0 for number in numbers) for numbers in zip(*data.values, strict=True)]]
+    known = [number for numbers in shown for number in numbers if number is not None]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    # A percentage has one digit, any other number two.
+    least = {"integer": 1.0}.get(data.y_column.type, {"ratio": 0.001, "seconds": 1.0}.get(data.y_column.unit, 0.01))
+    rough = max((high - low) / MOST_TICKS, least)
+    if data.y_column.unit == "seconds":
+        step = next((each for each in _ROUND_SECONDS if each >= rough), 86_400.0 * -(-rough // 86_400))
+    else:
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(each * power for each in (1.0, 2.0, 5.0, 10.0) if each * power >= rough * (1 - 1e-9))
+        step = max(step, least)
+    begin, end = math.floor(low / step + 1e-9), max(math.ceil(high / step - 1e-9), 1)
+    return [round(place * step, 6) for place in range(begin, end + 1)]
+
+
+def _tick_texts(data: ChartData, ticks: list[float]) -> list[str]:
+    column = data.y_column
+    if column.type == "number" and column.unit not in ("ratio", "seconds") and all(tick.is_integer() for tick in ticks):
+        column = replace(column, type="integer")
+    return [data.reader.cell(tick, column) for tick in ticks]
+
+
+def _side_by_side(names: list[str]) -> int:
+    """How many names of a legend stand on a line, whole."""
+    return max(min(int(WIDTH // (max(map(len, names)) * LETTER + 40)), 4), 1)
+
+
 def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:
     import altair as alt
 
@@ -62,26 +106,35 @@ def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:
         {"x": category, "y": number, "series": name, "order": place}
         for name, numbers in zip(data.series, data.values, strict=True)
         for place, (category, number) in enumerate(zip(data.categories, numbers, strict=True))
-        if number is not None
+        # Nothing breaks a line: what is not known is no point between its neighbours.
+        if number is not None or data.kind == "line"
     ]
+    domain = alt.Scale(domain=data.categories)
     colours = (DARK_COLOURS if dark else COLOURS)[: max(len(data.series), 1)]
-    form = {"ratio": ".0%", "count": ",d"}.get(data.y_column.unit, ",.2~f")
-    y_title = data.y_column.label.partition(" · ")[0]
-    number_axis = alt.Axis(format=form, title=y_title, tickCount=6)
+    say = data.reader.text
+    x_title, y_title = say(data.x_label), data.reader.with_unit(say(data.y_label), data.y_column)
+    ticks = ticks_of(data)
+    # The texts of the ticks are ours: a number looks as it does in the table, and each stands there once.
+    first, step = ticks[0], ticks[1] - ticks[0]
+    texts = json.dumps(_tick_texts(data, ticks))
+    number_axis = alt.Axis(values=ticks, labelExpr=f"{texts}[round((datum.value - ({first})) / {step})]", title=y_title)
+    number_scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
     colour = alt.Color(
         "series:N",
         sort=data.series,
         scale=alt.Scale(domain=data.series, range=colours),
-        legend=alt.Legend(title=None, orient="top", columns=4) if len(data.series) > 1 else None,
+        legend=alt.Legend(title=None, orient="top", columns=_side_by_side(data.series), labelLimit=WIDTH)
+        if len(data.series) > 1
+        else None,
     )
     source = alt.Data(values=values)
     if data.kind == "line":
         chart: Any = (
             alt.Chart(source, width=WIDTH, height=LINE_HEIGHT)
-            .mark_line(point=True, strokeWidth=2)
+            .mark_line(invalid="break-paths-show-domains", point=len(data.categories) <= MOST_MARKED, strokeWidth=2)
             .encode(
-                x=alt.X("x:O", sort=data.categories, title=data.x_label, axis=alt.Axis(labelOverlap=True)),
-                y=alt.Y("y:Q", axis=number_axis),
+                x=alt.X("x:O", sort=None, scale=domain, title=x_title, axis=alt.Axis(labelOverlap=True)),
+                y=alt.Y("y:Q", axis=number_axis, scale=number_scale),
                 color=colour,
                 strokeDash=alt.StrokeDash("series:N", sort=data.series, legend=None),
                 shape=alt.Shape("series:N", sort=data.series, legend=None),
@@ -92,8 +145,8 @@ def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:
         is_grouped = not stacked and len(data.series) > 1
         step = len(data.series) * GROUPED_STEP + GROUP_GAP if is_grouped else BAR_STEP
         encoding: dict[str, Any] = {
-            "y": alt.Y("x:N", sort=data.categories, title=data.x_label, axis=alt.Axis(labelLimit=220)),
-            "x": alt.X("y:Q", axis=number_axis, stack="zero" if stacked else None),
+            "y": alt.Y("x:N", sort=None, scale=domain, title=x_title, axis=alt.Axis(labelLimit=260)),
+            "x": alt.X("y:Q", axis=number_axis, scale=number_scale, stack="zero" if stacked else None),
             "color": colour,
         }
         if is_grouped:
@@ -102,7 +155,7 @@ def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:
         chart = alt.Chart(source, width=WIDTH - 120, height=height).mark_bar().encode(**encoding)
     ink = "#dbe2ec" if dark else "#27323f"
     line = "#4a586f" if dark else "#c9d1dc"
-    chart = chart.properties(title=data.title, background="transparent").configure(font="DejaVu Sans, sans-serif")
+    chart = chart.properties(title=say(data.title), background="transparent").configure(font="DejaVu Sans, sans-serif")
     chart = chart.configure_axis(labelColor=ink, titleColor=ink, gridColor=line, domainColor=line, tickColor=line)
     chart = chart.configure_title(color=ink, anchor="start", fontSize=14).configure_legend(labelColor=ink)
     return dict(chart.configure_view(stroke=None).to_dict())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from webapp.engine.result import Column, Result
-from webapp.engine.sql import identifier, literal
+from webapp.engine.sql import literal
 from webapp.messages import Message
 from webapp.renderers.about import About
 from webapp.renderers.formats import Format
@@ -33,10 +33,8 @@ def write(
     """Write `path`; returns how many rows. With the option `bom` the file begins with a byte order mark."""
     mark = "\ufeff" if options.get("bom") else ""
     head = mark + ",".join(harmless_cell(heading(column)) for column in result.columns) + NEW_LINE
-    cells = [
-        f"{_cell(column, result.rows_path, about.time_zone)} AS {identifier(column.key)}" for column in result.columns
-    ]
-    quoted = ", ".join(identifier(key) for key in _to_quote(result))
+    cells = [f"{_cell(column, name, result.rows_path, about.time_zone)} AS {name}" for name, column in result.named]
+    quoted = ", ".join(_to_quote(result))
     rows = copy_rows(
         path,
         result.rows_path,
@@ -53,18 +51,16 @@ def write(
 
 def _to_quote(result: Result) -> list[str]:
     """Columns of text with marks that are nothing to CSV itself: all their cells are quoted."""
-    keys = [column.key for column in result.columns if column.type == "string"]
-    if not keys or not result.row_count:
+    names = [name for name, column in result.named if column.type == "string"]
+    if not names or not result.row_count:
         return []
-    marked = [
-        " OR ".join(f"contains({identifier(key)}::VARCHAR, {literal(mark)})" for mark in _ALSO_SEPARATE) for key in keys
-    ]
+    marked = [" OR ".join(f"contains({name}::VARCHAR, {literal(mark)})" for mark in _ALSO_SEPARATE) for name in names]
     with database() as connection:
         found = connection.execute(
             f"SELECT {', '.join(f'bool_or({each})' for each in marked)} FROM read_parquet($1)",  # noqa: S608
             [str(result.rows_path)],
         ).fetchone()
-    return [key for key, is_marked in zip(keys, found or (), strict=True) if is_marked]
+    return [name for name, is_marked in zip(names, found or (), strict=True) if is_marked]
 
 
 def heading(column: Column) -> str:
@@ -82,8 +78,7 @@ def _harmless(text: str) -> str:
     return f"'{text}" if text.lstrip()[:1] in set("=+-@＝＋－＠") - {""} or text[:1] in ("\t", "\r") else text
 
 
-def _cell(column: Column, rows_path: Path, time_zone: str) -> str:
-    name = identifier(column.key)
+def _cell(column: Column, name: str, rows_path: Path, time_zone: str) -> str:
     if column.type == "string":
         return _text_cell(f"{name}::VARCHAR")
     if column.unit == "ratio":
@@ -93,7 +88,7 @@ def _cell(column: Column, rows_path: Path, time_zone: str) -> str:
     if column.type == "integer":
         return f"{name}::BIGINT::VARCHAR"
     if column.type == "datetime":
-        return f"CASE WHEN {name} IS NOT NULL THEN {in_zone(rows_path, column.key, time_zone).text} END"
+        return f"CASE WHEN {name} IS NOT NULL THEN {in_zone(rows_path, name, time_zone).text} END"
     if column.type == "boolean":
         return f"CASE WHEN {name} THEN 'true' WHEN NOT {name} THEN 'false' END"
     return f"{name}::VARCHAR"

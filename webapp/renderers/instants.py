@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from webapp.engine.sql import identifier, literal
+from webapp.engine.sql import literal
 from webapp.renderers.row_texts import database
 
 _SECOND = 1_000_000
@@ -39,13 +39,12 @@ class Instants:
         return f"CASE WHEN {self.microseconds} % {_SECOND} = 0 THEN {whole} ELSE {parts} END"
 
 
-def in_utc(key: str) -> Instants:
-    return Instants(f"epoch_us({identifier(key)})", "'Z'")
+def in_utc(name: str) -> Instants:
+    return Instants(f"epoch_us({name})", "'Z'")
 
 
-def in_zone(rows_path: Path, key: str, time_zone: str) -> Instants:
-    """The column `key` of the rows, by the clocks of `time_zone`."""
-    name = identifier(key)
+def in_zone(rows_path: Path, name: str, time_zone: str) -> Instants:
+    """The column `name` of the rows, by the clocks of `time_zone`."""
     changes = _offsets(ZoneInfo(time_zone), *_bounds(rows_path, name))
     since = f"epoch_us({name})"
     shift = _case(since, [(until, str(seconds * _SECOND)) for until, seconds in changes])

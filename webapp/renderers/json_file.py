@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from webapp.engine.result import Column, Result
-from webapp.engine.sql import identifier, literal
+from webapp.engine.sql import literal
 from webapp.messages import Message
 from webapp.renderers.about import About
 from webapp.renderers.formats import Format
@@ -32,8 +32,8 @@ def write(
         ],
     }
     pieces: list[str] = []
-    for number, column in enumerate(result.columns):
-        pieces += [literal(f"{',' if number else '{'}{dumps(column.key)}:"), _cell(column)]
+    for number, (name, column) in enumerate(result.named):
+        pieces += [literal(f"{',' if number else '{'}{dumps(column.key)}:"), _cell(column, name)]
     row = f"concat({', '.join(pieces)}, {literal('}' if result.columns else '{}')})"
     before = dumps(head)[:-1] + ',"rows":[\n'
     after = '\n],"totals":' + dumps(result.totals) + "}\n"
@@ -63,8 +63,7 @@ def _told(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _cell(column: Column) -> str:
-    name = identifier(column.key)
+def _cell(column: Column, name: str) -> str:
     if column.type == "number":  # JSON has no word for an infinite number: it is NULL here
         value = number_text(name)
     elif column.type == "integer":
@@ -72,7 +71,7 @@ def _cell(column: Column) -> str:
     elif column.type == "boolean":
         value = f"CASE WHEN {name} THEN 'true' ELSE 'false' END"
     elif column.type == "datetime":
-        value = f"concat('\"', {in_utc(column.key).text}, '\"')"
+        value = f"concat('\"', {in_utc(name).text}, '\"')"
     elif column.type == "date":
         value = f"concat('\"', {name}::VARCHAR, '\"')"
     else:

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
-
 from webapp.engine.result import Result
 from webapp.messages import from_document, to_document
 from webapp.renderers.chart_svg import Chart
@@ -26,20 +24,18 @@ def read(text: bytes) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(text)
     for column in document["columns"]:
         column |= {"label": from_document(column["label"]), "definition": from_document(column.get("definition"))}
+        column["words"] = {value: from_document(word) for value, word in column.get("words", {}).items()}
     document["notes"] = [from_document(note) for note in document["notes"]]
     if document["chart"]:
         document["chart"]["description"] = from_document(document["chart"].get("description"))
+        document["chart"]["notes"] = [from_document(note) for note in document["chart"].get("notes", ())]
     return document
 
 
 def page_document(result: Result, chart: Chart | None) -> dict[str, Any]:
     """The same as a dictionary: `columns`, `rows` (by column key), `row_count`, `rows_matched`, `totals`, `notes`,
-    `chart` (`svg`, `svg_dark`, `description`) or None. Texts are kept whole, so that a page can say them in the
-    reader's language (`messages.from_document`)."""
-    rows: list[dict[str, Any]] = []
-    for batch in pyarrow.parquet.ParquetFile(result.rows_path).iter_batches(batch_size=ROWS_KEPT):
-        rows = batch.to_pylist()
-        break
+    `chart` (`svg`, `svg_dark`, `description`, `notes`) or None. Texts are kept whole, so that a page can say them in
+    the reader's language (`messages.from_document`)."""
     return {
         "columns": [
             {
@@ -49,15 +45,22 @@ def page_document(result: Result, chart: Chart | None) -> dict[str, Any]:
                 "unit": column.unit,
                 "role": column.role,
                 "definition": column.definition and to_document(column.definition),
+                "words": {value: to_document(word) for value, word in column.words.items()},
+                "time": column.time,
             }
             for column in result.columns
         ],
-        "rows": rows,
+        "rows": result.first_rows(ROWS_KEPT),
         "row_count": result.row_count,
         "rows_matched": result.rows_matched,
         "totals": result.totals,
         "notes": [to_document(note) for note in result.notes],
         "chart": None
         if chart is None
-        else {"svg": chart.svg, "svg_dark": chart.svg_dark, "description": to_document(chart.description)},
+        else {
+            "svg": chart.svg,
+            "svg_dark": chart.svg_dark,
+            "description": to_document(chart.description),
+            "notes": [to_document(note) for note in chart.notes],
+        },
     }

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet
+
 from webapp.engine.result import Result
 from webapp.engine.sql import identifier, literal
 from webapp.messages import Message
 from webapp.renderers import json_file
 from webapp.renderers.about import About
 from webapp.renderers.formats import Format
-from webapp.renderers.row_texts import Progress, database, execute
+from webapp.renderers.row_texts import BATCH, Progress, database, execute
 
 
 def write(
@@ -24,12 +27,13 @@ def write(
         for column in result.columns
     ]
     metadata = json_file.dumps({"report": about.to_json(), "columns": columns, "totals": result.totals})
+    keys = [column.key for column in result.columns]
+    # DuckDB takes names that differ in case alone for one, and would give the second another one.
+    apart = len({key.casefold() for key in keys}) < len(keys)
     # A count is a whole number, whatever the rows hold it in.
     names = ", ".join(
-        f"{identifier(column.key)}::BIGINT AS {identifier(column.key)}"
-        if column.type == "integer"
-        else identifier(column.key)
-        for column in result.columns
+        f"{name}{'::BIGINT' if column.type == 'integer' else ''} AS {name if apart else identifier(column.key)}"
+        for name, column in result.named
     )
     with database() as connection:
         sql = (
@@ -37,7 +41,22 @@ def write(
             f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{reportdesk: {literal(metadata)}}})"
         )
         execute(connection, sql, {"rows": str(result.rows_path)}, on_progress, result.row_count)
+    if apart:
+        _rename(path, keys)
     return result.row_count, []
+
+
+def _rename(path: Path, keys: list[str]) -> None:
+    """Give the columns of a file their keys, part by part."""
+    draft = path.with_suffix(".named")
+    with pyarrow.parquet.ParquetFile(path) as file:
+        kept = file.schema_arrow
+        metadata: Any = file.metadata.metadata
+        schema = pa.schema([kept.field(place).with_name(key) for place, key in enumerate(keys)], metadata=metadata)
+        with pyarrow.parquet.ParquetWriter(draft, schema, compression="zstd") as target:
+            for batch in file.iter_batches(batch_size=BATCH):
+                target.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+    draft.replace(path)
 
 
 FORMAT = Format(

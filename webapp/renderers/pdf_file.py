@@ -6,13 +6,13 @@ import dataclasses
 import json
 import re
 import shutil
+import unicodedata
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow.parquet
 import typst
 
 from webapp.engine.result import Column, Result
@@ -20,7 +20,6 @@ from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.renderers import chart_svg
 from webapp.renderers.about import About
-from webapp.renderers.cell_texts import cell_text
 from webapp.renderers.formats import Format
 from webapp.renderers.row_texts import Progress
 from webapp.settings import get_settings
@@ -77,7 +76,7 @@ def write(
     with TemporaryDirectory(prefix="reportdesk-pdf-") as scratch:
         folder = Path(scratch)
         shutil.copyfile(TEMPLATE, folder / TEMPLATE.name)
-        chart = chart_svg.draw(result)
+        chart = chart_svg.draw(result, about.reader)
         if chart is not None:
             (folder / "chart.svg").write_text(chart.svg, encoding="utf-8")
         # Through the file and out of memory: typesetting needs all there is.
@@ -156,12 +155,8 @@ def _without(value: Any, letters: set[str] | None) -> tuple[Any, int]:
 
 
 def _rows(result: Result, limit: int) -> list[tuple[Any, ...]]:
-    def every() -> Any:
-        for batch in pyarrow.parquet.ParquetFile(result.rows_path).iter_batches(batch_size=min(limit, 10_000)):
-            columns = [batch.column(column.key).to_pylist() for column in result.columns]
-            yield from zip(*columns, strict=True)
-
-    return list(islice(every(), limit))
+    every = (row for columns in result.batches(min(limit, 10_000)) for row in zip(*columns, strict=True))
+    return list(islice(every, limit))
 
 
 def _document(
@@ -169,11 +164,7 @@ def _document(
 ) -> dict[str, Any]:
     columns = result.columns
     texts = [
-        [
-            _shown(cell_text(value, column, locale=about.locale, time_zone=about.time_zone))
-            for value, column in zip(row, columns, strict=True)
-        ]
-        for row in rows
+        [_shown(about.reader.cell(value, column)) for value, column in zip(row, columns, strict=True)] for row in rows
     ]
     widths = [_width(place, column, texts) for place, column in enumerate(columns)]
     landscape = sum(widths) > PORTRAIT_WIDTH
@@ -225,9 +216,7 @@ def _document(
 def _totals(result: Result, about: About) -> list[str]:
     totals = result.totals or {}
     texts = [
-        _shown(cell_text(totals[column.key], column, locale=about.locale, time_zone=about.time_zone))
-        if column.key in totals
-        else ""
+        _shown(about.reader.cell(totals[column.key], column)) if column.key in totals else ""
         for column in result.columns
     ]
     if texts and not texts[0]:
@@ -267,7 +256,7 @@ def _most_lines(widths: list[int], texts: list[list[str]]) -> float:
 
 def _shown(text: str) -> str:
     """Text as a printer can show it, cut where a cell would fill pages; long words may break."""
-    text = _UNSHOWN.sub("", text.replace("\r\n", "\n"))
+    text = unicodedata.normalize("NFC", _UNSHOWN.sub("", text.replace("\r\n", "\n")))
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}… (shortened)"
 
 

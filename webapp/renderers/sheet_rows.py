@@ -16,8 +16,9 @@ from pathlib import Path
 from xlsxwriter.utility import xl_col_to_name
 
 from webapp.engine.result import Column, Result
-from webapp.engine.sql import identifier, literal
+from webapp.engine.sql import literal
 from webapp.renderers.instants import in_zone
+from webapp.renderers.reader import Reader
 from webapp.renderers.row_texts import Progress, database, number_text, write_rows
 
 LONGEST_TEXT = 32_767
@@ -45,7 +46,7 @@ class DataSheet:
 
 
 def fill(
-    book: Path, target: Path, sheets: Iterable[DataSheet], result: Result, time_zone: str, on_progress: Progress
+    book: Path, target: Path, sheets: Iterable[DataSheet], result: Result, reader: Reader, on_progress: Progress
 ) -> None:
     """Write `book` to `target` with the rows of `sheets` in place of row 2 up to the last data row."""
     by_entry = {sheet.entry: sheet for sheet in sheets}
@@ -65,7 +66,7 @@ def fill(
                 write_rows(
                     file,
                     result.rows_path,
-                    _row(result, sheet.first, styles, time_zone),
+                    _row(result, sheet.first, styles, reader),
                     on_progress,
                     result.row_count,
                     first=sheet.first,
@@ -76,7 +77,7 @@ def fill(
 
 def texts_to_shorten(result: Result) -> int:
     """How many cells have more text than Excel takes."""
-    names = [identifier(column.key) for column in result.columns if column.type == "string"]
+    names = [name for name, column in result.named if column.type == "string"]
     if not names:
         return 0
     counts = " + ".join(f"count(*) FILTER ({_is_too_long(name)})" for name in names)
@@ -94,22 +95,21 @@ def _taken_apart(xml: str, count: int) -> tuple[str, dict[str, str], str]:
     return xml[: heading.end()], styles, xml[last.end() :]
 
 
-def _row(result: Result, first: int, styles: dict[str, str], time_zone: str) -> str:
+def _row(result: Result, first: int, styles: dict[str, str], reader: Reader) -> str:
     """SQL for a row of a sheet; the heading is row 1."""
     number = f"(file_row_number - {first} + 2)::VARCHAR"
     cells = []
-    for place, column in enumerate(result.columns):
+    for place, (name, column) in enumerate(result.named):
         letters = xl_col_to_name(place)
         style = f' s="{styles[letters]}"' if column.type not in ("string", "boolean") and letters in styles else ""
         begin = literal(f'<c r="{letters}') + f", {number}"
-        cells.append(_cell(column, begin, style, result.rows_path, time_zone))
+        cells.append(_cell(column, name, begin, style, result.rows_path, reader))
     return f"concat('<row r=\"', {number}, '\">', {', '.join(cells)}, '</row>')"
 
 
-def _cell(column: Column, begin: str, style: str, rows_path: Path, time_zone: str) -> str:
-    name = identifier(column.key)
+def _cell(column: Column, name: str, begin: str, style: str, rows_path: Path, reader: Reader) -> str:
     if column.type == "string":
-        text = f"{name}::VARCHAR"
+        text = reader.words_in_sql(name, column)
         open_, close = '" t="inlineStr"><is><t>', "</t></is></c>"
         as_it_is = f"concat({begin}, {literal(open_)}, {text}, {literal(close)})"
         open_ = '" t="inlineStr"><is><t xml:space="preserve">'
@@ -119,7 +119,7 @@ def _cell(column: Column, begin: str, style: str, rows_path: Path, time_zone: st
     if column.type == "boolean":
         value, open_ = f"CASE WHEN {name} THEN '1' ELSE '0' END", '" t="b"><v>'
     else:
-        value, open_ = _number(column, name, rows_path, time_zone), f'"{style}><v>'
+        value, open_ = _number(column, name, rows_path, reader.time_zone), f'"{style}><v>'
     cell = f"concat({begin}, {literal(open_)}, {value}, '</v></c>')"
     return f"CASE WHEN {name} IS NULL OR ({value}) IS NULL THEN '' ELSE {cell} END"
 
@@ -127,7 +127,7 @@ def _cell(column: Column, begin: str, style: str, rows_path: Path, time_zone: st
 def _number(column: Column, name: str, rows_path: Path, time_zone: str) -> str:
     """SQL for a number as text: instants by the clocks of the report's zone (Excel knows none), times as days."""
     if column.type == "datetime":
-        microseconds = in_zone(rows_path, column.key, time_zone).microseconds
+        microseconds = in_zone(rows_path, name, time_zone).microseconds
         return number_text(_in_calendar(f"({microseconds} / {_DAY_MICROSECONDS} + {_EPOCH})"))
     if column.type == "date":
         day = _in_calendar(f"({name}::DATE - DATE '1899-12-30')")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pyarrow.parquet
 import xlsxwriter
 from xlsxwriter.format import Format as CellFormat
 from xlsxwriter.worksheet import Worksheet
@@ -18,10 +17,10 @@ from webapp.engine.result import Column, Result
 from webapp.messages import Message
 from webapp.renderers import sheet_rows
 from webapp.renderers.about import About
-from webapp.renderers.cell_texts import cell_text
 from webapp.renderers.chart_data import ChartData, chart_data
 from webapp.renderers.chart_svg import COLOURS
 from webapp.renderers.formats import Format
+from webapp.renderers.reader import Reader
 from webapp.renderers.row_texts import Progress
 from webapp.renderers.sheet_rows import LONGEST_TEXT, SHORTENED, DataSheet
 
@@ -101,7 +100,7 @@ def write(
             sheet.set_paper(9)
             sheet.fit_to_pages(1, 0)
             sheet.set_footer("&L&A&RPage &P of &N")
-    sheet_rows.fill(frame, path, sheets, result, about.time_zone, on_progress)
+    sheet_rows.fill(frame, path, sheets, result, about.reader, on_progress)
     frame.unlink()
     return result.row_count, notes
 
@@ -115,7 +114,7 @@ def _write_frames(
     book: xlsxwriter.Workbook, formats: _Formats, result: Result, counts: list[int], zone: ZoneInfo
 ) -> list[DataSheet]:
     """Sheets with heading, widths, filter and totals; of their rows a sample with the formats, and the last one."""
-    columns, widths = result.columns, _widths(result)
+    columns, widths = result.columns, _widths(result, Reader(time_zone=str(zone)))
     sheets: list[DataSheet] = []
     first = 0
     for number, count in enumerate(counts, start=1):
@@ -151,15 +150,13 @@ def _write_totals(sheet: Worksheet, row: int, formats: _Formats, result: Result,
             sheet.write_number(row, place, shown, formats.cell(column, bold=True))
 
 
-def _widths(result: Result) -> list[int]:
+def _widths(result: Result, reader: Reader) -> list[int]:
     """Of every column, by its first rows."""
     widths = [len(column.label) for column in result.columns]
-    file = pyarrow.parquet.ParquetFile(result.rows_path)
-    names = [column.key for column in result.columns]
-    for batch in islice(file.iter_batches(batch_size=ROWS_MEASURED, columns=names), 1):
+    for values in islice(result.batches(ROWS_MEASURED), 1):
         for place, column in enumerate(result.columns):
-            values = (value for value in batch.column(column.key).to_pylist() if value is not None)
-            widths[place] = max(widths[place], max((_width(value, column) for value in values), default=0))
+            measured = (_width(value, column, reader) for value in values[place] if value is not None)
+            widths[place] = max(widths[place], max(measured, default=0))
     return [min(max(width + 2, NARROWEST), WIDEST) for width in widths]
 
 
@@ -170,12 +167,12 @@ def _plain(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").translate(_ILLEGAL)
 
 
-def _width(value: Any, column: Column) -> int:
+def _width(value: Any, column: Column, reader: Reader) -> int:
     if column.type == "datetime":
         return 16
     if column.type == "string":
         return min(len(value), WIDEST)
-    return len(cell_text(value, column))
+    return len(reader.cell(value, column))
 
 
 def _write_summary(
@@ -202,13 +199,13 @@ def _write_summary(
             sheet.write_string(row, 0, _plain(column.label))
             value = (result.totals or {})[column.key]
             if isinstance(value, datetime):
-                sheet.write_string(row, 1, cell_text(value, column, time_zone=about.time_zone))
+                sheet.write_string(row, 1, about.reader.cell(value, column))
             elif value is not None:
                 sheet.write_number(row, 1, value / 86_400 if column.unit == "seconds" else value, formats.cell(column))
             else:
                 sheet.write_string(row, 1, "–")
         row += 2
-    data = chart_data(result)
+    data = chart_data(result, about.reader)
     if data is not None:
         _write_chart(book, sheet, formats, data, row)
 

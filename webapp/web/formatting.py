@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, url_for
@@ -25,19 +26,15 @@ from markupsafe import Markup
 from webapp import clock, statuses
 from webapp.documents import JobStatus, LookupCategory
 from webapp.documents.job_status import STATES
-from webapp.engine.result import ROW_TYPE
-from webapp.messages import Message
+from webapp.engine.result import ROW_TYPE, Column
+from webapp.engine.words import ROW_TYPES
+from webapp.renderers.reader import Reader
 from webapp.services.lookups import values as lookups
 from webapp.settings import Settings
-from webapp.web.languages import in_readers_language
+from webapp.web.languages import in_readers_language, language
 
 BOUND = 1_000
 SHORT_TEXT = 10
-_ROW_TYPES: dict[str, str] = {
-    "group": Message("Group"),
-    "subtotal": Message("Subtotal"),
-    "other": Message("All others"),
-}
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -169,22 +166,30 @@ def size(count: float | None) -> str:
 
 
 def value(cell: Any, column: dict[str, Any]) -> str:
-    """One cell of a result, by its column's unit."""
-    if cell is None or cell == "":
-        return "–"
-    unit, kind = column.get("unit"), column.get("type")
-    if kind in {"datetime", "date"} and isinstance(cell, str):
-        moment = datetime.fromisoformat(cell)
-        return format_date(moment.date(), "medium") if kind == "date" else format_datetime(clock.aware(moment), "short")
-    if isinstance(cell, bool):
-        return gettext("Yes") if cell else gettext("No")
-    if isinstance(cell, int | float):
-        if unit == "ratio":
-            return format_percent(cell, "#,##0.0 %")
-        if unit in {"seconds", "duration"}:
-            return duration(cell)
-        return number(cell) if isinstance(cell, int) or float(cell).is_integer() else number(cell, 2)
-    return _word(cell, column.get("key", ""))
+    """One cell of a result, by its column, as its files and its chart have it."""
+    kind = column.get("type")
+    if isinstance(cell, str) and cell and kind in {"datetime", "date"}:
+        cell = datetime.fromisoformat(cell) if kind == "datetime" else date.fromisoformat(cell[:10])
+    if isinstance(cell, str) and not column.get("words"):
+        # Stored before columns had words of their own.
+        cell = _word(cell, column.get("key", ""))
+    return readers().cell(cell, _column(column))
+
+
+def readers() -> Reader:
+    """How results are read by whoever asked for this page."""
+    return _reader(language(), str(get_timezone()))
+
+
+@lru_cache(maxsize=64)
+def _reader(locale: str, time_zone: str) -> Reader:
+    return Reader(locale, time_zone)
+
+
+def _column(stored: dict[str, Any]) -> Column:
+    names = ("key", "label", "type", "unit", "role", "time")
+    given = {name: stored.get(name) or "" for name in names} | {"time": stored.get("time")}
+    return Column(**given, words=stored.get("words") or {})
 
 
 def column_class(column: dict[str, Any]) -> str:
@@ -199,7 +204,7 @@ def cell_class(cell: Any, column: dict[str, Any]) -> str:
 
 def _word(cell: Any, key: str) -> str:
     """A cell that is one of our own words rather than a name of the organisation's."""
-    words: Mapping[str, str] = _ROW_TYPES if key == ROW_TYPE else statuses.WORDS
+    words: Mapping[str, str] = ROW_TYPES if key == ROW_TYPE else statuses.WORDS
     if key in ("status", "completion-status", ROW_TYPE):
         return str(in_readers_language(words.get(str(cell).replace(" ", "-"), cell)))
     return label(LookupCategory.ACTIVITY_EVENT, cell) if key == "event-type" else str(cell)

@@ -1,31 +1,18 @@
-"""Which language and time zone a page speaks, and what a Message is in it.
-
-`translations/<locale>/LC_MESSAGES/messages.po` is what people edit; it is compiled into `<home>/cache` when a process
-starts and finds no compiled form of exactly this text.
-"""
+"""Which language and time zone a page speaks, and what a Message is in it (the catalogues: `webapp.catalogues`)."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from datetime import date
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from flask import Flask, current_app, request
 from flask_babel import Babel, format_date, format_decimal, get_domain
 
+from webapp.catalogues import LANGUAGES, SOURCE, compile_catalogues
 from webapp.messages import Language, Message
 from webapp.settings import Settings
 from webapp.web.access import actor_or_none
 from webapp.web.zones import all_zones
-
-SOURCE = Path(__file__).resolve().parents[1] / "translations"
-#: Languages that are complete, by what they call themselves.
-LANGUAGES = {"en": "English", "es": "Español"}
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -79,22 +66,4 @@ def in_readers_language(text: Any) -> Any:
     return text.said_in(_READERS) if isinstance(text, Message) else text
 
 
-def compile_catalogues(source: Path, cache: Path) -> Path:
-    """The folder of compiled catalogues of `source`, made where it is missing."""
-    catalogues = sorted(source.glob("*/LC_MESSAGES/*.po"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in catalogues)).hexdigest()[:12]
-    folder = cache / f"translations-{digest}"
-    for path in catalogues:
-        target = folder / path.relative_to(source).with_suffix(".mo")
-        if target.exists():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        compiled = BytesIO()
-        with path.open("rb") as file:
-            write_mo(compiled, read_po(file))
-        # Several processes may start together: each writes its own draft, and the last rename wins with equal bytes.
-        draft = target.with_suffix(f".{os.getpid()}")
-        draft.write_bytes(compiled.getvalue())
-        draft.replace(target)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+__all__ = ["LANGUAGES", "in_readers_language", "language", "register"]

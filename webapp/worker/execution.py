@@ -107,17 +107,18 @@ def _execute(context: Context) -> Outcome:
     context.enter(JobStatus.RENDERING)
     context.progress(Message("Writing the file"), ANSWERED, 0, result.row_count)
     provenance = _provenance(job, query, result, version, tables)
+    about = _about(job, provenance)
     rendered = renderers.render(
         job.output.format,
         result,
-        _about(job, provenance),
+        about,
         scratch / "file",
         filename_stem=_file_stem(job, query.time_zone),
         options=options,
         on_progress=_scaled(context, Message("Writing the file"), ANSWERED, RENDERED),
     )
     page = scratch / "page.json"
-    page_result.write(result, renderers.chart_svg.draw(result), page)
+    page_result.write(result, renderers.chart_svg.draw(result, about.reader), page)
     provenance |= {"rowsWritten": rendered.rows_written, "notes": [*result.notes, *rendered.notes]}
 
     context.enter(JobStatus.UPLOADING)

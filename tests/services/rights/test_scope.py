@@ -16,7 +16,6 @@ from webapp.engine import runner
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.services.questions import as_query
 from webapp.services.questions.request import ReportRequest
-from webapp.services.requests import previews
 from webapp.services.rights import data_scope
 
 AT = datetime(2024, 3, 5, tzinfo=UTC)
@@ -81,7 +80,7 @@ def test_a_department_reads_nothing_of_another(
                 files = record.current().files(as_query.tables_for(query))
                 with subtests.test(report_type, shape=shape, filters=filters):
                     result = runner.run(query, files, tmp_path / "rows.parquet")
-                    rows = previews.first_rows(result.rows_path, 50)
+                    rows = result.first_rows(50)
                     assert THEIRS not in str(rows)
                     # Without filters all of one's own, and that alone.
                     matched = 0 if filters else 1
@@ -96,4 +95,4 @@ def test_an_instructor_reads_nothing_of_other_classes(people: People, records: d
         files = record.current().files(as_query.tables_for(query))
         result = runner.run(query, files, tmp_path / "rows.parquet")
         assert result.rows_matched == 1, report_type
-        assert THEIRS not in str(previews.first_rows(result.rows_path, 50))
+        assert THEIRS not in str(result.first_rows(50))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ibis
 
+from webapp import statuses
 from webapp.engine.declarations import Dimension, Entity, Table, Value
 from webapp.messages import Message
 
@@ -64,14 +65,45 @@ def _own(table: Table) -> Value:
     return ibis.coalesce(_filled(table.key), table.id)
 
 
+_DIFFERENT = {
+    "hour": Message("Different hours"),
+    "day": Message("Different days"),
+    "week": Message("Different weeks"),
+    "month": Message("Different months"),
+    "quarter": Message("Different quarters"),
+    "year": Message("Different years"),
+}
+
+
 def _bucket(key: str, label: str, definition: str) -> Dimension:
-    return Dimension(key, label, definition=definition, time=key)
+    return Dimension(key, label, definition=definition, time=key, different=_DIFFERENT[key])
 
 
 _DIMENSIONS = [
-    Dimension("learner", Message("Learner"), Message("The person who learns."), entity="learner", column="learner_id"),
-    Dimension("course", Message("Course"), Message("What is taught."), entity="course", column="course_id"),
-    Dimension("class", Message("Class"), Message("One presentation of a course."), entity="class", column="class_id"),
+    Dimension(
+        "learner",
+        Message("Learner"),
+        Message("The person who learns."),
+        entity="learner",
+        column="learner_id",
+        different=Message("Different learners"),
+    ),
+    Dimension(
+        "course",
+        Message("Course"),
+        Message("What is taught."),
+        entity="course",
+        column="course_id",
+        different=Message("Different courses"),
+    ),
+    Dimension(
+        "class",
+        Message("Class"),
+        Message("One presentation of a course."),
+        entity="class",
+        column="class_id",
+        different=Message("Different classes"),
+    ),
     Dimension(
         "program",
         Message("Program"),
@@ -79,6 +111,7 @@ _DIMENSIONS = [
         Message("The program that the enrollment belongs to."),
         entity="program",
         column="program_id",
+        different=Message("Different programs"),
     ),
     Dimension(
         "department",
@@ -86,6 +119,7 @@ _DIMENSIONS = [
         Message("The part of the organisation."),
         entity="department",
         column="department_id",
+        different=Message("Different departments"),
     ),
     Dimension(
         "department-tree",
@@ -104,19 +138,39 @@ _DIMENSIONS = [
         column="class_id",
         many="instructor",
     ),
-    Dimension("enrollment", Message("Enrollment"), Message("One learner in one class."), value=_own),
-    Dimension("content", Message("Content"), entity="content", column="content_id"),
+    Dimension(
+        "enrollment",
+        Message("Enrollment"),
+        Message("One learner in one class."),
+        value=_own,
+        different=Message("Different enrollments"),
+    ),
+    Dimension(
+        "content", Message("Content"), entity="content", column="content_id", different=Message("Different contents")
+    ),
     Dimension(
         "activity",
         Message("Activity"),
         Message("A content item that learners open."),
         entity="content",
         column="content_id",
+        different=Message("Different activities"),
     ),
     Dimension(
-        "assessment", Message("Assessment"), Message("Something that is graded."), entity="content", column="content_id"
+        "assessment",
+        Message("Assessment"),
+        Message("Something that is graded."),
+        entity="content",
+        column="content_id",
+        different=Message("Different assessments"),
     ),
-    Dimension("scorm-attempt", Message("SCORM attempt"), Message("One attempt at a SCORM package."), value=_own),
+    Dimension(
+        "scorm-attempt",
+        Message("SCORM attempt"),
+        Message("One attempt at a SCORM package."),
+        value=_own,
+        different=Message("Different SCORM attempts"),
+    ),
     Dimension(
         "content-type",
         Message("Content type"),
@@ -124,6 +178,7 @@ _DIMENSIONS = [
         entity="content",
         column="content_id",
         attribute="content_type",
+        words=statuses.CONTENT_TYPES,
     ),
     Dimension(
         "term",
@@ -138,25 +193,34 @@ _DIMENSIONS = [
         Message("Certificate"),
         definition=Message("The certificate by its name."),
         value=lambda table: ibis.coalesce(_filled(table.name), _own(table)),
+        different=Message("Different certificates"),
     ),
-    Dimension("event-type", Message("Event"), value=lambda table: table.event_type),
+    Dimension(
+        "event-type",
+        Message("Event"),
+        value=lambda table: table.event_type,
+        different=Message("Different kinds of events"),
+    ),
     Dimension(
         "status",
         Message("Status"),
         definition=Message("Where the row stands now, in its own words."),
         value=lambda table: table.status,
+        different=Message("Different statuses"),
     ),
     Dimension(
         "completion-status",
         Message("Completion"),
         definition=Message("Completed, not completed (failed, withdrawn, expired), in progress, not started."),
         value=_completion_status,
+        words=statuses.COMPLETION,
     ),
     Dimension(
         "grade-range",
         Message("Grade range"),
         definition=Message("Ten points each; 89.5 belongs to 80–89; empty without a score."),
         value=lambda table: grade_range(table.score),
+        different=Message("Different grade ranges"),
     ),
     _bucket("hour", Message("Hour"), Message("Hours of the report's time zone.")),
     _bucket("day", Message("Day"), Message("Days of the report's time zone.")),

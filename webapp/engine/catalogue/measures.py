@@ -92,6 +92,7 @@ COUNT_DISTINCT = Measure(
     Message("Number of different values, empty ones left out; 0 where there are none."),
     lambda _, value: (value.nunique(),),
     requires_field=True,
+    of=Message("Different values of %(field_)s"),
     zero_if_empty=True,
 )
 SUM = Measure(
@@ -101,6 +102,7 @@ SUM = Measure(
     Message("Sum of the values; empty without any."),
     lambda _, value: (exact_sum(value),),
     requires_field=True,
+    of=Message("Total %(field_)s"),
     combine=exact_sum,
 )
 AVERAGE = replace(
@@ -112,6 +114,7 @@ AVERAGE = replace(
         lambda _, value: value,
     ),
     requires_field=True,
+    of=Message("Average %(field_)s"),
 )
 MEDIAN = Measure(
     "median",
@@ -120,6 +123,7 @@ MEDIAN = Measure(
     Message("The middle value, or the mean of the two middle ones, empty ones left out; empty without any."),
     lambda _, value: (value.median(),),
     requires_field=True,
+    of=Message("Median %(field_)s"),
 )
 MINIMUM = Measure(
     "min",
@@ -128,6 +132,7 @@ MINIMUM = Measure(
     Message("The smallest value; empty without any."),
     lambda _, value: (value.min(),),
     requires_field=True,
+    of=Message("Lowest %(field_)s"),
     combine=lambda smallest: smallest.min(),
 )
 MAXIMUM = Measure(
@@ -137,6 +142,7 @@ MAXIMUM = Measure(
     Message("The largest value; empty without any."),
     lambda _, value: (value.max(),),
     requires_field=True,
+    of=Message("Highest %(field_)s"),
     combine=lambda largest: largest.max(),
 )
 STD_DEV = Measure(
@@ -146,6 +152,7 @@ STD_DEV = Measure(
     Message("Sample standard deviation (n − 1); empty below two values."),
     lambda _, value: (value.std(how="sample"),),
     requires_field=True,
+    of=Message("Standard deviation of %(field_)s"),
 )
 VARIANCE = Measure(
     "variance",
@@ -154,6 +161,7 @@ VARIANCE = Measure(
     Message("Sample variance (n − 1), in squared units; empty below two values."),
     lambda _, value: (value.var(how="sample"),),
     requires_field=True,
+    of=Message("Variance of %(field_)s"),
 )
 AVG_SCORE = _mean(
     "avg-score",

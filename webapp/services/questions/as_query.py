@@ -31,7 +31,7 @@ from webapp.services.questions import conditions, filter_choices, period, report
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS, ChosenFilter
 from webapp.services.questions.in_words import some_of
 from webapp.services.questions.period import Period
-from webapp.services.questions.report_types import base_key, custom_measures, report_type_of, standing
+from webapp.services.questions.report_types import base_key, custom_measures, event_words, report_type_of, standing
 from webapp.services.questions.request import Condition, ReportRequest
 from webapp.services.questions.ways import to_document
 from webapp.services.rights.data_scope import DataScope
@@ -77,6 +77,7 @@ def to_query(
         scope=Scope(scope.department_ids, scope.class_ids),
         moment=moment,
         custom_measures=custom_measures(),
+        event_words=event_words(),
         title=declared.label,
     )
     sort = _sorts(request.sort)

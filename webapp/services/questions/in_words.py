@@ -10,6 +10,7 @@ from webapp.documents.lookup_value import lookup_cache
 from webapp.engine.asked_measures import split_measure
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
+from webapp.engine.columns import label_of_field
 from webapp.engine.declarations import Dataset, Unit
 from webapp.engine.fields import field_of
 from webapp.messages import Message
@@ -108,14 +109,20 @@ def _result_in_words(dataset: Dataset, condition: Condition) -> str:
 
 
 def measure_label(dataset: Dataset, text: str) -> str:
-    """`sum:data.clicks` -> “Sum of clicks”."""
+    """`sum:data.clicks` -> “Total clicks”; by the name that an administrator gave the measure, where one did."""
     key, field = split_measure(text)
     label = lookups.label(LookupCategory.MEASURE_TYPE, key)
     if not field:
         return label
+    if key in dataset.measures and dataset.measures[key].label == label and _is_named(dataset, field):
+        return label_of_field(dataset, dataset.measures[key], field)
     known = field_of(dataset, field)
     about = known.label if known is not None else _label(field)
     return Message("%(measure)s of %(field_)s", measure=label, field=about)
+
+
+def _is_named(dataset: Dataset, key: str) -> bool:
+    return field_of(dataset, key) is not None or key in DIMENSIONS
 
 
 def listed(texts: Iterable[str]) -> Message:

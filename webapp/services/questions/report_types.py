@@ -18,6 +18,7 @@ from webapp.engine.fields import DATA
 from webapp.engine.query import CustomMeasure
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
+from webapp.services.lookups import values as lookups
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
 from webapp.services.questions.request import ReportRequest
 from webapp.services.record import fields
@@ -70,6 +71,12 @@ def custom_measures() -> tuple[CustomMeasure, ...]:
     values = lookup_cache.category(LookupCategory.MEASURE_TYPE).values()
     found = (made_measure(value.key, value.display_as, value.metadata) for value in values)
     return tuple(each for each in found if each is not None)
+
+
+def event_words() -> dict[str, str]:
+    """What people read for each type of event, in the lookups' order; those that are not used any more too."""
+    events = lookup_cache.category(LookupCategory.ACTIVITY_EVENT)
+    return {key: lookups.label(LookupCategory.ACTIVITY_EVENT, key) for key in events}
 
 
 def measures_for(dataset: Dataset) -> list[str]:

@@ -10,8 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow.parquet
-
 from webapp import renderers
 from webapp.documents import LookupCategory, ReportJob
 from webapp.documents.job_status import WITH_FILE
@@ -83,7 +81,7 @@ def preview(request: ReportRequest, scope: DataScope) -> Preview:
     with TemporaryDirectory(prefix="preview-", dir=folder) as scratch:
         limits = Limits(memory_mb=PREVIEW_MEMORY_MB, threads=2, seconds=PREVIEW_SECONDS)
         result = runner.run(query, files, Path(scratch) / "rows.parquet", limits=limits)
-        rows = first_rows(result.rows_path, PREVIEW_ROWS)
+        rows = result.first_rows(PREVIEW_ROWS)
         chart = chart_data(result)
         lacking = gaps(query, files, Path(scratch) / "spill", limits)
         others = _other_terms(request, query, version, Path(scratch), limits)
@@ -104,17 +102,8 @@ def _other_terms(
     )  # fmt: skip
     files = version.files(as_query.tables_for(by_term))
     found = runner.run(by_term, files, scratch / "terms.parquet", limits=limits)
-    counted = {row["term"]: int(row["count"]) for row in pyarrow.parquet.read_table(found.rows_path).to_pylist()}
+    counted = {row["term"]: int(row["count"]) for row in found.first_rows()}
     return {name: count for name, count in counted.items() if not on.get(name, True)}
-
-
-def first_rows(path: Path, limit: int) -> list[dict[str, Any]]:
-    """The first `limit` rows of a result's Parquet file."""
-    file = pyarrow.parquet.ParquetFile(path)
-    for batch in file.iter_batches(batch_size=limit):
-        rows: list[dict[str, Any]] = batch.slice(0, limit).to_pylist()
-        return rows
-    return []
 
 
 def estimate(report_type: str, result: Result) -> Estimate:
@@ -152,4 +141,4 @@ def size_of(rows: int, measured: Sequence[Measured]) -> int | None:
     return round(told[len(told) // 2]) if told else None
 
 
-__all__ = ["Estimate", "Preview", "estimate", "first_rows", "preview"]
+__all__ = ["Estimate", "Preview", "estimate", "preview"]
