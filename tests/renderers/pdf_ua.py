@@ -8,6 +8,8 @@ from typing import Any
 
 import pikepdf
 
+from tests.renderers.pdf_table import placed, spans
+
 _TEXT = {"Tj", "TJ", "'", '"'}
 _BEGIN, _END = {"BDC", "BMC"}, {"EMC"}
 
@@ -52,18 +54,27 @@ def _structure(pdf: pikepdf.Pdf) -> Iterator[str]:
 
 def _table(table: Any) -> Iterator[str]:
     rows = [node for node in _nodes(table) if node.get("/S") == "/TR"]
-    kinds = [[str(cell.S) for cell in _children(row)] for row in rows]
-    if not kinds or set(kinds[0]) != {"/TH"}:
+    kinds = [{str(cell.S) for cell in _children(row)} for row in rows]
+    heads = next((number for number, found in enumerate(kinds) if found != {"/TH"}), len(kinds))
+    if not heads:
         yield "a table without a heading"
-    if any(set(row) != {"/TD"} for row in kinds[1:]):
+    if any(found != {"/TD"} for found in kinds[heads:]):
         yield "a table row of other things than cells"
-    if len({len(row) for row in kinds}) > 1:
+    grid = placed([[(cell, *_spans(cell)) for cell in _children(row)] for row in rows])
+    if len({sum(1 for y, _ in grid if y == number) for number in range(len(rows))}) > 1:
         yield "a table with rows of different lengths"
-    for heading in _children(rows[0]) if rows else ():
-        attributes = heading.get("/A", [])
-        found = attributes if isinstance(attributes, pikepdf.Array) else [attributes]
-        if not any(str(each.get("/Scope", "")) == "/Column" for each in found):
+    for heading in (cell for row in rows[:heads] for cell in _children(row)):
+        if not any(str(each.get("/Scope", "")) == "/Column" for each in _attributes(heading)):
             yield "a heading that does not say that it is a column's"
+
+
+def _attributes(cell: Any) -> list[Any]:
+    found = cell.get("/A", [])
+    return list(found) if isinstance(found, pikepdf.Array) else [found]
+
+
+def _spans(cell: Any) -> tuple[int, int]:
+    return spans(_attributes(cell))
 
 
 def _nodes(node: Any) -> Iterator[Any]:

@@ -23,6 +23,7 @@ import pikepdf
 import pyarrow.parquet
 from python_calamine import CalamineWorkbook
 
+from tests.renderers.pdf_table import placed, spans
 from webapp.engine.result import Column, Result
 
 Columns = dict[str, list[Any]]
@@ -47,6 +48,8 @@ def check_same(result: Result, files: dict[str, Path], time_zone: str, *, rows_i
         expected = min(result.row_count, rows_in_pdf) if key == "pdf" else result.row_count
         for column in result.columns:
             got, wanted = found[column.key], rows[column.key][:expected]
+            if key == "pdf" and result.pages:
+                wanted = [wanted[number] for number in _page_by_page(result, rows, expected)]
             assert len(got) == len(wanted), f"{key}, {column.key}: {len(got)} rows, not {len(wanted)}"
             for number, (one, other) in enumerate(zip(got, wanted, strict=True)):
                 assert READERS[key].same(one, other, column, zone), (
@@ -54,6 +57,15 @@ def check_same(result: Result, files: dict[str, Path], time_zone: str, *, rows_i
                 )
             compared += len(got)
     return compared
+
+
+def _page_by_page(result: Result, rows: Columns, count: int) -> list[int]:
+    """The rows in the order of pages and of sections on them, each as it came first."""
+    pages: dict[Any, dict[Any, list[int]]] = {}
+    for number in range(count):
+        sections = pages.setdefault(tuple(rows[key][number] for key in result.pages), {})
+        sections.setdefault(rows[result.section][number] if result.section else None, []).append(number)
+    return [number for sections in pages.values() for members in sections.values() for number in members]
 
 
 # --- CSV, JSON, Parquet -----------------------------------------------------------------------------------------------
@@ -158,7 +170,8 @@ def _as_time(got: Any) -> timedelta:
 
 
 def _read_pdf(path: Path, result: Result, zone: ZoneInfo) -> Columns:
-    """As a screen reader hears it: the cells of the tagged tables. Columns that stand in groups are put together."""
+    """As a screen reader hears it: the cells of the tagged tables under all that stands above them, and where rows have
+    pages of their own the headings of those. Columns that stand in groups are put together."""
     with pdfplumber.open(path) as pdf:
         texts: dict[tuple[int, int], str] = {}
         for page in pdf.pages:
@@ -166,36 +179,73 @@ def _read_pdf(path: Path, result: Result, zone: ZoneInfo) -> Columns:
                 if letter.get("mcid") is not None:
                     at = (page.page_number, letter["mcid"])
                     texts[at] = texts.get(at, "") + letter["text"]
-        tables = [node for node in nodes(pdf.structure_tree) if node["type"] == "Table"]
-        pieces = [_table(table, texts) for table in tables]
-    labels = [_squeezed(column.label) for column in result.columns]
+        told = [
+            (node["type"], _table(node, texts) if node["type"] == "Table" else _squeezed(_text(node, texts)))
+            for node in nodes(pdf.structure_tree)
+            if node["type"] in ("H2", "H3", "P", "Table")
+        ]
+    above = [_above(column, result) for column in result.columns]
     found: Columns = {}
-    for heading, rows in pieces:
-        for place, label in enumerate(heading):
-            assert heading.count(label) == labels.count(label), f"the PDF's columns are {heading}, not {labels}"
-            keys = [result.columns[n].key for n, each in enumerate(labels) if each == label]
-            found.setdefault(keys[heading[:place].count(label)], []).extend(row[place] for row in rows)
+    headings: dict[str, str] = {}
+    for kind, what in told:
+        if kind == "Table":
+            heading, rows = what
+            for place, label in enumerate(heading):
+                assert label in above, f"the PDF's columns are {heading}, not {above}"
+                keys = [result.columns[n].key for n, each in enumerate(above) if each == label]
+                assert heading.count(label) <= len(keys)
+                found.setdefault(keys[_nth(heading, place, found, keys, len(rows))], []).extend(
+                    row[place] for row in rows
+                )
+            for column in result.columns:
+                if column.key in (*result.pages, result.section):
+                    found.setdefault(column.key, []).extend([headings[column.key]] * len(rows))
+        elif result.pages and kind == "H2":
+            headings[result.pages[0]] = str(what)
+        elif result.pages and kind == "H3" and result.section:
+            headings[result.section] = str(what)
+        elif result.pages and ":" in str(what) and str(what).startswith("Learnernumber"):
+            headings[result.pages[1]] = str(what).partition(":")[2]
     # A key column stands in each group: all its copies are the same.
     rows_shown = min(len(values) for values in found.values()) if found else 0
     for values in found.values():
         copies = [values[begin : begin + rows_shown] for begin in range(0, len(values), rows_shown or 1)]
         assert all(copy == copies[0] for copy in copies)
-    totals = 1 if result.totals and rows_shown == result.row_count + 1 else 0
-    return {column.key: found.get(column.key, [])[: rows_shown - totals] for column in result.columns}
+    return {column.key: found.get(column.key, [])[:rows_shown] for column in result.columns}
 
 
-def _table(table: dict[str, Any], texts: dict[tuple[int, int], str]) -> tuple[list[str], list[list[str]]]:
-    rows = [
-        [(cell["type"], _squeezed(_text(cell, texts))) for cell in nodes([row]) if cell["type"] in ("TH", "TD")]
-        for row in nodes([table])
-        if row["type"] == "TR"
-    ]
-    heading = [text for kind, text in rows[0] if kind == "TH"]
-    assert len(heading) == len(rows[0]), "a heading that is not tagged as one"
-    body = [[text for _, text in row] for row in rows[1:]]
-    if body and len(body[-1]) < len(heading):  # the totals: pdfplumber leaves their empty cells out
-        body.pop()
-    return heading, body
+def _nth(heading: list[Any], place: int, found: Columns, keys: list[str], rows: int) -> int:
+    """Which of the columns with equal headings: in one table they stand in their order; those that a table before had
+    are over, unless it is another part of the same rows."""
+    before = heading[:place].count(heading[place])
+    if heading.count(heading[place]) == len(keys):
+        return before
+    return before + sum(len(found.get(key, [])) >= rows for key in keys)
+
+
+def _above(column: Column, result: Result) -> frozenset[str]:
+    """All that stands above the cells of a column, in whatever tier."""
+    units = {"seconds": "(days)" if column.is_long else "(h:mm:ss)", "score": "(of100)"}
+    label = _squeezed(f"{column.heading or column.label} {units.get(column.unit, '')}")
+    is_pivot = any(each.over for each in result.columns) and column.role == "measure"
+    over = column.over or (["All"] if is_pivot else [])
+    return frozenset([label, *map(_squeezed, over)])
+
+
+def _table(table: dict[str, Any], texts: dict[tuple[int, int], str]) -> tuple[list[frozenset[str]], list[list[str]]]:
+    """What stands above each column, and the rows without the totals."""
+    rows: dict[str, list[list[tuple[str, int, int]]]] = {"THead": [], "TBody": [], "TFoot": []}
+    for part in table["children"]:
+        for row in nodes([part]):
+            if row["type"] == "TR":
+                cells = [cell for cell in nodes([row]) if cell["type"] in ("TH", "TD")]
+                assert part["type"] != "THead" or all(cell["type"] == "TH" for cell in cells), "a heading not tagged so"
+                found = [(_squeezed(_text(cell, texts)), *spans(cell.get("attributes"))) for cell in cells]
+                rows[part["type"]].append(found)
+    grid = placed(rows["THead"])
+    width = 1 + max(x for _, x in grid)
+    heading = [frozenset(text for (_, x), text in grid.items() if x == place) for place in range(width)]
+    return heading, [[text for text, _, _ in row] for row in rows["TBody"]]
 
 
 def nodes(tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -220,6 +270,8 @@ def _same_in_pdf(got: str, wanted: Any, column: Column, zone: ZoneInfo) -> bool:
         return _same_text(got, in_words(wanted, column))
     if column.unit == "ratio":
         return got.endswith("%") and abs(_number(got[:-1]) / 100 - wanted) <= 0.00051
+    if column.unit == "seconds" and column.is_long:
+        return abs(_number(got) - wanted / 86_400) <= 0.051
     if column.unit == "seconds":
         hours, minutes, seconds = got.removeprefix("−").split(":")
         told = (int(hours) * 3600 + int(minutes) * 60 + int(seconds)) * (-1 if got.startswith("−") else 1)
@@ -236,7 +288,7 @@ def _same_in_pdf(got: str, wanted: Any, column: Column, zone: ZoneInfo) -> bool:
 
 def _same_text(got: str, wanted: str) -> bool:
     if len(wanted) > LONGEST_IN_PDF:
-        return got.endswith("…(shortened)") and _squeezed(wanted).startswith(got.removesuffix("…(shortened)"))
+        return got.endswith("…") and _squeezed(wanted).startswith(got.removesuffix("…"))
     return got == _squeezed(wanted)
 
 

@@ -42,6 +42,7 @@ def enrolled(folder: Path, *places: tuple[str, str, str], **question: Any) -> Re
             tables[kind].append({"id": key, "name": name, "code": None, "is_active": True})
     tables["enrollments"] = [
         {"id": f"{n}", "department_id": d, "course_id": c, "class_id": k, "is_active": True, "status": "completed"}
+        | {"enrolled_at": datetime(2025, 3, 5, tzinfo=UTC)}
         for n, (d, c, k) in enumerate(places)
     ]
     query = Query("enrollment-summary", "enrollments", **({"measures": ("count",)} | question))
@@ -71,6 +72,20 @@ def test_of_three_groupings_the_chart_draws_the_first_two_with_all_that_is_in_th
     chart = drawn(result)
     assert dict(zip(chart.series, chart.values, strict=True)) == {"Algebra": [9], "Botany": [4]}
     assert chart.notes == ["Groups that differ only in Class are drawn as one."]
+
+
+def test_the_groupings_that_a_chart_draws_need_not_be_the_first(tmp_path: Path) -> None:
+    places = [("North", "Algebra", "A1")] * 3 + [("South", "Botany", "B1")] * 2 + [("South", "Algebra", "A1")]
+    for measures in (("count",), ("count", "count-distinct:learner")):
+        result = enrolled(
+            tmp_path / str(len(measures)), *places, dimensions=("class", "department", "month"), measures=measures
+        )
+        chart = drawn(result)
+        assert (chart.categories, dict(zip(chart.series, chart.values, strict=True))) == (
+            ["Mar 2025"],
+            {"A1": [4], "B1": [2]},
+        )
+        assert chart.notes == ["Groups that differ only in Department are drawn as one."]
 
 
 def test_with_columns_of_slicers_groups_of_several_dimensions_are_put_together(tmp_path: Path) -> None:

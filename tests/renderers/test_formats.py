@@ -28,6 +28,7 @@ from webapp import renderers
 from webapp.engine.result import ChartSpec, Column, Result
 from webapp.renderers import chart_svg, csv_file, page_result, pdf_file, xlsx_file
 from webapp.renderers.filenames import MOST_BYTES, content_disposition, file_name, fill_template, is_file_name
+from webapp.renderers.reader import Reader
 from webapp.settings import Settings
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -375,4 +376,4 @@ def test_a_download_is_named_for_old_browsers_and_for_all_of_unicode() -> None:
 
 
 def test_headings_say_the_unit_where_numbers_alone_do_not() -> None:
-    assert csv_file.heading(COLUMNS[4]) == "Sum of recorded time (seconds)"
+    assert csv_file.heading(COLUMNS[4], Reader()) == "Sum of recorded time (seconds)"

@@ -49,7 +49,7 @@ def chart_of(query: Query, columns: Sequence[Column]) -> ChartSpec | None:
     drawn = (x, series) if series else (x,)
     if together := [DIMENSIONS[key].label for key in query.dimensions if key not in drawn]:
         notes += (Message("Groups that differ only in %(dimensions)s are drawn as one.", dimensions=together),)
-        if query.limit is not None or query.top is not None:
+        if query.limit is not None or query.top is not None or query.results:
             notes += (Message("The chart is of all groups, those that the table leaves out too."),)
     first, last = _period(query, time) if time else (None, None)
     measure = measure_of(query, dataset_of(query), split_measure(y)[0])

@@ -10,7 +10,7 @@ from webapp.engine import compiler
 from webapp.engine.asked_measures import field_of_measure, measure_of, split_measure
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.measures import COUNT_DISTINCT
-from webapp.engine.declarations import Dataset, Measure, Unit
+from webapp.engine.declarations import Dataset, Field, Measure, Unit
 from webapp.engine.fields import field_of
 from webapp.engine.keys import dataset_of
 from webapp.engine.query import Query
@@ -50,15 +50,17 @@ def _measure_column(query: Query, text: str) -> Column:
     assert measure is not None  # noqa: S101 - the query is checked
     key = field_of_measure(query, text)
     label, unit, definition = measure.label, measure.unit or Unit.NUMBER, measure.definition
+    field = field_of(dataset, key) if measure.requires_field else None
     if measure.requires_field:
-        field = field_of(dataset, key)
         if split_measure(text)[1]:
             label = label_of_field(dataset, measure, key)
         if measure.unit is None:
             unit = field.unit if field is not None else Unit.NUMBER
             # A sum or a mean of whole numbers need not be one; the mean of scores is a score.
             unit = Unit.NUMBER if unit is Unit.COUNT and measure.key not in ("sum", "min", "max") else unit
-    return Column(text, label, compiler.type_of(unit), unit.value, "measure", definition)  # type: ignore[arg-type]
+    is_long = unit is Unit.SECONDS and (measure.is_long or (field is not None and field.is_long))
+    kind: Any = compiler.type_of(unit)
+    return Column(text, label, kind, unit.value, "measure", definition, is_long=is_long)
 
 
 def label_of_field(dataset: Dataset, measure: Measure, key: str) -> str:
@@ -69,8 +71,11 @@ def label_of_field(dataset: Dataset, measure: Measure, key: str) -> str:
     return Message(str(measure.of), field=field.label if field is not None else DIMENSIONS[key].label)
 
 
-def field_column(key: str, label: str, unit: Unit, definition: str) -> Column:
-    return Column(key, label, compiler.type_of(unit), unit.value, "field", definition or None)  # type: ignore[arg-type]
+def field_column(field: Field) -> Column:
+    kind: Any = compiler.type_of(field.unit)
+    return Column(
+        field.key, field.label, kind, field.unit.value, "field", field.definition or None, is_long=field.is_long
+    )
 
 
 def dimension_column(query: Query, key: str, role: Any) -> Column:

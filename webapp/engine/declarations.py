@@ -74,6 +74,7 @@ class Field:
     #: the requester may count.
     prepare: Callable[[Table, dict[str, Table]], Table] | None = None
     needs: tuple[str, ...] = ()  # tables that `prepare` reads
+    is_long: bool = False  # of seconds: people count them in days
 
     @property
     def is_numeric(self) -> bool:
@@ -102,6 +103,7 @@ class Measure:
     of: str = ""  # what it is called of a field, `%(field_)s`
     zero_if_empty: bool = False
     needs: tuple[str, ...] = ()  # tables beside the dataset's own
+    is_long: bool = False  # of seconds: people count them in days
     #: A part of several groups together, from theirs; None where only their rows tell it.
     combine: Callable[[Value], Value] | None = None
     #: Adds to the rows what `parts` read: (rows, tables, start, end) -> rows; the bounds are naive UTC or None.
@@ -157,3 +159,5 @@ class ReportType:
     detail_first: bool = False  # its detail rows are what people mean by it
     #: What its rows are, (field, operator, values), unless the question says something else of that field.
     where: tuple[tuple[str, str, tuple[Any, ...]], ...] = ()
+    pages: tuple[str, ...] = ()  # fields of its detail rows: each of them has a page of its own
+    section: str | None = None  # and on it a table for each of these

@@ -23,7 +23,8 @@ class Column:
 
     `key` is for machines: no two columns have the same. `label` is for people: it may repeat. Of a measure under a
     value of the slicers, `heading` is the measure and `over` the values, outermost first. Where the values of a column
-    are words of ours (states, events), `words` says what people read for each, in the order of life.
+    are words of ours (states, events), `words` says what people read for each, in the order of life. `time` is the
+    bucket of which its texts are (2013-10). Of seconds, `is_long` says that people count them in days.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Column:
     over: tuple[str, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
     time: str | None = None
+    is_long: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,9 @@ class Result:
     totals: dict[str, Any] | None
     chart: ChartSpec | None
     notes: tuple[str, ...]
+    #: Rows one by one that belong on pages of their own: by the columns `pages` (a learner), there by `section`.
+    pages: tuple[str, ...] = ()
+    section: str | None = None
 
     @property
     def named(self) -> list[tuple[str, Column]]:

@@ -15,6 +15,7 @@ from webapp.engine import charts, compiler, validation
 from webapp.engine import columns as columns_of
 from webapp.engine.backends import DUCKDB, Backend, Limits, open_backend
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
+from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.conditions import result_of
 from webapp.engine.declarations import Table
 from webapp.engine.errors import QueryError
@@ -71,6 +72,16 @@ class _Level:
         if cells is not None:
             cells = cells.anti_join(kept, same_keys(cells, kept, names))
         return _Level(self.keys, plain, cells)
+
+    def arranged(self, keys: Sequence[str]) -> _Level:
+        """The same groups with the columns of `keys` as `k0`, `k1`…, to be put together by those alone."""
+
+        def moved(table: Table) -> Table:
+            others = {name: table[name] for name in table.columns if not name.startswith("k")}
+            places = {f"k{new}": table[f"k{self.keys.index(key)}"] for new, key in enumerate(keys)}
+            return table.select(**places, **others)
+
+        return _Level(self.keys, moved(self.plain), None if self.cells is None else moved(self.cells))
 
 
 class _Run:
@@ -143,7 +154,7 @@ class _Run:
             if key in shown:
                 field = field_of(self.dataset, key)
                 assert field is not None  # noqa: S101 - checked above
-                columns.append(columns_of.field_column(key, field.label, field.unit, field.definition))
+                columns.append(columns_of.field_column(field))
                 value = columns_of.typed(found[f"f{shown.index(key)}"], columns[-1])
             elif key in dimensions:
                 columns.append(columns_of.dimension_column(query, key, "field"))
@@ -174,7 +185,12 @@ class _Run:
             self.notes.append(Message("Only the first %(rows)s rows are shown, as asked.", rows=written))
         self._note_undated()
         self._step(2)
-        return Result(tuple(columns), rows_path, written, matched, None, None, tuple(self.notes))
+        declared = REPORT_TYPES.get(query.report_type)
+        pages = tuple(key for key in (declared.pages if declared else ()) if key in place)
+        section = declared.section if declared and declared.section in place and pages else None
+        return Result(
+            tuple(columns), rows_path, written, matched, None, None, tuple(self.notes), pages=pages, section=section
+        )
 
     # --- groups -------------------------------------------------------------------------------------------------------
 
@@ -251,7 +267,7 @@ class _Run:
         keys = [chart.x, *([chart.series] if chart.series else [])]
         if set(keys) == set(self.query.dimensions):
             return chart
-        level = self._level("drawn", self.rows, keys, finer=main)
+        level = self._level("drawn", self.rows, keys, finer=main.arranged(keys))
         drawn = labelled(self.tables, self._wide(level), keys)
         drawn = drawn.order_by(
             order_of(drawn, [(f"k{place}_text", False) for place in range(len(keys))], self._words(keys))

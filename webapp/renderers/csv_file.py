@@ -16,10 +16,13 @@ from webapp.messages import Message
 from webapp.renderers.about import About
 from webapp.renderers.formats import Format
 from webapp.renderers.instants import in_zone
+from webapp.renderers.list_columns import WORDS, listed
+from webapp.renderers.reader import Reader
 from webapp.renderers.row_texts import Progress, copy_rows, database, number_text
 
 PERCENT_DIGITS = 6
 NEW_LINE = "\r\n"
+_SECONDS = Message("seconds")
 #: Spreadsheets of some countries take these to separate cells, too.
 _ALSO_SEPARATE = ";\t"
 _NEEDS_QUOTES = '",\r\n' + _ALSO_SEPARATE
@@ -32,9 +35,13 @@ def write(
 ) -> tuple[int, list[str]]:
     """Write `path`; returns how many rows. With the option `bom` the file begins with a byte order mark."""
     mark = "\ufeff" if options.get("bom") else ""
-    head = mark + ",".join(harmless_cell(heading(column)) for column in result.columns) + NEW_LINE
-    cells = [f"{_cell(column, name, result.rows_path, about.time_zone)} AS {name}" for name, column in result.named]
-    quoted = ", ".join(_to_quote(result))
+    columns = listed(result, about.reader, options)
+    head = mark + ",".join(harmless_cell(heading(column, about.reader)) for _, column in columns) + NEW_LINE
+    cells = [
+        f"{_cell(column, name, result.rows_path, about.time_zone)} AS o{place}"
+        for place, (name, column) in enumerate(columns)
+    ]
+    quoted = ", ".join(_to_quote(result, columns))
     rows = copy_rows(
         path,
         result.rows_path,
@@ -49,23 +56,26 @@ def write(
     return rows, []
 
 
-def _to_quote(result: Result) -> list[str]:
+def _to_quote(result: Result, columns: list[tuple[str, Column]]) -> list[str]:
     """Columns of text with marks that are nothing to CSV itself: all their cells are quoted."""
-    names = [name for name, column in result.named if column.type == "string"]
-    if not names or not result.row_count:
+    texts = {f"o{place}": name for place, (name, column) in enumerate(columns) if column.type == "string"}
+    if not texts or not result.row_count:
         return []
-    marked = [" OR ".join(f"contains({name}::VARCHAR, {literal(mark)})" for mark in _ALSO_SEPARATE) for name in names]
+    marked = [
+        " OR ".join(f"contains({name}::VARCHAR, {literal(mark)})" for mark in _ALSO_SEPARATE) for name in texts.values()
+    ]
     with database() as connection:
         found = connection.execute(
             f"SELECT {', '.join(f'bool_or({each})' for each in marked)} FROM read_parquet($1)",  # noqa: S608
             [str(result.rows_path)],
         ).fetchone()
-    return [name for name, is_marked in zip(names, found or (), strict=True) if is_marked]
+    return [name for name, is_marked in zip(texts, found or (), strict=True) if is_marked]
 
 
-def heading(column: Column) -> str:
+def heading(column: Column, reader: Reader) -> str:
     """What stands above a column; the unit with it where the numbers alone do not say it."""
-    return f"{column.label} (seconds)" if column.unit == "seconds" else column.label
+    label = reader.text(column.label)
+    return f"{label} ({reader.text(_SECONDS)})" if column.unit == "seconds" else reader.with_unit(label, column)
 
 
 def harmless_cell(text: str) -> str:
@@ -108,5 +118,5 @@ FORMAT = Format(
     extension="csv",
     mime_type="text/csv",
     write=write,
-    options=("bom",),
+    options=("bom", WORDS),
 )

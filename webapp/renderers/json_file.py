@@ -17,6 +17,7 @@ from webapp.messages import Message
 from webapp.renderers.about import About
 from webapp.renderers.formats import Format
 from webapp.renderers.instants import in_utc
+from webapp.renderers.list_columns import WORDS, listed, told
 from webapp.renderers.row_texts import Progress, copy_rows, number_text
 
 
@@ -24,17 +25,15 @@ def write(
     result: Result, about: About, path: Path, on_progress: Progress, options: Mapping[str, Any]
 ) -> tuple[int, list[str]]:
     """Write `path`; returns how many rows."""
+    columns = listed(result, about.reader, options)
     head = {
         "report": about.to_json(),
-        "columns": [
-            {"key": column.key, "label": column.label, "type": column.type, "unit": column.unit}
-            for column in result.columns
-        ],
+        "columns": told(columns, about.reader),
     }
     pieces: list[str] = []
-    for number, (name, column) in enumerate(result.named):
+    for number, (name, column) in enumerate(columns):
         pieces += [literal(f"{',' if number else '{'}{dumps(column.key)}:"), _cell(column, name)]
-    row = f"concat({', '.join(pieces)}, {literal('}' if result.columns else '{}')})"
+    row = f"concat({', '.join(pieces)}, {literal('}' if columns else '{}')})"
     before = dumps(head)[:-1] + ',"rows":[\n'
     after = '\n],"totals":' + dumps(result.totals) + "}\n"
     rows = copy_rows(
@@ -86,4 +85,5 @@ FORMAT = Format(
     extension="json",
     mime_type="application/json",
     write=write,
+    options=(WORDS,),
 )

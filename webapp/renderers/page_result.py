@@ -47,6 +47,7 @@ def page_document(result: Result, chart: Chart | None) -> dict[str, Any]:
                 "definition": column.definition and to_document(column.definition),
                 "words": {value: to_document(word) for value, word in column.words.items()},
                 "time": column.time,
+                "is_long": column.is_long,
             }
             for column in result.columns
         ],

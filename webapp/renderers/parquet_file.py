@@ -15,6 +15,7 @@ from webapp.messages import Message
 from webapp.renderers import json_file
 from webapp.renderers.about import About
 from webapp.renderers.formats import Format
+from webapp.renderers.list_columns import WORDS, listed, told
 from webapp.renderers.row_texts import BATCH, Progress, database, execute
 
 
@@ -22,18 +23,16 @@ def write(
     result: Result, about: About, path: Path, on_progress: Progress, options: Mapping[str, Any]
 ) -> tuple[int, list[str]]:
     """Write `path`; returns how many rows. Ratios are fractions 0-1, recorded times seconds, instants UTC."""
-    columns = [
-        {"key": column.key, "label": column.label, "type": column.type, "unit": column.unit}
-        for column in result.columns
-    ]
-    metadata = json_file.dumps({"report": about.to_json(), "columns": columns, "totals": result.totals})
-    keys = [column.key for column in result.columns]
+    columns = listed(result, about.reader, options)
+    document = {"report": about.to_json(), "columns": told(columns, about.reader), "totals": result.totals}
+    metadata = json_file.dumps(document)
+    keys = [column.key for _, column in columns]
     # DuckDB takes names that differ in case alone for one, and would give the second another one.
     apart = len({key.casefold() for key in keys}) < len(keys)
     # A count is a whole number, whatever the rows hold it in.
     names = ", ".join(
-        f"{name}{'::BIGINT' if column.type == 'integer' else ''} AS {name if apart else identifier(column.key)}"
-        for name, column in result.named
+        f"{name}{'::BIGINT' if column.type == 'integer' else ''} AS {f'o{place}' if apart else identifier(column.key)}"
+        for place, (name, column) in enumerate(columns)
     )
     with database() as connection:
         sql = (
@@ -66,4 +65,5 @@ FORMAT = Format(
     extension="parquet",
     mime_type="application/vnd.apache.parquet",
     write=write,
+    options=(WORDS,),
 )

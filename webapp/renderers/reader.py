@@ -23,7 +23,9 @@ EMPTY = "–"
 DAY, INSTANT, MONTH, QUARTER = "d MMM y", "d MMM y, HH:mm", "MMM y", "QQQ y"
 _WEEK = Message("Week %(week)s, %(year)s", week="{week}", year="{year}")
 SECONDS = Message("h:mm:ss")
-SCORE = Message("0–100")
+DAYS = Message("days")
+SCORE = Message("of\u00a0100")
+DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,19 @@ class Reader:
 
     def with_unit(self, label: str, column: Column) -> str:
         unit = {"seconds": SECONDS, "score": SCORE}.get(column.unit)
+        if column.unit == "seconds" and column.is_long:
+            unit = DAYS
         return f"{label} ({self.text(unit)})" if unit is not None else label
 
     def cell(self, value: Any, column: Column) -> str:
-        """Ratios as percent with one digit, recorded times as h:mm:ss, numbers with two digits after the point, whole
-        ones with none; states and events in words."""
+        """Ratios as percent with one digit, recorded times as h:mm:ss, those of weeks in days, numbers with two digits
+        after the point, whole ones with none; states and events in words."""
         if value is None or value == "":
             return EMPTY
         if column.unit == "ratio":
             return f"{self._number(value * 100, '#,##0.0')} %"
         if column.unit == "seconds":
-            return duration_text(float(value))
+            return self._number(value / DAY_SECONDS, "#,##0.0") if column.is_long else duration_text(float(value))
         if column.type == "integer":
             return self._number(int(value), "#,##0")
         if column.type == "number":

@@ -189,7 +189,7 @@ def _reader(locale: str, time_zone: str) -> Reader:
 def _column(stored: dict[str, Any]) -> Column:
     names = ("key", "label", "type", "unit", "role", "time")
     given = {name: stored.get(name) or "" for name in names} | {"time": stored.get("time")}
-    return Column(**given, words=stored.get("words") or {})
+    return Column(**given, words=stored.get("words") or {}, is_long=bool(stored.get("is_long")))
 
 
 def column_class(column: dict[str, Any]) -> str:

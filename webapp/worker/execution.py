@@ -227,7 +227,7 @@ def _provenance(
         "measures": {
             column.key: {"label": column.label, "unit": column.unit, "definition": column.definition}
             for column in result.columns
-            if column.role == "measure"
+            if column.role == "measure" and not column.over
         },
         "recordVersion": version.number,
         "versions": {table: version.tables[table] for table in read},

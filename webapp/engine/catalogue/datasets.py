@@ -150,6 +150,7 @@ ENROLLMENTS = Dataset(
             Unit.SECONDS,
             lambda table: seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
             Message("From the start (from enrolling, where no start is known) to completion."),
+            is_long=True,
         ),
     )
     | ABSENCE,

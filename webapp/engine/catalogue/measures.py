@@ -246,17 +246,20 @@ ENROLLMENT_MEASURES = (
         _is("withdrawn"),
         _everything,
     ),
-    _mean(
-        *TIME_TO_COMPLETE,
-        Unit.SECONDS,
-        Message(
-            "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments "
-            "completed; empty while none is."
+    replace(
+        _mean(
+            *TIME_TO_COMPLETE,
+            Unit.SECONDS,
+            Message(
+                "Mean time from the start (from enrolling, where no start is known) to completion, of enrollments "
+                "completed; empty while none is."
+            ),
+            lambda table, _: _is("completed")(table).ifelse(
+                seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
+                ibis.null("float64"),
+            ),
         ),
-        lambda table, _: _is("completed")(table).ifelse(
-            seconds_between(ibis.coalesce(table.started_at, table.enrolled_at), table.completed_at),
-            ibis.null("float64"),
-        ),
+        is_long=True,
     ),
     AVG_SCORE,
 )

@@ -208,6 +208,8 @@ _TYPES = [
         detail=(*_PERSON, "program", "course", "class", "term", "status", "score", "enrolled-at", "completed-at"),
         detail_sort=("learner", "learner-number", "enrolled-at", "class"),
         detail_first=True,
+        pages=_PERSON,
+        section="term",
     ),
     ReportType(
         key="certification-status",

@@ -287,7 +287,8 @@ class ReportRequest(BaseModel):
         frozenset[Text],
         Written(
             "output.options", "with", "--with",
-            "zip; meta (a file that says what it means, both in a zip); bom (CSV with a byte order mark).",
+            "zip; meta (a file that says what it means, both in a zip); "
+            "bom (CSV with a byte order mark); words (CSV, JSON, Parquet: a column of words beside each of keys).",
             Kind.OPTIONS,
         ),
     ] = frozenset()  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 from bson import ObjectId
 
 from webapp.documents import Department, User
+from webapp.messages import Message
 from webapp.services import permissions
 from webapp.services.permissions import Held, Permission
 from webapp.services.record import reading
@@ -67,12 +68,13 @@ class DataScope:
 def scope_in_words(scope: DataScope) -> str:
     """Whose rows a report counts, for people."""
     if scope.is_everything:
-        return "everything"
+        return Message("everything")
     names = list(Department.objects(id__in=list(scope.department_ids or ())).scalar("name"))
-    told = [f"departments: {', '.join(sorted(names))}"] if names else []
+    told: list[str] = [Message("departments: %(names)s", names=sorted(names))] if names else []
     classes = reading.rows_of("classes", scope.class_ids or (), ["code", "name"])
-    told += [f"classes: {', '.join(sorted(each['code'] or each['name'] for each in classes))}"] if classes else []
-    return "; ".join(told) or "nothing"
+    if classes:
+        told.append(Message("classes: %(names)s", names=sorted(each["code"] or each["name"] for each in classes)))
+    return Message.joined(told, "; ") if told else Message("nothing")
 
 
 def data_scope(actor: User, taught_by: TaughtBy = reading.classes_taught_by) -> DataScope:

@@ -100,6 +100,7 @@ class AskForm(DeskForm):
         [Length(max=FILENAME_LENGTH, message=_l("A file name has at most %(max)d characters."))],
     )
     with_bom = BooleanField(_l("CSV for old spreadsheet programs (with a byte order mark)"))
+    with_words = BooleanField(_l("CSV, JSON, Parquet: states and events in words, in a column of their own"))
     with_zip = BooleanField(_l("As a zip"))
     with_meta = BooleanField(_l("With a file that says what it means, both in a zip"))
     visibility = SelectField(_l("Who may see it"), default="private")
