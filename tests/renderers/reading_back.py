@@ -127,9 +127,12 @@ def _read_excel(path: Path, result: Result, zone: ZoneInfo) -> Columns:
     rows: list[list[Any]] = []
     for name in book.sheet_names:
         if name.startswith("Data"):
-            heading, *found = book.get_sheet_by_name(name).to_python()
-            assert heading == [column.label for column in result.columns]
-            rows += found
+            found = book.get_sheet_by_name(name).to_python()
+            heads = 1 + max((len(column.over) for column in result.columns), default=0)
+            for column, *told in zip(result.columns, *found[:heads], strict=True):
+                # Of merged cells the first has the text.
+                assert _squeezed(told[-1] or told[0]) in _above(column, result), (column, told)
+            rows += found[heads:]
     return _by_key(rows[: result.row_count], result)
 
 

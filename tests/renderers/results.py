@@ -18,9 +18,9 @@ COLUMNS = (
     Column("day", "Day", "date", "date", "dimension"),
     Column("count", "Count", "integer", "count", "measure", "Number of rows."),
     Column("completion-rate", "Completion rate", "number", "ratio", "measure", "Completed / all."),
-    Column("sum:duration", "Sum of recorded time", "number", "seconds", "measure", "Sum."),
+    Column("sum:duration", "Total recorded time", "number", "seconds", "measure", "Sum."),
     Column("average:data.clicks", "Average of clicks", "number", "number", "measure", "Mean."),
-    Column("max:timestamp", "Maximum of time", "datetime", "datetime", "measure", "The latest."),
+    Column("max:timestamp", "Highest time", "datetime", "datetime", "measure", "The latest."),
     Column("passed", "Passed", "boolean", "boolean", "field"),
 )
 TYPES = {

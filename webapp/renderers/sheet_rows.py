@@ -38,17 +38,19 @@ _NOT_IN_XML = r"[\x00-\x08\x0b-\x1f\x{FFFE}\x{FFFF}]"
 
 @dataclass(frozen=True)
 class DataSheet:
-    """Rows `first` up to but without `first + count` of the result, in the archive's entry `entry`."""
+    """Rows `first` up to but without `first + count` of the result, in the archive's entry `entry`, under `heads` rows
+    of headings."""
 
     entry: str
     first: int
     count: int
+    heads: int
 
 
 def fill(
     book: Path, target: Path, sheets: Iterable[DataSheet], result: Result, reader: Reader, on_progress: Progress
 ) -> None:
-    """Write `book` to `target` with the rows of `sheets` in place of row 2 up to the last data row."""
+    """Write `book` to `target` with the rows of `sheets` in place of the sample between headings and totals."""
     by_entry = {sheet.entry: sheet for sheet in sheets}
     with (
         zipfile.ZipFile(book) as source,
@@ -59,14 +61,14 @@ def fill(
             if sheet is None or sheet.count == 0:
                 archive.writestr(info, source.read(info))
                 continue
-            before, styles, after = _taken_apart(source.read(info).decode(), sheet.count)
+            before, styles, after = _taken_apart(source.read(info).decode(), sheet)
             is_large = sheet.count * len(result.columns) * _BYTES_OF_A_CELL > 2**31
             with archive.open(info.filename, "w", force_zip64=is_large) as file:
                 file.write(before.encode())
                 write_rows(
                     file,
                     result.rows_path,
-                    _row(result, sheet.first, styles, reader),
+                    _row(result, sheet, styles, reader),
                     on_progress,
                     result.row_count,
                     first=sheet.first,
@@ -87,17 +89,18 @@ def texts_to_shorten(result: Result) -> int:
     return int(found[0]) if found else 0
 
 
-def _taken_apart(xml: str, count: int) -> tuple[str, dict[str, str], str]:
+def _taken_apart(xml: str, sheet: DataSheet) -> tuple[str, dict[str, str], str]:
     """The sheet before its data rows, the style of each column by its letters, and the sheet after them."""
-    heading, sample, *later = _ROW.finditer(xml)
-    styles = dict(re.findall(r'<c r="([A-Z]+)2" s="(\d+)"', sample[0]))
-    last = [row for row in (sample, *later) if int(row[1]) <= count + 1][-1]
-    return xml[: heading.end()], styles, xml[last.end() :]
+    rows = list(_ROW.finditer(xml))
+    sample = rows[sheet.heads]
+    styles = dict(re.findall(rf'<c r="([A-Z]+){sheet.heads + 1}" s="(\d+)"', sample[0]))
+    last = [row for row in rows if int(row[1]) <= sheet.count + sheet.heads][-1]
+    return xml[: rows[sheet.heads - 1].end()], styles, xml[last.end() :]
 
 
-def _row(result: Result, first: int, styles: dict[str, str], reader: Reader) -> str:
-    """SQL for a row of a sheet; the heading is row 1."""
-    number = f"(file_row_number - {first} + 2)::VARCHAR"
+def _row(result: Result, sheet: DataSheet, styles: dict[str, str], reader: Reader) -> str:
+    """SQL for a row of a sheet."""
+    number = f"(file_row_number - {sheet.first} + {sheet.heads + 1})::VARCHAR"
     cells = []
     for place, (name, column) in enumerate(result.named):
         letters = xl_col_to_name(place)
