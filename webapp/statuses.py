@@ -63,7 +63,6 @@ CONTENT_TYPES: Statuses = {
     "link": Message("Link"),
     "video": Message("Video"),
     "audio": Message("Audio"),
-    "media": Message("Media"),
     "lesson": Message("Lesson"),
     "module": Message("Module"),
     "scorm": Message("SCORM package"),
