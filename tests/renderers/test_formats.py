@@ -193,6 +193,13 @@ def test_hostile_text_and_titles_are_typeset_as_text(tmp_path: Path) -> None:
     assert found.rows_written == len(HOSTILE)
 
 
+def test_names_in_a_chart_that_no_font_has_are_replaced_as_in_the_table(tmp_path: Path) -> None:
+    rows = [{"learner": "李小龙", "count": 3}]
+    result = make_result(tmp_path, rows, (TEXT, COUNT), chart=ChartSpec("bar", "learner", ("count",), None, "Count"))
+    found = renderers.render("pdf", result, make_about(), tmp_path / "pdf", filename_stem="r")
+    assert found.rows_written == 1
+
+
 def test_a_pdf_is_tagged_titled_and_repeats_its_table_heading(tmp_path: Path) -> None:
     rows = [{"learner": f"Learner {number}", "count": number} for number in range(120)]
     result = make_result(tmp_path, rows, (TEXT, COUNT), chart=ChartSpec("bar", "learner", ("count",), None, "Count"))

@@ -6,6 +6,7 @@ from webapp.documents.connection import connect, disconnect
 from webapp.documents.job_event import JobEvent
 from webapp.documents.job_status import JobStatus
 from webapp.documents.lease import Lease
+from webapp.documents.letterhead import Letterhead
 from webapp.documents.lookup_value import LookupCategory, LookupValue
 from webapp.documents.order import Order, OrderKind, OrderState, Settled
 from webapp.documents.rate_limit import RateLimit
@@ -36,6 +37,7 @@ __all__ = [
     "JobEvent",
     "JobStatus",
     "Lease",
+    "Letterhead",
     "LookupCategory",
     "LookupValue",
     "Membership",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 ColumnType = Literal["string", "integer", "number", "boolean", "datetime", "date"]
@@ -91,6 +92,16 @@ class Result:
     def named(self) -> list[tuple[str, Column]]:
         """Each column with the name that it has in the file of rows."""
         return [(neutral(place), column) for place, column in enumerate(self.columns)]
+
+    def only_page(self) -> str | None:
+        """Whose page it is, where all rows belong on one (a transcript of one learner)."""
+        if not self.pages or not self.row_count:
+            return None
+        names = [name for name, column in self.named if column.key in self.pages]
+        found = pyarrow.parquet.read_table(self.rows_path, columns=names)
+        who = found.column(names[0])[0].as_py()
+        is_one = all(pc.count_distinct(found.column(name), mode="all").as_py() == 1 for name in names)
+        return str(who) if is_one and who else None
 
     def batches(self, size: int) -> Iterator[list[list[Any]]]:
         """The values of every column, `size` rows at a time."""

@@ -29,6 +29,7 @@ MOST_CELLS = 100_000
 ROUNDS = 12
 _NO_FONT = re.compile(r"the text `?(?P<quoted>\"(?:[^\"\\]|\\.)*\")`? could not be displayed")
 _REPLACEMENT = "?"
+CHART = "chart.svg"
 #: The first bytes of a PNG; a logo is one, or an SVG.
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -68,9 +69,9 @@ def write(
         chart = chart_svg.draw(result, about.reader)
         drawn: dict[str, Any] | None = None
         if chart is not None:
-            (folder / "chart.svg").write_text(chart.svg, encoding="utf-8")
+            (folder / CHART).write_text(chart.svg, encoding="utf-8")
             say = about.reader.text
-            drawn = {"path": "chart.svg", "alt": say(chart.description), "notes": [say(note) for note in chart.notes]}
+            drawn = {"path": CHART, "alt": say(chart.description), "notes": [say(note) for note in chart.notes]}
         # Through the file and out of memory: typesetting needs all there is.
         document = pdf_pages.document(result, about, _rows(result, limit), notes, drawn)
         if about.logo:
@@ -89,6 +90,20 @@ def write(
         )
     on_progress(written, written)
     return written, notes
+
+
+def can_print(logo: bytes) -> bool:
+    """Whether a picture can stand at the top of a PDF."""
+    name = "logo.png" if logo.startswith(PNG) else "logo.svg"
+    with TemporaryDirectory(prefix="reportdesk-pdf-") as scratch:
+        folder = Path(scratch)
+        (folder / name).write_bytes(logo)
+        (folder / "logo.typ").write_text(f'#set document(title: "logo")\n#image("{name}", height: 1.3cm, alt: "logo")')
+        try:
+            typst.compile(str(folder / "logo.typ"), root=str(folder), pdf_standards=["ua-1"])
+        except typst.TypstError:
+            return False
+    return True
 
 
 def _typeset(folder: Path, path: Path) -> int:
@@ -118,6 +133,11 @@ def _compile(folder: Path, path: Path) -> None:
 def _replace(folder: Path, letters: set[str] | None) -> int:
     document, count = _without(json.loads((folder / "data.json").read_text(encoding="ascii")), letters)
     _write_data(folder, document)
+    drawing = folder / CHART
+    if drawing.exists():
+        drawn, more = _without(drawing.read_text(encoding="utf-8"), letters)
+        drawing.write_text(drawn, encoding="utf-8")
+        count += more
     return count
 
 

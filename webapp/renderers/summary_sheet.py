@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import struct
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 import xlsxwriter
@@ -19,7 +21,7 @@ from webapp.renderers.reader import DAY_SECONDS, Reader
 
 #: Columns of the sheet, and characters of a line across the first of them.
 LABELS, NUMBERS, ACROSS, LINE = 34, 14, 6, 96
-CHART_WIDTH, ROW_PIXELS, LINE_HEIGHT = 740, 20, 15
+CHART_WIDTH, LOGO_HEIGHT, ROW_PIXELS, LINE_HEIGHT = 740, 48, 20, 15
 #: Excel's numbers of the languages whose names of months a cell shows.
 _LANGUAGE_CODES = {"en": "409", "es": "C0A"}
 _ILLEGAL = str.maketrans({**dict.fromkeys(range(32)), 9: " ", 10: "\n", 13: None, 0xFFFE: None, 0xFFFF: None})
@@ -87,7 +89,7 @@ def write_summary(
     sheet.set_column(0, 0, LABELS)
     sheet.set_column(1, 12, NUMBERS)
     sheet.hide_gridlines(2)
-    row = 0
+    row = _write_logo(sheet, about.logo)
     rows = Message("%(rows)s rows, made of %(matched)s records", rows=result.row_count, matched=result.rows_matched)
     lines = [(about.organization, formats.quiet), (about.title, formats.title)]
     lines += [(text, formats.quiet) for text in (say(about.description), *about.subtitle(), say(rows)) if text]
@@ -97,6 +99,18 @@ def write_summary(
     row = _write_figures(sheet, formats, result, about.reader, row + 1)
     if chart is not None:
         _write_chart(book, sheet, formats, chart, row)
+
+
+def _write_logo(sheet: Worksheet, logo: bytes | None) -> int:
+    """The logo on top, where it is one that Excel shows; returns the first row below."""
+    if logo is None or not logo.startswith(b"\x89PNG"):
+        return 0
+    wide, high = struct.unpack(">II", logo[16:24])
+    scale = min(LOGO_HEIGHT / high, CHART_WIDTH / wide)
+    sheet.set_row_pixels(0, LOGO_HEIGHT + 8)
+    placed = {"image_data": BytesIO(logo), "x_scale": scale, "y_scale": scale, "decorative": True}
+    sheet.insert_image(0, 0, "logo.png", placed)
+    return 1
 
 
 def _line(sheet: Worksheet, row: int, text: str, form: CellFormat) -> int:

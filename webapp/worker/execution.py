@@ -21,9 +21,9 @@ from bson import ObjectId
 
 from webapp import clock, record, renderers, storage
 from webapp.documents import JobStatus, LookupCategory, ReportJob, User
-from webapp.documents.lookup_value import lookup_cache
 from webapp.engine import runner
 from webapp.engine.backends import Limits
+from webapp.engine.result import Result
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.record import RecordVersion
@@ -31,6 +31,8 @@ from webapp.renderers import page_result
 from webapp.renderers.about import About
 from webapp.renderers.filenames import content_disposition, fill_template
 from webapp.services import sources
+from webapp.services.files import letterhead
+from webapp.services.lookups import values as lookups
 from webapp.services.questions import as_query, in_words, ways
 from webapp.services.rights import data_scope, standing
 from webapp.services.rights.data_scope import DataScope
@@ -107,13 +109,14 @@ def _execute(context: Context) -> Outcome:
     context.enter(JobStatus.RENDERING)
     context.progress(Message("Writing the file"), ANSWERED, 0, result.row_count)
     provenance = _provenance(job, query, result, version, tables)
-    about = _about(job, provenance)
+    title = _title(job, result)
+    about = _about(job, title, provenance)
     rendered = renderers.render(
         job.output.format,
         result,
         about,
         scratch / "file",
-        filename_stem=_file_stem(job, query.time_zone),
+        filename_stem=_file_stem(job, title.replace(": ", " "), query.time_zone),
         options=options,
         on_progress=_scaled(context, Message("Writing the file"), ANSWERED, RENDERED),
     )
@@ -210,10 +213,10 @@ def _earlier(job_id: ObjectId | None) -> dict[str, Any]:
     raise PinnedDataGoneError(Message("The report whose data was to be used again is gone, or has none."))
 
 
-def _file_stem(job: ReportJob, time_zone: str) -> str:
+def _file_stem(job: ReportJob, title: str, time_zone: str) -> str:
     """What was asked for, else the usual name: two months of one report lie side by side in a folder."""
     template = job.output.filename or get_settings().filename_template
-    return fill_template(template, name=job.name, day=clock.utcnow().astimezone(ZoneInfo(time_zone)).date())
+    return fill_template(template, name=title, day=clock.utcnow().astimezone(ZoneInfo(time_zone)).date())
 
 
 def _provenance(
@@ -242,14 +245,20 @@ def _provenance(
     }
 
 
-def _about(job: ReportJob, provenance: dict[str, Any]) -> About:
+def _title(job: ReportJob, result: Result) -> str:
+    """What the report is called; the transcript of one learner by their name too."""
+    who = result.only_page()
+    return job.name if who is None or who in job.name else f"{job.name}: {who}"
+
+
+def _about(job: ReportJob, title: str, provenance: dict[str, Any]) -> About:
     settings = get_settings()
     requester = User.objects(id=job.requested_by).first()
-    types = lookup_cache.category(LookupCategory.REPORT_TYPE)
     return About(
-        title=job.name,
-        description=job.description or (types[job.report_type].description if job.report_type in types else ""),
-        organization=settings.organization_name,
+        title=title,
+        description=job.description or lookups.description(LookupCategory.REPORT_TYPE, job.report_type),
+        organization=letterhead.read().name,
+        logo=letterhead.logo(),
         requested_by=requester.name if requester else "",
         job_id=str(job.id),
         created_at=job.created_at,

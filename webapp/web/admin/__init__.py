@@ -1,1 +1,1 @@
-"""For administrators: queue, lookup values, people, departments, imports, storage, audit; one file for each page."""
+"""For administrators: one file for each page (queue, lookup values, people, departments, imports, letterhead…)."""

@@ -8,6 +8,7 @@ from webapp.web.admin import (
     audit_views,
     department_views,
     import_views,
+    letterhead_views,
     lookup_views,
     people_views,
     quality_views,
@@ -26,6 +27,7 @@ for page in (
     version_views,
     quality_views,
     storage_views,
+    letterhead_views,
     audit_views,
 ):
     page.register(admin)

@@ -1,0 +1,151 @@
+"""The texts of every report type in every format and chart: words and no keys, days and no database's timestamps, and
+nothing in English where the reader's language is Spanish."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pdfplumber
+import pyarrow.parquet
+import pytest
+
+from tests import messages
+from tests.engine import organisations
+from tests.renderers.results import make_about
+from webapp import renderers, statuses
+from webapp.engine import runner
+from webapp.engine.catalogue.datasets import DATASETS
+from webapp.engine.catalogue.report_types import REPORT_TYPES
+from webapp.engine.query import Query, Sort
+from webapp.engine.result import Result
+from webapp.renderers import chart_svg
+from webapp.services.lookups.activity_events import ACTIVITY_EVENTS
+from webapp.settings import Settings
+
+EVENTS = {each.key: each.label for each in ACTIVITY_EVENTS}
+KEYS = {key for key in (*statuses.WORDS, *EVENTS, *DATASETS, *REPORT_TYPES) if "-" in key} | {"subtotal", "row-type"}
+#: 2024-03-31T01:30, 2024-03-31 01:30:00, …+00:00; and a bucket as the engine writes it.
+TIMESTAMP = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d\d:\d\d:\d\d\.\d|\+00:00|\b\d{4}-\d\d\b(?!-)|\b\d{4}-(W\d\d|Q\d)\b"
+)
+
+
+@pytest.fixture(autouse=True)
+def _settings(settings: Settings) -> None:
+    """Files need settings."""
+
+
+@pytest.fixture(scope="module")
+def organisation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    return organisations.write(organisations.make(3), tmp_path_factory.mktemp("texts"))
+
+
+def shapes(key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The questions of one type: as it stands, by month and its states, with subtotals, and row by row."""
+    declared = REPORT_TYPES[key]
+    dataset = DATASETS[declared.dataset]
+    yield "", {"dimensions": declared.group_by, "measures": declared.measures, "slicers": declared.slicers, "limit": 12}
+    state = next((each for each in ("status", "event-type") if each in dataset.dimensions), None)
+    # Few rows: every month brings columns of all states.
+    sliced = {"slicers": (state,) if state else (), "limit": 6}
+    yield "over time", {"dimensions": ("month",), "measures": declared.measures[:2], **sliced}
+    if key == "enrollment-summary":
+        parts = {"dimensions": ("quarter", "status"), "measures": ("count", "max:completed-at")}
+        yield "by parts", {**parts, "subtotals": True}
+        yield "at the top", {"dimensions": ("week",), "measures": ("average:time-to-complete",), "top": 3}
+    if declared.detail:
+        sort = tuple(Sort(each) for each in declared.detail_sort)
+        yield "row by row", {"fields": declared.detail, "sort": sort, "limit": 12}
+
+
+CASES = [(key, shape, asked) for key in REPORT_TYPES for shape, asked in shapes(key)]
+
+
+def answer(files: Any, folder: Path, key: str, asked: dict[str, Any]) -> Result:
+    query = Query(key, REPORT_TYPES[key].dataset, **asked, time_zone="Europe/Madrid", event_words=EVENTS)
+    return runner.run(query, files, folder / "rows.parquet")
+
+
+def texts_of(result: Result, folder: Path, locale: str) -> dict[str, list[str]]:
+    """By format, all that somebody reads in its file."""
+    measures = {
+        column.key: {"label": column.label, "definition": column.definition}
+        for column in result.columns
+        if column.role == "measure" and not column.over
+    }
+    about = make_about(locale=locale, title="Ñ", description="", provenance={"measures": measures, "question": []})
+    found: dict[str, list[str]] = {}
+    paths = {
+        key: renderers.render(key, result, about, folder / key, filename_stem="f", options={"words": True}).path
+        for key in renderers.FORMATS
+    }
+    with pdfplumber.open(paths["pdf"]) as pdf:
+        found["pdf"] = [page.extract_text() for page in pdf.pages]
+    book = openpyxl.load_workbook(paths["excel"])
+    found["excel"] = [
+        *book.sheetnames,
+        *(
+            value
+            for sheet in book
+            for row in sheet.iter_rows(values_only=True)
+            for value in row
+            if isinstance(value, str)
+        ),
+    ]
+    chart = chart_svg.draw(result, about.reader)
+    if chart is not None:
+        found["chart"] = [*re.findall(r">([^<>]+)<", chart.svg), about.reader.text(chart.description)]
+        found["chart"] += [about.reader.text(note) for note in chart.notes]
+    # Of list files the headings, and the columns of words.
+    found["csv"] = paths["csv"].read_text(encoding="utf-8").split("\n")[0].split(",")
+    document = json.loads(paths["json"].read_text())
+    found["json"] = [column["label"] for column in document["columns"]]
+    found["json"] += [str(row[key]) for row in document["rows"] for key in row if key.endswith("-words")]
+    table = pyarrow.parquet.read_table(paths["parquet"])
+    found["parquet"] = [
+        str(each) for name in table.column_names if name.endswith("-words") for each in table.column(name).to_pylist()
+    ]
+    return found
+
+
+@pytest.mark.parametrize(("key", "shape", "asked"), CASES, ids=[f"{key} {shape}".strip() for key, shape, _ in CASES])
+def test_files_show_words_and_days_and_in_spanish_no_english(
+    organisation: dict[str, list[str]], tmp_path: Path, key: str, shape: str, asked: dict[str, Any]
+) -> None:
+    result = answer(organisation, tmp_path, key, asked)
+    assert result.row_count
+    names = {str(value) for row in result.first_rows() for value in row.values()}
+    for form, texts in texts_of(result, tmp_path, "es").items():
+        said = "\n".join(texts)
+        assert [each for each in KEYS if re.search(rf"(?<![\w-]){re.escape(each)}(?![\w-])", said)] == [], form
+        assert "data." not in said, form
+        assert TIMESTAMP.findall(said) == [], form
+        assert english(texts, names) == set(), form
+
+
+def english(texts: list[str], names: set[str]) -> set[str]:
+    """Lines that are texts of the program's in English, other than names of the organisation's."""
+    catalogue = messages.read(messages.catalogues()["es"])
+    ours = {
+        str(message.id)
+        for message in catalogue
+        if isinstance(message.id, str) and message.id and message.string != message.id and "%(" not in message.id
+    }
+    spanish = {str(message.string) for message in catalogue if isinstance(message.string, str)}
+    pieces = {piece.strip() for text in texts for line in text.split("\n") for piece in re.split(r" · |: ", line)}
+    return (pieces & ours) - spanish - names
+
+
+def test_the_check_itself_sees_english_keys_and_timestamps(organisation: dict[str, list[str]], tmp_path: Path) -> None:
+    asked = {"dimensions": ("status",), "measures": ("count", "max:completed-at")}
+    result = answer(organisation, tmp_path, "enrollment-summary", asked)
+    texts = texts_of(result, tmp_path, "en")
+    assert {"Count", "Status"} <= english(texts["excel"], set())
+    assert TIMESTAMP.findall("2024-03-31T01:30:00Z 2024-03 2024-W07 2024-Q1") != []
+    assert "Not started" in texts["excel"]
+    assert "not-started" in KEYS
