@@ -68,7 +68,8 @@ NEEDS: dict[tuple[str, str], Needs] = {
     ),
     **dict.fromkeys(
         [("admin.index", G), ("admin.ask_worker", P), ("admin.audit", G), ("admin.export_audit", G), ("admin.storage", G),
-         ("admin.storage_orders", G), ("admin.compact", P), ("admin.sweep", P), ("admin.lookups", G),
+         ("admin.storage_orders", G), ("admin.letterhead", G), ("admin.letterhead", P), ("admin.letterhead_logo", G),
+         ("admin.compact", P), ("admin.sweep", P), ("admin.lookups", G),
          ("admin.lookup", G), ("admin.lookup", P), ("admin.add_lookup", G), ("admin.add_lookup", P),
          ("admin.move_lookup", P), ("admin.activate_lookup", P), ("admin.people", G), ("admin.person", G),
          ("admin.person", P), ("admin.add_person", G), ("admin.add_person", P), ("admin.activate_person", P),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from flask import Blueprint, Response, abort, render_template, url_for
+from flask import Blueprint, Response, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -58,10 +58,10 @@ def show() -> ResponseReturnValue:
 
 @permission_required(Permission.ADMINISTER)
 def logo() -> ResponseReturnValue:
-    """The logo itself, as a picture that runs nothing."""
+    """The logo itself, as a picture that runs nothing; no content where there is none."""
     found = letterhead.logo()
     if found is None:
-        abort(HTTPStatus.NOT_FOUND)
+        return Response(status=HTTPStatus.NO_CONTENT)
     kind = "image/png" if found.startswith(PNG) else "image/svg+xml"
     return Response(
         found, mimetype=kind, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
