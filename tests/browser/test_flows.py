@@ -61,8 +61,8 @@ def test_the_part_of_the_form_that_depends_on_the_type_follows_it(open_as: Open)
     page.click("#more-measures > summary")
     page.select_option("#aggregate", "average")
     page.select_option("#aggregate_field", "duration")
-    expect(page.locator("#question")).to_contain_text("Average of recorded time")
-    expect(page.locator("#preview")).to_contain_text("Average of recorded time")
+    expect(page.locator("#question")).to_contain_text("Average recorded time")
+    expect(page.locator("#preview")).to_contain_text("Average recorded time")
     expect(page.locator("#more-measures")).to_have_attribute("open", "")
 
 

@@ -21,6 +21,7 @@ from webapp.engine.query import Query
 from webapp.engine.result import Result
 from webapp.record import RecordVersion
 from webapp.renderers.chart_data import ChartData, chart_data
+from webapp.renderers.reader import Reader
 from webapp.services.questions import as_query, terms
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import status as queue_status
@@ -67,8 +68,8 @@ class Estimate:
     bytes: dict[str, int | None]  # by format; None also where so many rows do not fit
 
 
-def preview(request: ReportRequest, scope: DataScope) -> Preview:
-    """The first rows of the answer, without queueing anything.
+def preview(request: ReportRequest, scope: DataScope, reader: Reader | None = None) -> Preview:
+    """The first rows of the answer, without queueing anything; its chart as `reader` reads it.
 
     Raises InvalidRequestError, and QuestionTooSlowError after `PREVIEW_SECONDS`.
     """
@@ -82,7 +83,7 @@ def preview(request: ReportRequest, scope: DataScope) -> Preview:
         limits = Limits(memory_mb=PREVIEW_MEMORY_MB, threads=2, seconds=PREVIEW_SECONDS)
         result = runner.run(query, files, Path(scratch) / "rows.parquet", limits=limits)
         rows = result.first_rows(PREVIEW_ROWS)
-        chart = chart_data(result)
+        chart = chart_data(result, reader)
         lacking = gaps(query, files, Path(scratch) / "spill", limits)
         others = _other_terms(request, query, version, Path(scratch), limits)
     return Preview(result, rows, version.published_at if version.number else None, chart, lacking, others)

@@ -221,7 +221,7 @@ class AskForm(DeskForm):
 
     @property
     def says_more_of_how(self) -> bool:
-        own = self.visibility.data != "private" or self._is_said("with_zip", "with_meta", "with_bom")
+        own = self.visibility.data != "private" or self._is_said("with_zip", "with_meta", "with_bom", "with_words")
         return own or self._is_said(
             wrong=("visibility", "filename", "description", "scheduled", "priority", "filed_under")
         )

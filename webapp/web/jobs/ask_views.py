@@ -30,7 +30,7 @@ from webapp.services.requests.rules import Circumstances
 from webapp.services.rights import data_scope
 from webapp.web import preview_slots
 from webapp.web.access import current_actor, permission_required
-from webapp.web.formatting import describe, label
+from webapp.web.formatting import describe, label, readers
 from webapp.web.fragments import fragment, redirect_after
 from webapp.web.jobs import pre_flight
 from webapp.web.jobs.ask_form import AskForm
@@ -137,7 +137,7 @@ def _previewed(actor: User) -> ResponseReturnValue:
         return fragment("jobs/_preview.html", **context)
     asked = form.to_request()
     try:
-        found = previews.preview(asked, data_scope.data_scope(actor))
+        found = previews.preview(asked, data_scope.data_scope(actor), readers())
     except InvalidRequestError as error:
         context["problems"] = list(error.fields.values())
     except ReportdeskError as error:
