@@ -90,7 +90,12 @@ def write_summary(
     sheet.set_column(1, 12, NUMBERS)
     sheet.hide_gridlines(2)
     row = _write_logo(sheet, about.logo)
-    rows = Message("%(rows)s rows, made of %(matched)s records", rows=result.row_count, matched=result.rows_matched)
+    rows = Message.counted(
+        "%(num)s row, made of %(matched)s records",
+        "%(num)s rows, made of %(matched)s records",
+        result.row_count,
+        matched=result.rows_matched,
+    )
     lines = [(about.organization, formats.quiet), (about.title, formats.title)]
     lines += [(text, formats.quiet) for text in (say(about.description), *about.subtitle(), say(rows)) if text]
     lines += [(say(text), formats.bold) for text in [*result.notes, *notes, *(chart.notes if chart else ())]]
