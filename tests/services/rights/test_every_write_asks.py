@@ -23,7 +23,7 @@ from webapp.documents import AdminArea, LookupValue, Order, OrderKind, ReportJob
 from webapp.errors import ForbiddenError, NotFoundError
 from webapp.services import audit_trail, sources
 from webapp.services.audit_trail import AuditQuery
-from webapp.services.files import downloads, verification
+from webapp.services.files import downloads, letterhead, verification
 from webapp.services.lookups import values as lookups
 from webapp.services.orders import dry_runs, imports, orders, pulls, rebuilding, uploads, verbs
 from webapp.services.orders.uploads import Upload
@@ -109,6 +109,7 @@ class World:
 Call = Callable[[Any, World], object]
 CALLS: dict[str, Call] = {
     "files.downloads.open_download": lambda by, world: downloads.open_download(by, world.job.id),
+    "files.letterhead.change": lambda by, _: letterhead.change(by, name="Mine", logo=None),
     "lookups.values.add": lambda by, _: lookups.add("role", "chief", "Chief", metadata={"permissions": []}, by=by),
     "lookups.values.change": lambda by, _: lookups.change("role", "staff", display_as="Everybody", by=by),
     "lookups.values.move": lambda by, _: lookups.move("role", "staff", up=True, by=by),
