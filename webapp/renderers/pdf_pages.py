@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from webapp import statuses
+from webapp.engine.catalogue.measures import AVG_SCORE
 from webapp.engine.result import Column, Result
 from webapp.messages import Message
 from webapp.renderers import headings
@@ -95,7 +96,7 @@ def _figures_of(columns: Sequence[Column], rows: Rows, reader: Reader) -> list[l
         completed = sum(row[status] == "completed" for row in rows)
         figures.append([reader.text(statuses.ENROLLMENT["completed"]), reader.text(completed)])
     if (score := place.get("score")) is not None and (known := [row[score] for row in rows if row[score] is not None]):
-        label = reader.with_unit(reader.text(Message("Average score")), columns[score])
+        label = reader.with_unit(reader.text(AVG_SCORE.label), columns[score])
         figures.append([label, reader.cell(math.fsum(known) / len(known), columns[score])])
     return figures
 
