@@ -59,7 +59,7 @@ def shapes(key: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "by parts", {**parts, "subtotals": True}
         yield "at the top", {"dimensions": ("week",), "measures": ("average:time-to-complete",), "top": 3}
     if declared.detail:
-        sort = tuple(Sort(each) for each in declared.detail_sort)
+        sort = tuple(Sort(each.removeprefix("-"), each.startswith("-")) for each in declared.detail_sort)
         yield "row by row", {"fields": declared.detail, "sort": sort, "limit": 12}
 
 
