@@ -22,6 +22,22 @@
     if (copy) copyText(copy);
   });
 
+  // A menu closes when the focus goes elsewhere. (Nowhere is not elsewhere: the window may have lost it.)
+  document.addEventListener("focusout", (event) => {
+    const menu = event.target.closest?.("details.menu[open], details.confirm[open]");
+    if (menu && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
+  });
+
+  // A table that has more than it shows fades where it goes on.
+  function showScroll(box) {
+    const left = box.scrollWidth - box.clientWidth - box.scrollLeft;
+    box.classList.toggle("goes-on", left > 2);
+  }
+  const sizes = "ResizeObserver" in window ? new ResizeObserver((seen) => seen.forEach((each) => showScroll(each.target))) : null;
+  document.addEventListener("scroll", (event) => {
+    if (event.target.classList?.contains("table-scroll")) showScroll(event.target);
+  }, true);
+
   // A search has asked as one typed; leaving its field must not ask again, under the menus opened meanwhile.
   document.addEventListener("change", (event) => {
     if (event.target.matches?.("[data-search]")) event.stopPropagation();
@@ -66,6 +82,22 @@
     if (!target) return;
     target.closest("details:not([open])")?.setAttribute("open", "");
     (target.tomselect ?? target).focus();
+  }
+
+  // What has just been done can be undone for some seconds, counted on the button; then the offer goes.
+  function countUndo() {
+    for (const form of document.querySelectorAll("form[data-undo]:not([data-counting])")) {
+      form.dataset.counting = "yes";
+      const left = form.querySelector("[data-undo-left]");
+      const until = Date.now() + 1000 * Number(form.dataset.undo);
+      const tick = () => {
+        const seconds = Math.ceil((until - Date.now()) / 1000);
+        if (seconds <= 0) { form.remove(); return; }
+        left.textContent = ` (${seconds})`;
+        setTimeout(tick, 250);
+      };
+      tick();
+    }
   }
 
   // A form is sent once: a second click while the first is on its way does nothing.
@@ -130,8 +162,10 @@
     const count = bar.querySelector("[data-count]");
     if (!count) return;
     count.textContent = matching?.checked ? count.dataset.all : count.dataset.some.replace("#", chosen);
-    // Each question says how many it is about.
-    for (const said of bar.querySelectorAll("[data-said]")) said.textContent = count.textContent;
+    // Each question says how many it is about, and which.
+    const names = boxes.filter((box) => box.checked).map((box) => box.closest("tr")?.querySelector(".name")?.textContent ?? "");
+    const some = names.slice(0, 3).map((name) => `“${name}”`).join(", ") + (names.length > 3 || matching?.checked ? " …" : "");
+    for (const said of bar.querySelectorAll("[data-said]")) said.textContent = `${count.textContent}: ${some}`;
   }
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-list]");
@@ -149,28 +183,29 @@
     event.target.closest(".confirm-body")?.querySelector("button")?.click();
   });
 
-  // --- the result table: sorting what is already on the page --------------------------------------------------------
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest(".th-button");
-    if (!button) return;
-    const header = button.closest("th");
-    const table = header.closest("table");
-    const column = [...header.parentNode.children].indexOf(header);
-    const down = header.getAttribute("aria-sort") === "ascending";
-    for (const other of header.parentNode.children) other.removeAttribute("aria-sort");
-    header.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const body = table.tBodies[0];
-    const rows = [...body.rows].map((row) => [row, row.cells[column].dataset.raw ?? row.cells[column].textContent]);
-    const numeric = header.dataset.numeric === "yes";
-    const collator = new Intl.Collator(document.documentElement.lang, { numeric: true });
-    // Empty cells stay at the end in both directions: they are no smallest value.
-    rows.sort(([, a], [, b]) => {
-      if (a === "" || b === "") return (a === "") - (b === "");
-      const order = numeric ? a - b : collator.compare(a, b);
-      return down ? -order : order;
-    });
-    body.append(...rows.map(([row]) => row));
-    say(header.dataset[down ? "sayDown" : "sayUp"] ?? "");
+  // --- the result table: one Tab stop for all numbers that lead somewhere; arrows go from one to the next --------------
+  function rove() {
+    const links = document.querySelectorAll("#result-table .behind");
+    links.forEach((link, number) => { link.tabIndex = number ? -1 : 0; });
+  }
+  document.addEventListener("keydown", (event) => {
+    const link = event.target.closest?.("#result-table .behind");
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (!link || !step || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    const rows = [...link.closest("table").querySelectorAll("tbody tr, tfoot tr")];
+    let [row, column] = [rows.indexOf(link.closest("tr")), link.closest("td").cellIndex];
+    let next = null;
+    while (!next) {
+      row += step[0];
+      column += step[1];
+      const cell = rows[row]?.cells[column];
+      if (!cell) return;
+      next = cell.querySelector(".behind");
+    }
+    link.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
   });
 
   // --- a session that has ended: the page stays as it is, and stops asking until one comes back to it ----------------
@@ -191,6 +226,9 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ended = false; });
 
   function ready(root) {
+    countUndo();
+    rove();
+    for (const box of document.querySelectorAll(".table-scroll")) { showScroll(box); sizes?.observe(box); }
     watch();
     offerNotifications();
     for (const form of document.querySelectorAll("form[data-list]")) selection(form);

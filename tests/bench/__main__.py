@@ -18,6 +18,7 @@ from tests.bench import (
     web_edge,
     web_pages,
     web_polls,
+    web_table,
 )
 
 PARTS = {
@@ -32,6 +33,7 @@ PIECES = {
     "web-polls": web_polls.main,
     "web-pages": web_pages.main,
     "web-choices": web_choices.main,
+    "web-table": web_table.main,
     "web-edge": web_edge.main,
 }
 

@@ -34,7 +34,7 @@ def main() -> None:
         print(f"{count:,} jobs; aim: p95 under {aim} ms, at most {MOST_CALLS} calls")
         worst = 0.0
         for role, person in {"one who asks much": people[2], "manager": people[0], "administrator": people[-1]}.items():
-            client = _client(app, person)
+            client = client_of(app, person)
             for address in _addresses(person, manages=person is not people[2]):
                 worst = max(worst, _page(role, address, client, database))
         managed = list(database.departments.find({}, {"_id": 1}).sort("code", 1))[1:5]
@@ -56,7 +56,7 @@ def _addresses(person: User, *, manages: bool) -> list[str]:
     return [*addresses, "/department/"] if manages else addresses
 
 
-def _client(app: Any, person: User) -> FlaskClient:
+def client_of(app: Any, person: User) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_USER_AGENT"] = USER_AGENT
     name, _, value = web_desk.session_cookie(app, person).partition("=")

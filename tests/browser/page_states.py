@@ -29,6 +29,7 @@ PAGES = {
     "new-report-detail": "/reports/new?type=transcript",
     "account": "/account",
     "verify": "/verify",
+    "find": "/find?q=re",
     "not-found": "/nowhere",
 }
 NEW_PAGES = {"home-new": "/", "my-reports-new": "/reports/", "shared-new": "/reports/shared"}
@@ -133,6 +134,23 @@ def _delete(page: Page, states: dict[str, str]) -> None:
     page.click("summary:has-text('Delete')")
 
 
+def _another_chart(page: Page, states: dict[str, str]) -> None:
+    page.goto(f"{states['ready']}?chart=line&sort=-1")
+
+
+def _palette(page: Page, _: dict[str, str]) -> None:
+    page.goto("/reports/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("re")
+    page.wait_for_selector("#palette .found a")
+
+
+def _keys(page: Page, _: dict[str, str]) -> None:
+    page.goto("/reports/")
+    page.keyboard.press("?")
+    page.wait_for_selector("#keys[open]")
+
+
 def _cancel(page: Page, states: dict[str, str]) -> None:
     page.goto(states["running"])
     page.click("#cancel summary")
@@ -201,6 +219,9 @@ OPENED: dict[str, Callable[[Page, dict[str, str]], None]] = {
     "report-ask-again": _ask_again,
     "report-delete": _delete,
     "report-cancel": _cancel,
+    "report-another-chart": _another_chart,
+    "palette": _palette,
+    "keys": _keys,
     "report-nameless": _nameless,
     "account-wrong": _password,
     "account-weak": _weak_password,

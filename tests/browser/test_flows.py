@@ -215,7 +215,7 @@ def test_a_manager_follows_and_cancels_what_the_department_asked_for(open_as: Op
     page.click("#cancel summary")
     page.fill("#reason", "The numbers are not in yet")
     page.click("text=Cancel this report")
-    expect(page.locator("#report")).to_contain_text("It was stopped")
+    expect(page.locator("#report")).to_contain_text("stopped it before it was finished")
     asker.reload()
     expect(asker.locator("#report")).to_contain_text("The numbers are not in yet")
 
@@ -317,3 +317,43 @@ def test_two_clicks_on_ask_make_one_report(open_as: Open, desk: Desk) -> None:
     page.dblclick("#job-rows button[name=submission]")
     expect(page.locator("#messages")).to_contain_text("asked for again")
     assert desk.database.reportjobs.count_documents({"name": "Clicked twice"}) == 2
+
+
+def test_by_keyboard_one_goes_anywhere_sorts_a_result_and_takes_back_what_was_done(
+    open_as: Open, desk: Desk, states: dict[str, str]
+) -> None:
+    page = open_as(MANAGER)
+    page.goto("/reports/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("shared w")
+    expect(page.locator("#palette .found a").first).to_have_text("Shared with me")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Shared with me")
+    page.goto(states["ready"])
+    page.focus("#sort-1")
+    page.keyboard.press("Enter")
+    expect(page.locator("th[aria-sort=ascending] #sort-1")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("th[aria-sort=descending] #sort-1")).to_be_focused()
+    numbers = [int(text) for text in page.locator("#result-table tbody td:nth-child(2)").all_inner_texts()]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(set(numbers)) > 1
+    page.focus("#result-table .behind >> nth=0")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#result-table tbody tr:nth-child(2) .behind").first).to_be_focused()
+    # A menu closes when the focus leaves it.
+    page.focus("summary.person")
+    page.keyboard.press("Enter")
+    expect(page.locator("details.menu[open]")).to_have_count(1)
+    page.focus(".brand")
+    expect(page.locator("details.menu[open]")).to_have_count(0)
+    page.goto("/reports/?state=waiting")
+    page.check("[data-select-page]")
+    page.click(".bulkbar summary:has-text('Cancel')")
+    expect(page.locator("[data-said]").first).to_contain_text("Enrollments, waiting")
+    page.press("#bulk-reason", "Enter")
+    expect(page.locator("#messages")).to_contain_text("was cancelled: “Enrollments, waiting”")
+    page.click("#messages >> text=Undo")
+    expect(page.locator("#messages")).to_contain_text("Undone for 1 report")
+    expect(page.locator("#job-rows")).to_contain_text("Enrollments, waiting")

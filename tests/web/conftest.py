@@ -87,8 +87,8 @@ def ready_job(people: People, tmp_path: Any) -> Callable[..., ReportJob]:
         content.write_bytes(CONTENT)
         page = tmp_path / f"{job.id}.json"
         page.write_text(
-            '{"columns":[{"key":"class","label":{"message":"Class"},"type":"string","unit":"text"},'
-            '{"key":"count","label":{"message":"Count"},"type":"integer","unit":"count"}],'
+            '{"columns":[{"key":"class","label":{"message":"Class"},"type":"string","unit":"text","role":"dimension"},'
+            '{"key":"count","label":{"message":"Count"},"type":"integer","unit":"count","role":"measure"}],'
             '"rows":[{"class":"AAA","count":3}],"row_count":1,"rows_matched":3,"totals":{"count":3},"notes":[],"chart":null}'
         )
         key = f"reports/{job.id}/1/file.csv"

@@ -5,6 +5,7 @@ The addresses come from the application itself: one that nobody has said anythin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -37,6 +38,7 @@ class Needs(Enum):
     SEES_AND_ASKS = auto()
     STEERS = auto()  # sees it; 403 unless it is one's own, or of one's departments
     OWNS = auto()  # sees it; 403 unless it is one's own
+    DID_IT = auto()  # takes back what one has done oneself; here nobody has
 
 
 G, P = "GET", "POST"
@@ -52,7 +54,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
         [("home.index", G), ("auth.account", G), ("auth.account", P), ("auth.password", P), ("auth.sign_out", P),
          ("auth.end_session", P), ("auth.end_all_sessions", P),
          ("verify.index", G), ("verify.check", P), ("jobs.index", G), ("jobs.shared", G), ("jobs.rows", G),
-         ("jobs.bulk", P)],
+         ("jobs.bulk", P), ("home.find", G)],
         Needs.SIGN_IN,
     ),
     **dict.fromkeys(
@@ -67,7 +69,8 @@ NEEDS: dict[tuple[str, str], Needs] = {
         Needs.CONTENT,
     ),
     **dict.fromkeys(
-        [("admin.index", G), ("admin.ask_worker", P), ("admin.audit", G), ("admin.export_audit", G), ("admin.storage", G),
+        [("admin.index", G), ("admin.now", G), ("admin.queue_bulk", P),
+         ("admin.ask_worker", P), ("admin.audit", G), ("admin.export_audit", G), ("admin.storage", G),
          ("admin.storage_orders", G), ("admin.letterhead", G), ("admin.letterhead", P), ("admin.letterhead_logo", G),
          ("admin.compact", P), ("admin.sweep", P), ("admin.lookups", G),
          ("admin.lookup", G), ("admin.lookup", P), ("admin.add_lookup", G), ("admin.add_lookup", P),
@@ -83,7 +86,10 @@ NEEDS: dict[tuple[str, str], Needs] = {
          ("jobs.change", G)],
         Needs.SEES,
     ),
-    **dict.fromkeys([("jobs.duplicate", P), ("jobs.sibling", P)], Needs.SEES_AND_ASKS),
+    **dict.fromkeys(
+        [("jobs.duplicate", P), ("jobs.sibling", P), ("jobs.keep_chart", P), ("jobs.behind", G)], Needs.SEES_AND_ASKS
+    ),
+    ("jobs.undo", P): Needs.DID_IT,
     **dict.fromkeys([("jobs.cancel", P), ("jobs.priority", P)], Needs.STEERS),
     **dict.fromkeys([("jobs.edit", P), ("jobs.share", P), ("jobs.retry", P), ("jobs.delete", P)], Needs.OWNS),
 }  # fmt: skip
@@ -113,6 +119,7 @@ FORMS: dict[str, dict[str, str]] = {
     "jobs.edit": {"name": "New name"},
     "jobs.priority": {"priority": "low"},
     "jobs.sibling": {"format": "json"},
+    "jobs.keep_chart": {"kind": "line"},
     "admin.version_undo": {"newest": "1"},
     "jobs.create": {"type": "enrollment-summary"},
     "jobs.form_part": {"type": "enrollment-summary"},
@@ -165,8 +172,8 @@ def clients(app: Flask, people: People, as_person: Client) -> dict[str, FlaskCli
 
 def address_of(entry: Entry, **ids: Any) -> str:
     address = entry.rule
-    for name, value in ids.items():
-        address = address.replace(f"<{name}>", str(value))
+    for name, value in {"row": 0, "place": 1, **ids}.items():
+        address = re.sub(rf"<(int:)?{name}>", str(value), address)
     assert "<" not in address, f"nobody has said what stands in {entry.rule}"
     return address
 
@@ -192,6 +199,8 @@ def expected(needs: Needs, who: str, visibility: str = "") -> str:
         return "in"
     if who in OUTSIDE:
         return "sign in"
+    if needs is Needs.DID_IT:
+        return "hidden"
     if needs is Needs.SIGN_IN:
         return "in"
     if needs in OF_A_JOB:
@@ -277,6 +286,7 @@ def _ids(entry: Entry, people: People) -> dict[str, Any]:
         "worker_id": lambda: _worker(),
         "wish": lambda: "pause",
         "session_id": ObjectId,
+        "act_id": ObjectId,
     }
     return {name: known[name]() for name in entry.names}
 

@@ -17,8 +17,8 @@ from webapp.storage import Storage
 from webapp.worker import execution
 from webapp.worker.assignment import Context, Outcome
 
-#: put, stat and read back for two files, the question, two moves; before and after each.
-STEPS = 18
+#: put, stat and read back for three files, the question, three moves; before and after each.
+STEPS = 26
 #: The fork server has the environment that it was started with; these tell children of a test's own S3 server.
 AWS = "REPORTDESK_TEST_AWS_"
 

@@ -90,7 +90,7 @@ def downloaded(owner: User, job: ReportJob) -> bytes | None:
 
 
 def check_left(*found: ReportJob) -> None:
-    """After the sweep there is exactly what jobs point to: the file and its page."""
+    """After the sweep there is exactly what jobs point to: the file, its page and the rows of it."""
     retention.sweep_orphans(database_clock.now() + timedelta(seconds=2), older_than=AGE)
     files = storage.open_storage(get_settings().effective_storage_url)
     left = {key for folder in ("incoming/", "reports/") for key, _, _ in files.list(folder)}
@@ -99,7 +99,8 @@ def check_left(*found: ReportJob) -> None:
         stored = job.reload().output.storage
         if stored is not None and stored.key:
             assert files.sha256(stored.key) == stored.sha256
-            wanted |= {stored.key, f"{stored.key.rpartition('/')[0]}/page.json"}
+            folder = stored.key.rpartition("/")[0]
+            wanted |= {stored.key, f"{folder}/page.json", f"{folder}/rows.arrow"}
     assert left == wanted
     if files.is_local:
         root = Path(get_settings().home / "storage")

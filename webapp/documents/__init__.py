@@ -1,6 +1,7 @@
 """What MongoDB stores: the shape of each document and whether it agrees with itself."""
 
 from webapp.documents.accounts import Department, Membership, Team, User
+from webapp.documents.act import Act
 from webapp.documents.admin_event import AdminArea, AdminEvent
 from webapp.documents.connection import connect, disconnect
 from webapp.documents.job_event import JobEvent
@@ -27,6 +28,7 @@ from webapp.documents.sweep_figures import SweepFigures
 from webapp.documents.worker_record import WorkerRecord
 
 __all__ = [
+    "Act",
     "AdminArea",
     "AdminEvent",
     "Attempt",

@@ -102,6 +102,7 @@ class StoredFile(LooseEmbedded):
 class Output(LooseEmbedded):
     format = me.StringField(required=True, max_length=100)
     filename = me.StringField(max_length=FILENAME_LENGTH)
+    chart = me.StringField(max_length=20)  # the kind that was chosen; None: the report's own
     options = me.DictField()  # format options: {"bom": true, "zip": true, "meta": true}
     storage = me.EmbeddedDocumentField(StoredFile)
 
@@ -203,6 +204,8 @@ class ReportJob(Stamped):
     cancel_requested_at = me.DateTimeField(db_field="cancelRequestedAt")
     cancel_requested_by = me.ObjectIdField(db_field="cancelRequestedBy")
     cancel_reason = me.StringField(db_field="cancelReason", max_length=500)
+    priority_changed_by = me.ObjectIdField(db_field="priorityChangedBy")
+    priority_changed_at = me.DateTimeField(db_field="priorityChangedAt")
     # The last changes of state, each written by the update that made it; `JobEvent` is the lasting copy.
     history = me.ListField(me.DictField())
     event_count = me.IntField(db_field="eventCount", default=0)
@@ -210,6 +213,9 @@ class ReportJob(Stamped):
     question_hash = me.StringField(db_field="questionHash")  # equal for equal questions with equal scope and format
     submission_id = me.StringField(db_field="submissionId")  # one per form shown: a double submit makes one job
     sibling_of = me.ObjectIdField(db_field="siblingOf")  # "also as Excel": made from that job's pinned data
+    named_by_question = me.BooleanField(db_field="namedByQuestion", default=False)  # nobody has named it
+    asked_for = me.ListField(me.DictField(), db_field="askedFor")  # what a list says of the question: chips
+    search_words = me.StringField(db_field="searchWords")  # who asks what, folded, for the search of lists
     download_count = me.IntField(db_field="downloadCount", default=0)
     downloaded_at = me.DateTimeField(db_field="downloadedAt")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,9 @@ from webapp.engine.query import Query
 from webapp.engine.result import ChartKind, ChartSpec, Column, group_key
 from webapp.messages import Message
 
+#: The kinds that can be asked for, and the word for no chart at all.
+CHART_KINDS: tuple[ChartKind, ...] = ("bar", "stacked-bar", "line")
+NO_CHART = "none"
 #: A chart with more series than this is a tangle.
 MAX_SERIES = 8
 
@@ -66,6 +70,14 @@ def chart_of(query: Query, columns: Sequence[Column]) -> ChartSpec | None:
         zero_if_empty=measure is not None and measure.zero_if_empty,
         notes=notes,
     )
+
+
+def as_asked(chart: ChartSpec | None, kind: str | None) -> ChartSpec | None:
+    """The chart as a person has chosen it; anything else as the report has it."""
+    if chart is None or kind == NO_CHART:
+        return None
+    wanted = next((each for each in CHART_KINDS if each == kind), chart.kind)
+    return replace(chart, kind=wanted)
 
 
 def _period(query: Query, time: str) -> tuple[str | None, str | None]:

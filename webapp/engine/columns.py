@@ -20,9 +20,15 @@ from webapp.messages import Message
 
 
 def group_columns(
-    query: Query, combos: Sequence[str], values: Sequence[tuple[Any, ...]], *, has_row_type: bool
+    query: Query,
+    combos: Sequence[str],
+    values: Sequence[tuple[Any, ...]],
+    keys: Sequence[tuple[str | None, ...]],
+    *,
+    has_row_type: bool,
 ) -> list[Column]:
-    """The columns of groups. `combos` are the keys of the slicers' combinations, `values` what is in each."""
+    """The columns of groups. `combos` are the keys of the slicers' combinations, `values` what is in each, `keys` what
+    is behind that."""
     columns: list[Column] = []
     for key in query.dimensions:
         columns.append(dimension_column(query, key, "dimension"))
@@ -35,12 +41,13 @@ def group_columns(
             columns[0] = replace(columns[0], words={**columns[0].words, **OTHER})
     for text in query.measures:
         columns.append(_measure_column(query, text))
-    for combo, told in zip(combos, values, strict=True):
+    for combo, told, behind in zip(combos, values, keys, strict=True):
         over = tuple(in_words(query, key, value) for key, value in zip(query.slicers, told, strict=True))
         for text in query.measures:
             base = _measure_column(query, text)
             label = Message.joined([base.label, *over], " · ")
-            columns.append(replace(base, key=f"{text}[{combo}]", label=label, heading=base.label, over=over))
+            sliced = replace(base, key=f"{text}[{combo}]", label=label, heading=base.label, over=over, over_keys=behind)
+            columns.append(sliced)
     return columns
 
 

@@ -100,6 +100,7 @@ class _Run:
         self.notes: list[str] = []
         self._combos_told: list[tuple[Any, ...]] = []
         self._combo_keys: list[str] = []
+        self._combos_behind: list[tuple[str | None, ...]] = []
         self._tell = tell
         self._done = 0
 
@@ -234,7 +235,11 @@ class _Run:
                 self._step(parts)
             named = ibis.union(*(block.select(*blocks[0].columns) for block in blocks))
         columns = columns_of.group_columns(
-            query, self._combo_keys, self._combos_told, has_row_type=ROW_TYPE in named.columns
+            query,
+            self._combo_keys,
+            self._combos_told,
+            self._combos_behind,
+            has_row_type=ROW_TYPE in named.columns,
         )
         ordered = named.order_by(self._order(named))
         if query.limit is not None and total_groups > query.limit and query.top is None:
@@ -315,6 +320,9 @@ class _Run:
             ),
         )
         told = self.backend.fetch(self._combos.order_by("combo")).to_pylist()
+        is_entity = [DIMENSIONS[key].entity and DIMENSIONS[key].attribute is None for key in query.slicers]
+        behind = [f"{name}_{'same' if entity else 'text'}" for name, entity in zip(names, is_entity, strict=True)]
+        self._combos_behind = [tuple(None if row[each] is None else str(row[each]) for each in behind) for row in told]
         return [tuple(row[f"{name}_text"] for name in names) for row in told]
 
     def _level(self, name: str, rows: Table, keys: Sequence[str], finer: _Level | None = None) -> _Level:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from webapp.engine.result import Result
+from webapp.engine.result import ChartKind, Result
 from webapp.renderers.chart_data import ChartData, chart_data
 from webapp.renderers.reader import Reader
 
@@ -33,6 +33,9 @@ MOST_TICKS = 6
 _ROUND_SECONDS = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
                   14_400.0, 21_600.0, 43_200.0, 86_400.0]  # fmt: skip
 
+#: Measures whose parts make the whole.
+_ADDED = ("count", "event-count")
+
 _DRAW = "import json, sys, vl_convert; print(json.dumps([vl_convert.vegalite_to_svg(s) for s in json.load(sys.stdin)]))"
 
 
@@ -44,23 +47,59 @@ class Chart:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Sketch:
+    """A chart that nobody has drawn yet: what is to be drawn on light and on dark ground (`drawn`), and its texts."""
+
+    specifications: tuple[str, str]
+    description: str
+    notes: tuple[str, ...]
+
+
 def draw(result: Result, reader: Reader | None = None) -> Chart | None:
     """The chart that the result declares, as `reader` reads it; None when it has none."""
-    data = chart_data(result, reader)
-    if data is None:
+    sketch = sketched(result, reader)
+    if sketch is None:
         return None
-    light, dark = _drawn(json.dumps([_specification(data, dark=dark) for dark in (False, True)]))
-    return Chart(light, dark, data.description, tuple(data.notes))
+    light, dark = _drawn(sketch.specifications)
+    return Chart(light, dark, sketch.description, sketch.notes)
 
 
-@lru_cache(maxsize=2)  # a PDF and the page beside it show the same chart
-def _drawn(specifications: str) -> list[str]:
-    """An SVG for each Vega-Lite specification of a JSON list.
+def sketched(result: Result, reader: Reader | None = None, kind: ChartKind | None = None) -> Sketch | None:
+    """The same before it is drawn, as a chart of another `kind` where one is given; None too where the numbers cannot
+    be drawn so: only what is added up can be stacked."""
+    spec = result.chart
+    if spec is None:
+        return None
+    data = chart_data(replace(result, chart=replace(spec, kind=kind or spec.kind)), reader)
+    if data is None or (kind == "stacked-bar" and not _can_be_stacked(data)):
+        return None
+    light, dark = (json.dumps(_specification(data, dark=dark)) for dark in (False, True))
+    return Sketch((light, dark), data.description, tuple(data.notes))
+
+
+def drawn(specification: str) -> str:
+    """The SVG of one specification of a sketch."""
+    return _drawn((specification,))[0]
+
+
+def _can_be_stacked(data: ChartData) -> bool:
+    measure = data.y_column.key.partition("[")[0]
+    return len(data.series) > 1 and (measure in _ADDED or measure.startswith("sum:"))
+
+
+@lru_cache(maxsize=16)  # a PDF and the page beside it show the same chart; a page asks again while it is looked at
+def _drawn(specifications: tuple[str, ...]) -> list[str]:
+    """An SVG for each Vega-Lite specification, which is JSON.
 
     By a process of its own: what draws is a whole JavaScript engine, which keeps 100 MB for as long as it lives.
     """
     done = subprocess.run(
-        [sys.executable, "-I", "-c", _DRAW], input=specifications.encode(), capture_output=True, check=True, timeout=60
+        [sys.executable, "-I", "-c", _DRAW],
+        input=f"[{','.join(specifications)}]".encode(),
+        capture_output=True,
+        check=True,
+        timeout=60,
     )
     found: list[str] = json.loads(done.stdout)
     return found

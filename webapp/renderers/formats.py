@@ -32,6 +32,7 @@ class Format:
     options: tuple[str, ...] = ()
     most_rows: int | None = None
     rows_shown: Callable[[int], int] | None = None
+    has_chart: bool = False
 
     @property
     def takes_any_number(self) -> bool:

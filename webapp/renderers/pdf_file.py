@@ -183,4 +183,5 @@ FORMAT = Format(
     mime_type="application/pdf",
     write=write,
     rows_shown=row_limit,
+    has_chart=True,
 )

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, get_month_names
-from babel.numbers import format_decimal
 
 from webapp.catalogues import language_of
 from webapp.clock import aware
 from webapp.engine.result import Column
 from webapp.engine.sql import literal
 from webapp.messages import Language, Message, said
+from webapp.renderers.numbers import decimal_text
 
 EMPTY = "–"
 DAY, INSTANT, MONTH, QUARTER = "d MMM y", "d MMM y, HH:mm", "MMM y", "QQQ y"
@@ -75,13 +76,13 @@ class Reader:
         if value is None or value == "":
             return EMPTY
         if column.unit == "ratio":
-            return f"{self._number(value * 100, '#,##0.0')} %"
+            return f"{self._number(Decimal(repr(value)) * 100, 1)} %"
         if column.unit == "seconds":
-            return self._number(value / DAY_SECONDS, "#,##0.0") if column.is_long else duration_text(float(value))
+            return self._number(value / DAY_SECONDS, 1) if column.is_long else duration_text(float(value))
         if column.type == "integer":
-            return self._number(int(value), "#,##0")
+            return self._number(int(value), 0)
         if column.type == "number":
-            return self._number(value, "#,##0.00")
+            return self._number(value, 2)
         if column.type == "boolean":
             return self.text(Message("yes") if value else Message("no"))
         if isinstance(value, datetime):
@@ -99,8 +100,8 @@ class Reader:
     def day(self, day: date) -> str:
         return str(format_date(day, DAY, locale=self._known))
 
-    def _number(self, value: float, form: str) -> str:
-        return str(format_decimal(value, format=form, locale=self._known))
+    def _number(self, value: float | Decimal, digits: int) -> str:
+        return decimal_text(value, digits, self._known)
 
     def bucket(self, text: str, unit: str) -> str:
         """A bucket of time in words: “Mar 2024”, “Q4 2013”, “Week 43, 2013”, “27 Oct 2013, 03:00”."""

@@ -213,4 +213,5 @@ FORMAT = Format(
     mime_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     write=write,
     most_rows=SHEET_ROWS * MOST_SHEETS,
+    has_chart=True,
 )

@@ -37,6 +37,8 @@ class ReportAct(StrEnum):
     MOVED = "priority changed"
     CANCELLED = "cancelled"
     RETRIED = "retried"
+    CANCEL_UNDONE = "cancelling undone"
+    RETRY_UNDONE = "retry undone"
     DELETED = "deleted"
     DOWNLOADED = "downloaded"
     DOWNLOADED_IN_PARTS = "downloaded in parts"

@@ -21,6 +21,7 @@ INDEXED = (
     documents.RateLimit,
     documents.Session,
     documents.PasswordReset,
+    documents.Act,
 )
 
 

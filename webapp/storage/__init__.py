@@ -131,6 +131,14 @@ class Storage:
             for chunk in found.stream(min_chunk_size=CHUNK):
                 yield bytes(chunk)
 
+    def path(self, key: str) -> Path | None:
+        """Where `key` lies on this machine; None for a cloud store. Raises FileGoneError."""
+        if self._root is None:
+            return None
+        with _in_words(key):
+            (self._root / key).stat()
+            return self._root / key
+
     def delete(self, key: str) -> None:
         """Delete `key`; one that is not there is no error. Empty folders of a local storage go too."""
         with _in_words(key):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -28,6 +28,8 @@ from webapp.documents import JobStatus, LookupCategory
 from webapp.documents.job_status import STATES
 from webapp.engine.result import ROW_TYPE, Column
 from webapp.engine.words import ROW_TYPES
+from webapp.messages import Message
+from webapp.renderers.numbers import decimal_text
 from webapp.renderers.reader import Reader
 from webapp.services.lookups import values as lookups
 from webapp.settings import Settings
@@ -35,6 +37,14 @@ from webapp.web.languages import in_readers_language, language
 
 BOUND = 1_000
 SHORT_TEXT = 10
+_OUTCOMES: dict[str, str] = {
+    "ready": Message("ready"),
+    "failed": Message("failed"),
+    "retried": Message("failed, tried again later"),
+    "crashed": Message("its process ended"),
+    "handed-back": Message("handed back by its worker"),
+    "cancelled": Message("cancelled"),
+}
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -50,9 +60,12 @@ def register(app: Flask, settings: Settings) -> None:
         size=size,
         bounded=bounded,
         value=value,
+        cell_writers=lambda columns: [cell_writer(column) for column in columns],
         cell_class=cell_class,
         column_class=column_class,
+        difference=difference,
         initials=initials,
+        attempt_word=attempt_word,
     )
     app.jinja_env.globals.update(
         label=label,
@@ -121,8 +134,9 @@ def number(amount: float | None, digits: int | None = None) -> str:
     """By the person's locale."""
     if amount is None:
         return "–"
-    pattern = None if digits is None else "#,##0." + "0" * digits if digits else "#,##0"
-    return format_decimal(amount, format=pattern)
+    if digits is None and not isinstance(amount, int):
+        return format_decimal(amount)
+    return decimal_text(amount, digits, str(get_locale()))
 
 
 def bounded(count: int, bound: int = BOUND) -> str:
@@ -167,13 +181,19 @@ def size(count: float | None) -> str:
 
 def value(cell: Any, column: dict[str, Any]) -> str:
     """One cell of a result, by its column, as its files and its chart have it."""
-    kind = column.get("type")
-    if isinstance(cell, str) and cell and kind in {"datetime", "date"}:
-        cell = datetime.fromisoformat(cell) if kind == "datetime" else date.fromisoformat(cell[:10])
-    if isinstance(cell, str) and not column.get("words"):
-        # Stored before columns had words of their own.
-        cell = _word(cell, column.get("key", ""))
-    return readers().cell(cell, _column(column))
+    return cell_writer(column)(cell)
+
+
+def cell_writer(column: dict[str, Any]) -> Callable[[Any], str]:
+    """How the cells of a column are written for whoever asked for this page: a page has thousands of them."""
+    reader, declared, key = readers(), _column(column), column.get("key", "")
+    if column.get("type") in {"datetime", "date"}:
+        read = datetime.fromisoformat if column["type"] == "datetime" else lambda text: date.fromisoformat(text[:10])
+        return lambda cell: reader.cell(read(cell) if cell and isinstance(cell, str) else cell, declared)
+    if declared.words or column.get("type") != "string":
+        return lambda cell: reader.cell(cell, declared)
+    # Stored before columns had words of their own.
+    return lambda cell: reader.cell(_word(cell, key) if isinstance(cell, str) else cell, declared)
 
 
 def readers() -> Reader:
@@ -192,6 +212,16 @@ def _column(stored: dict[str, Any]) -> Column:
     return Column(**given, words=stored.get("words") or {}, is_long=bool(stored.get("is_long")))
 
 
+def difference(amount: float, column: dict[str, Any]) -> str:
+    """“+3”, “−2.5 points”, “±0”: by how much a number of this column has changed."""
+    if not amount:
+        return "±0"
+    sign = "+" if amount > 0 else "−"
+    if column.get("unit") == "ratio":
+        return gettext("%(amount)s points", amount=f"{sign}{number(abs(amount) * 100, 1)}")
+    return f"{sign}{value(abs(amount), column)}"
+
+
 def column_class(column: dict[str, Any]) -> str:
     """How a column of a result stands, from its heading to its total: numbers to the right."""
     return "num" if column.get("type") in {"integer", "number"} else ""
@@ -200,6 +230,11 @@ def column_class(column: dict[str, Any]) -> str:
 def cell_class(cell: Any, column: dict[str, Any]) -> str:
     """As its column; a short text, such as “2026-Q1”, on one line."""
     return column_class(column) or ("whole" if isinstance(cell, str) and len(cell) <= SHORT_TEXT else "")
+
+
+def words_of(column: Mapping[str, Any]) -> dict[str, str]:
+    """What people read, in their language, for the keys of a column whose cells are words of ours; else nothing."""
+    return {key: str(in_readers_language(word)) for key, word in (column.get("words") or {}).items()}
 
 
 def _word(cell: Any, key: str) -> str:
@@ -224,6 +259,11 @@ def label(category: str, key: str | None) -> str:
 def describe(category: str, key: str | None) -> str:
     """The description of a lookup value; its language as in `label`."""
     return str(in_readers_language(lookups.description(LookupCategory(category), key)))
+
+
+def attempt_word(outcome: str) -> str:
+    """How an attempt at a report ended."""
+    return str(in_readers_language(_OUTCOMES.get(outcome, outcome)))
 
 
 def status_color(status: str) -> str:

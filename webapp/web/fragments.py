@@ -10,6 +10,9 @@ from flask.typing import ResponseReturnValue
 
 from webapp.web.languages import in_readers_language, language
 
+#: The category of a message of something done that can be undone: this, and what `jobs.undo` takes it back by.
+UNDO = "undo:"
+
 
 def is_htmx() -> bool:
     """Does htmx ask for a part of a page?"""

@@ -6,6 +6,7 @@ worker's, when it has written that the job is ready.
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import hashlib
 import logging
@@ -21,18 +22,20 @@ from bson import ObjectId
 
 from webapp import clock, record, renderers, storage
 from webapp.documents import JobStatus, LookupCategory, ReportJob, User
-from webapp.engine import runner
+from webapp.engine import charts, runner
 from webapp.engine.backends import Limits
+from webapp.engine.charts import CHART_KINDS
 from webapp.engine.result import Result
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.record import RecordVersion
-from webapp.renderers import page_result
+from webapp.renderers import kept_rows, page_result
 from webapp.renderers.about import About
 from webapp.renderers.filenames import content_disposition, fill_template
 from webapp.services import sources
 from webapp.services.files import letterhead
 from webapp.services.lookups import values as lookups
+from webapp.services.plain_text import folded
 from webapp.services.questions import as_query, in_words, ways
 from webapp.services.rights import data_scope, standing
 from webapp.services.rights.data_scope import DataScope
@@ -103,6 +106,8 @@ def _execute(context: Context) -> Outcome:
         limits=Limits(memory_mb=max(settings.job_memory_limit_mb // 2, 128)),
         on_progress=_scaled(context, Message("Working out the numbers"), OPENED, ANSWERED),
     )
+    answered = result
+    result = dataclasses.replace(result, chart=charts.as_asked(result.chart, job.output.chart))
     options = dict(job.output.options or {})
     renderers.check_fits(job.output.format, result.row_count, options)
 
@@ -120,13 +125,22 @@ def _execute(context: Context) -> Outcome:
         options=options,
         on_progress=_scaled(context, Message("Writing the file"), ANSWERED, RENDERED),
     )
-    page = scratch / "page.json"
-    page_result.write(result, renderers.chart_svg.draw(result, about.reader), page)
+    page, rows = scratch / "page.json", scratch / "rows.arrow"
+    has_all_rows = kept_rows.write(result, rows, folded)
+    chart = renderers.chart_svg.draw(result, about.reader)
+    # What else the page can draw: any kind but the one that the file has.
+    sketches = {
+        str(kind): sketch
+        for kind in CHART_KINDS
+        if (result.chart is None or kind != result.chart.kind)
+        and (sketch := renderers.chart_svg.sketched(answered, about.reader, kind)) is not None
+    }
+    page_result.write(result, chart, page, has_all_rows=has_all_rows, kinds=sketches)
     provenance |= {"rowsWritten": rendered.rows_written, "notes": [*result.notes, *rendered.notes]}
 
     context.enter(JobStatus.UPLOADING)
     context.progress(Message("Storing the file"), RENDERED, rendered.rows_written, rendered.rows_written)
-    stored = _publish(context, rendered.path, rendered.filename, rendered.mime_type, page)
+    stored = _publish(context, rendered.path, rendered.filename, rendered.mime_type, (page, rows))
     context.progress(Message("Storing the file"), STORED, rendered.rows_written, rendered.rows_written)
     return Outcome(
         storage={**stored, "mimeType": rendered.mime_type},
@@ -150,16 +164,17 @@ def discard(job_id: ObjectId, fence: int) -> int:
     return deleted
 
 
-def _publish(context: Context, path: Path, filename: str, mime_type: str, page: Path) -> dict[str, Any]:
-    """Put both files under temporary keys, verify them, and, if the job is still ours, move them to their place."""
+def _publish(context: Context, path: Path, filename: str, mime_type: str, beside: tuple[Path, ...]) -> dict[str, Any]:
+    """Put the file, and what its page reads `beside` it, under temporary keys, verify them, and, if the job is still
+    ours, move them to their place: the file last, because the job points to it."""
     job, assignment = context.job, context.assignment
     files = storage.open_storage(get_settings().effective_storage_url)
     incoming = f"incoming/{job.id}/{assignment.fence}/{assignment.claim_id}"
     final = f"reports/{job.id}/{assignment.fence}"
-    moves = {f"{incoming}.page": f"{final}/page.json", incoming: f"{final}/{filename}"}
+    moves = {f"{incoming}.{each.name}": f"{final}/{each.name}" for each in beside} | {incoming: f"{final}/{filename}"}
     digest = ""
     headers = {"Content-Disposition": content_disposition(filename), "Content-Type": mime_type}
-    for source, temporary in ((page, f"{incoming}.page"), (path, incoming)):
+    for source, temporary in zip((*beside, path), moves, strict=True):
         files.put(source, temporary, attributes=headers if source is path else None)
         digest = _verified(files, source, temporary)
     context.require_hold()

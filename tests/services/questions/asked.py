@@ -125,6 +125,7 @@ def requests(draw: st.DrawFn, records: Records) -> ReportRequest:
     values["include_inactive"] = draw(st.booleans())
     values["as_of_job_id"] = draw(st.none() | st.just(ObjectId("0123456789abcdef01234567")))
     values["format"] = draw(st.sampled_from(sorted(renderers.FORMATS)))
+    values["chart"] = draw(st.sampled_from(["", "bar", "stacked-bar", "line", "none"]))
     values["options"] = frozenset(draw(_some(renderers.OPTIONS, 3)))
     values |= {name: draw(WORDS) for name in ("name", "description", "filename")}
     values["visibility"] = draw(st.sampled_from(["private", "team", "department", "organization"]))

@@ -33,7 +33,8 @@ from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import workers
 from webapp.services.record import carry_over, quality
 from webapp.services.record.carry_over import CarriedOver
-from webapp.services.requests import asking, changing
+from webapp.services.requests import asking, bulk, changing
+from webapp.services.requests.bulk import Wish
 from webapp.services.rights import record_changes as changing_record
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
@@ -165,6 +166,10 @@ CALLS: dict[str, Call] = {
     "requests.asking.create": lambda by, _: asking.create(by, _request()),
     "requests.asking.duplicate": lambda by, world: asking.duplicate(by, world.job.id),
     "requests.asking.sibling": lambda by, world: asking.sibling(by, world.job.id, "json"),
+    "requests.bulk.act": lambda by, world: bulk.act(by, [world.job.id], Wish("cancel")),
+    "requests.bulk.undo": lambda by, world: bulk.undo(by, str(world.job.id)),
+    "requests.changing.take_back_cancel": lambda by, world: changing.take_back_cancel(by, world.job.id),
+    "requests.changing.take_back_retry": lambda by, world: changing.take_back_retry(by, world.job.id, {}),
     "requests.changing.cancel": lambda by, world: changing.cancel(by, world.job.id),
     "requests.changing.delete": lambda by, world: changing.delete(by, world.job.id),
     "requests.changing.reprioritise": lambda by, world: changing.reprioritise(by, world.job.id, "low"),

@@ -21,16 +21,17 @@ RECENT_KEPT = 20_000
 _FIELDS = (
     *("name", "reportType", "status", "priorityRank", "requestedBy", "departmentId", "visibility", "createdAt"),
     *("scheduledFor", "completedAt", "updatedAt", "expiresAt", "eventCount", "downloadCount", "output.format"),
-    "error.code",
+    *("error.code", "searchWords"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """`name` is folded, for searching and sorting."""
+    """`name` is folded, for searching and sorting; so is what is asked and by whom, `words`."""
 
     id: ObjectId
     name: str
+    words: str
     report_type: str
     status: str
     format: str
@@ -92,6 +93,7 @@ def _facts(document: dict[str, Any]) -> JobFacts:
     return JobFacts(
         id=document["_id"],
         name=folded(document.get("name") or ""),
+        words=document.get("searchWords") or "",
         report_type=document.get("reportType") or "",
         status=document.get("status") or JobStatus.PENDING.value,
         format=(document.get("output") or {}).get("format") or "",

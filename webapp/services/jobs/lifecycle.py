@@ -173,6 +173,31 @@ def cancel(job_id: ObjectId, *, by: ObjectId | None, reason: str | None = None) 
     raise _refused(job_id, JobStatus.CANCELLED, sources_of(JobStatus.CANCELLED))
 
 
+def take_back_cancel(job_id: ObjectId, *, by: ObjectId) -> None:
+    """Undo what `by` has asked for: a job that was stopped while it waited waits again, as it did; one that runs goes
+    on; one that was stopped while it ran begins anew.
+
+    Raises IllegalTransitionError for a job that was not stopped, ConflictError where somebody else did, and
+    JobNotFoundError.
+    """
+    asked = ["cancelRequestedAt", "cancelRequestedBy", "cancelReason"]
+    change = transition(
+        PENDING,
+        why="cancelling was undone",
+        user_id=by,
+        sets={"progress": {"currentStep": None, "percentage": 0, "recordsProcessed": 0, "totalRecords": 0}},
+        unsets=[*asked, "slot", "lease.until", "startedAt", "completedAt"],
+    )
+    mine = {"_id": job_id, "cancelRequestedBy": by}
+    # Twice: between the two writes its worker may have stopped it.
+    for _ in range(2):
+        if move(mine, PENDING, change, sources=[JobStatus.CANCELLED.value]):
+            return
+        if JOBS.update(mine, [{"$unset": asked}], states=RUNNING):
+            return
+    raise _refused(job_id, PENDING, [JobStatus.CANCELLED.value])
+
+
 def retry(job_id: ObjectId, *, by: ObjectId, fills: Mapping[str, Any] | None = None) -> None:
     """failed, cancelled or expired -> pending, due now, with a clean sheet; `attempts` and `history` stay.
 

@@ -88,9 +88,10 @@ def _midnight(text: str, time_zone: str, *, plus_days: int = 0) -> datetime:
     return datetime.combine(date.fromisoformat(text) + timedelta(days=plus_days), time(), tzinfo=ZoneInfo(time_zone))
 
 
-def _named(values: tuple[str, ...], _zone: str) -> Test:
-    texts = [folded(value) for value in values]
-    return lambda job: any(text in job.name for text in texts)
+def _found(values: tuple[str, ...], _zone: str) -> Test:
+    """Each word has to be in the report's name, in its question, or in the name of whoever asked."""
+    words = [word for value in values for word in folded(value).split()]
+    return lambda job: all(word in job.name or word in job.words for word in words)
 
 
 def _one_of(attribute: str) -> Callable[[tuple[str, ...], str], Test]:
@@ -126,7 +127,7 @@ FILTERS: dict[str, ListFilter] = {
     each.name: each
     for each in (
         ListFilter(
-            "q", Message("Search by name"), Control.SEARCH, _named, _line, is_many=False,
+            "q", Message("Search: name, person, course, words"), Control.SEARCH, _found, _line, is_many=False,
             words=lambda value: f"“{value[:40]}{'…' if len(value) > 40 else ''}”",
         ),
         ListFilter(

@@ -17,12 +17,14 @@ from bson import ObjectId
 from webapp import clock
 from webapp.documents import ReportJob, User
 from webapp.documents.ids import ids_of
+from webapp.messages import from_document
 from webapp.services.jobs import facts as job_facts
 from webapp.services.jobs import list_filters
 from webapp.services.jobs.facts import JobFacts
 from webapp.services.plain_text import folded
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
-from webapp.services.rights import organisation
+from webapp.services.rights import data_scope, organisation
+from webapp.services.rights.data_scope import DataScope
 from webapp.services.rights.visibility import JobNotFoundError, Reach
 
 PAGE_SIZE = 25
@@ -61,7 +63,16 @@ ROW_FIELDS = (
     "error.said",
     "event_count",
     "cancel_requested_at",
+    "cancel_requested_by",
+    "cancel_reason",
+    "priority_changed_by",
+    "asked_for",
+    "provenance.scope",
 )
+
+
+#: What a row says besides of the work on it, for whoever keeps the queue.
+WORK_FIELDS = ("attempts", "error.code", "error.retry_count", "error.last_retry_at")
 
 
 class JobList(StrEnum):
@@ -95,6 +106,7 @@ class JobPage:
     number: int
     sort: str
     names: dict[ObjectId, str] = field(default_factory=dict)
+    chips: dict[ObjectId, list[str]] = field(default_factory=dict)
 
     @property
     def is_bounded(self) -> bool:
@@ -109,14 +121,14 @@ class JobPage:
         return self.sort == NEWEST_FIRST
 
 
-def page(actor: User, which: JobList, query: JobListQuery) -> JobPage:
-    """One page of the list, with the names of those who asked."""
+def page(actor: User, which: JobList, query: JobListQuery, more: tuple[str, ...] = ()) -> JobPage:
+    """One page of the list, with the names of those who asked. `more`: fields that its rows show besides."""
     found = _matching(actor, which, query)
     count = min(len(found), COUNT_BOUND + 1)
     last = max(1, -(-min(count, COUNT_BOUND) // PAGE_SIZE))
     number = min(max(query.page, 1), last)
-    jobs = _documents(found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
-    return JobPage(jobs, count, number, query.sort, names_of(jobs, besides=actor))
+    jobs = _documents(found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], more)
+    return JobPage(jobs, count, number, query.sort, names_of(jobs, besides=actor), chips_of(actor, jobs))
 
 
 def recent(actor: User, lists: Iterable[JobList], limit: int) -> dict[JobList, list[ReportJob]]:
@@ -140,10 +152,10 @@ def requesters(actor: User, which: JobList) -> list[tuple[ObjectId, str]]:
     return sorted(User.objects(id__in=list(asked)).scalar("id", "name"), key=lambda pair: folded(pair[1]))
 
 
-def rows(actor: User, job_ids: Iterable[ObjectId]) -> list[ReportJob]:
+def rows(actor: User, job_ids: Iterable[ObjectId], more: tuple[str, ...] = ()) -> list[ReportJob]:
     """These jobs, in this order, as far as `actor` may see them. One read by `_id`."""
     wanted, reach = list(job_ids)[:PAGE_SIZE], Reach(actor)
-    found = {job.id: job for job in ReportJob.objects(id__in=wanted).only(*ROW_FIELDS)}
+    found = {job.id: job for job in ReportJob.objects(id__in=wanted).only(*ROW_FIELDS, *more)}
     return [found[job_id] for job_id in wanted if job_id in found and reach.sees(found[job_id])]
 
 
@@ -180,9 +192,12 @@ _shared_documents: Remembered[JobFacts, ReportJob | None] = Remembered(_read_sha
 
 
 def names_of(jobs: Iterable[ReportJob], *, besides: User | None = None) -> dict[ObjectId, str]:
-    """Names of the requesters and departments of `jobs`, by id. The name of `besides` is known already."""
+    """Names of the requesters of `jobs`, of whoever stopped or moved them, and of their departments, by id. The name of
+    `besides` is known already."""
     jobs = list(jobs)
     people = {job.requested_by for job in jobs}
+    # Who stopped or moved a report of somebody else's.
+    people |= {each for job in jobs for each in (job.cancel_requested_by, job.priority_changed_by) if each}
     names: dict[ObjectId, str] = {}
     if besides is not None and besides.id in people:
         people.discard(besides.id)
@@ -193,10 +208,26 @@ def names_of(jobs: Iterable[ReportJob], *, besides: User | None = None) -> dict[
     return names
 
 
-def _documents(found: Iterable[JobFacts]) -> list[ReportJob]:
+def chips_of(actor: User, jobs: Iterable[ReportJob]) -> dict[ObjectId, list[str]]:
+    """What each report was narrowed by, by its id: records by their names where `actor` may read what the report
+    counts, else by their number."""
+    mine: DataScope | None = None
+    told: dict[ObjectId, list[str]] = {}
+    for job in jobs:
+        stored = (job.provenance or {}).get("scope")
+        may_name = job.requested_by == actor.id
+        if not may_name and stored is not None and job.asked_for:
+            mine = mine or data_scope.data_scope(actor)
+            may_name = mine.covers(DataScope.from_document(stored))
+        texts = (each.get("text" if may_name else "counted") for each in job.asked_for or ())
+        told[job.id] = [text for text in (from_document(each) for each in texts) if text]
+    return told
+
+
+def _documents(found: Iterable[JobFacts], more: tuple[str, ...] = ()) -> list[ReportJob]:
     """What the rows show of these jobs. One that was deleted a moment ago is left out."""
     wanted = [job.id for job in found]
-    jobs = {job.id: job for job in ReportJob.objects(id__in=wanted).only(*ROW_FIELDS)} if wanted else {}
+    jobs = {job.id: job for job in ReportJob.objects(id__in=wanted).only(*ROW_FIELDS, *more)} if wanted else {}
     return [jobs[job_id] for job_id in wanted if job_id in jobs]
 
 

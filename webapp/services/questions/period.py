@@ -117,6 +117,14 @@ class Period(BaseModel):
             return days
         return Message("%(phrase)s: %(days)s", phrase=PHRASES[self.phrase], days=days)
 
+    def days_in_short(self) -> str:
+        """The days alone, for a name."""
+        if self.first and self.last:
+            return Message("%(start)s to %(end)s", start=self.first, end=self.last)
+        if self.first:
+            return Message("from %(start)s", start=self.first)
+        return Message("up to %(end)s", end=self.last) if self.last else PHRASES[ALL]
+
     def _days_in_words(self, zone: str) -> str:
         if self.first and self.last:
             return Message(

@@ -283,6 +283,13 @@ class ReportRequest(BaseModel):
         Text,
         Written("output.format", "format", "--format", f"{', '.join(FORMATS)}; usually csv."),
     ] = "excel"
+    chart: Annotated[
+        Text,
+        Written(
+            "output.chart", "chart", "--chart",
+            "bar, stacked-bar, line or none; usually what suits the report.",
+        ),
+    ] = ""  # fmt: skip
     options: Annotated[
         frozenset[Text],
         Written(

@@ -94,6 +94,8 @@ def from_job(job: ReportJob) -> ReportRequest:
         "parameters": job.parameters.to_mongo().to_dict() if job.parameters else {},
         "output": job.output.to_mongo().to_dict() if job.output else {},
     }
+    if job.named_by_question:
+        document["name"] = None
     # What is due at once keeps the moment of asking; what was queued, that moment; what is tried again, the next one.
     due, asked_at = job.scheduled_for, job.created_at
     is_waiting_for_it = job.status == JobStatus.PENDING and not job.attempts and due and asked_at

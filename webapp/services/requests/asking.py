@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,9 +66,11 @@ def create(
     of: Circumstances = BY_ITSELF,
     agreed: bool = False,
     like: ReportJob | None = None,
+    say: Callable[[str], str] = str,
 ) -> ReportJob:
     """Ask for a report; it is queued at once if it is due and its requester has a slot free. `like` is the report whose
-    question is asked again: the audit trail tells of it.
+    question is asked again: the audit trail tells of it. `say` tells a text in the language of whoever asks: a report
+    without a name is called by what it asks.
 
     Raises InvalidRequestError (all fields at fault), TooManyWaitingError, ForbiddenError, unless `insist`
     AlreadyAskedError, and unless `agreed` NotAgreedError for a report that everyone would see.
@@ -78,9 +81,11 @@ def create(
         return made
     waiting.require_room(actor.id)
     now = database_clock.now()
-    job = request_rules.checked_job(actor, request, now, of)
+    job = request_rules.checked_job(actor, request, now, of, say)
     everyone.require_agreed(job.visibility, agreed)
     if not insist and (same := find_same(actor, job, now=now)) is not None:
+        if same.id == job_id:  # the other half of a double click has been made meanwhile
+            return same
         raise AlreadyAskedError(same, now=now)
     if job_id is not None:
         job.id = job_id
@@ -118,7 +123,9 @@ def find_same(actor: User, job: ReportJob, *, now: datetime) -> ReportJob | None
         return None
     recent = ReportJob.objects(requested_by=actor.id, question_hash=job.question_hash).order_by("-created_at")[:20]
     for other in recent:
-        if other.output.options != job.output.options or other.sibling_of != job.sibling_of:
+        if other.output.options != job.output.options or (other.output.chart or "") != (job.output.chart or ""):
+            continue
+        if other.sibling_of != job.sibling_of:
             continue
         if other.state in RUNNING or (other.state in WAITING and other.scheduled_for <= now):
             return other
@@ -144,7 +151,9 @@ def again(actor: User, job: ReportJob, *, now: datetime | None = None) -> Report
     return request.model_copy(update=changes)
 
 
-def duplicate(actor: User, job_id: str | ObjectId, *, submission_id: str | None = None) -> ReportJob:
+def duplicate(
+    actor: User, job_id: str | ObjectId, *, submission_id: str | None = None, say: Callable[[str], str] = str
+) -> ReportJob:
     """Ask for the same again, as the actor, with the rows the actor may read; private until they share it.
 
     The same `submission_id` again makes no second job.
@@ -157,11 +166,15 @@ def duplicate(actor: User, job_id: str | ObjectId, *, submission_id: str | None 
         insist=True,
         of=Circumstances(submission_id=submission_id or None),
         like=job,
+        say=say,
     )
 
 
-def sibling(actor: User, job_id: str | ObjectId, format: str) -> ReportJob:
-    """“Also as Excel”: the same question in another format, of the same days, from the data that the first one saw."""
+def sibling(
+    actor: User, job_id: str | ObjectId, format: str, *, chart: str | None = None, say: Callable[[str], str] = str
+) -> ReportJob:
+    """“Also as Excel”, or with another `chart`: the same question of the same days, from the data that the first one
+    saw."""
     job = visibility.visible_job(actor, job_id)
     if not job.state.has_file:
         raise ConflictError(
@@ -173,13 +186,14 @@ def sibling(actor: User, job_id: str | ObjectId, format: str) -> ReportJob:
         update={
             "as_of_job_id": job.id,
             "format": format,
+            "chart": request.chart if chart is None else chart,
             "options": frozenset(),
             "priority": "normal",
             "visibility": "private",
             "department_id": request.department_id if files_there else None,
         }
     )
-    return create(actor, other, of=Circumstances(sibling_of=job.id), like=job)
+    return create(actor, other, of=Circumstances(sibling_of=job.id), like=job, say=say)
 
 
 def _submission_key(actor: User, submission_id: str | None) -> ObjectId | None:

@@ -6,20 +6,22 @@ Every function starts from what the actor may see: what they may not is JobNotFo
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
 
 from webapp import clock, storage
-from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents import JobStatus, LookupCategory, ReportJob, User
 from webapp.documents.job_status import WAITING
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError, ReportdeskError
-from webapp.messages import Message
+from webapp.messages import Message, from_document
 from webapp.services import audit, permissions
 from webapp.services.audit import ReportAct
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
+from webapp.services.jobs.changes import Failure
 from webapp.services.permissions import Permission
 from webapp.services.questions import as_query, ways
 from webapp.services.questions.request import CONTROL
@@ -40,16 +42,19 @@ def update(
     job = _editable(actor, job_id)
     errors: dict[str, str] = {}
     changes: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     if name is not None:
         changes["name"] = request_rules.clean_name(name, errors)
         if not changes["name"]:
             errors.setdefault("name", Message("A report needs a name."))
+        if changes["name"] != job.name:
+            named = {"namedByQuestion": False}
     if description is not None:
         changes["description"] = request_rules.clean_description(description, errors)
     if errors:
         raise InvalidRequestError(errors)
     before = {name: getattr(job, name) or "" for name in changes}
-    changed = _changed(job, changes)
+    changed = _changed(job, changes | named)
     if told := {name: (old, changes[name]) for name, old in before.items() if old != (changes[name] or "")}:
         audit.record_on_report(actor, ReportAct.RENAMED, job, changes=told)
     return changed
@@ -113,6 +118,31 @@ def retry(actor: User, job_id: str | ObjectId) -> ReportJob:
     return _fresh(job)
 
 
+def take_back_cancel(actor: User, job_id: str | ObjectId) -> ReportJob:
+    """Undo the cancelling that `actor` has just asked for. Raises ConflictError where it was somebody else."""
+    job = _manageable(actor, job_id)
+    lifecycle.take_back_cancel(job.id, by=actor.id)
+    promotion.promote(job.id)
+    job_events.copy([job.id])
+    audit.record_on_report(actor, ReportAct.CANCEL_UNDONE, job)
+    return _fresh(job)
+
+
+def take_back_retry(actor: User, job_id: str | ObjectId, before: Mapping[str, Any]) -> ReportJob:
+    """Undo “make it again”: what had failed has failed as before, everything else is stopped. `before` is the job's
+    `status` and `error` of then."""
+    job = _editable(actor, job_id)
+    error = before.get("error")
+    if before.get("status") == JobStatus.FAILED and error and job.state.is_waiting:
+        said = from_document(error.get("said")) or error.get("message") or ""
+        lifecycle.refuse(job.id, Failure(error.get("code") or "", said, error.get("stack")))
+    else:
+        lifecycle.cancel(job.id, by=actor.id)
+    job_events.copy([job.id])
+    audit.record_on_report(actor, ReportAct.RETRY_UNDONE, job)
+    return _fresh(job)
+
+
 def reprioritise(actor: User, job_id: str | ObjectId, priority: str) -> ReportJob:
     """Move a waiting report forward or back. Raises ConflictError once it runs or has ended."""
     job = _manageable(actor, job_id)
@@ -122,7 +152,11 @@ def reprioritise(actor: User, job_id: str | ObjectId, priority: str) -> ReportJo
         raise InvalidRequestError(errors)
     rank = int(active_lookups(LookupCategory.REPORT_PRIORITY)[priority].metadata.get("rank", 0))
     waiting = {"_id": job.id, "status": {"$in": [state.value for state in WAITING]}}
-    change = {"$set": {"priority": priority, "priorityRank": rank, "updatedAt": clock.utcnow()}}
+    now = clock.utcnow()
+    moved = {"priority": priority, "priorityRank": rank, "updatedAt": now}
+    if job.priority != priority:
+        moved |= {"priorityChangedBy": actor.id, "priorityChangedAt": now}
+    change = {"$set": moved}
     if not ReportJob._get_collection().update_one(waiting, change, hint="_id_").matched_count:
         raise ConflictError(
             Message("“%(name)s” does not wait any more, so its priority no longer matters.", name=job.name)

@@ -5,6 +5,7 @@ Every problem stands under the name of its field, all of them at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from webapp.documents import LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.documents.problems import problems_of
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
+from webapp.engine.charts import CHART_KINDS, NO_CHART
 from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.renderers.filenames import is_file_name
@@ -26,6 +28,7 @@ from webapp.services.questions import as_query, ways
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
 from webapp.services.questions.named_learners import why_not_everyone
 from webapp.services.questions.request import CONTROL, ReportRequest
+from webapp.services.requests import naming
 from webapp.services.rights import data_scope, organisation, visibility
 from webapp.settings import get_settings
 
@@ -66,10 +69,13 @@ def _priorities(allowed: frozenset[str]) -> list[str]:
     ]
 
 
-def checked_job(actor: User, request: ReportRequest, now: datetime, of: Circumstances) -> ReportJob:
-    """The job of this request, whole and valid but not saved. Raises InvalidRequestError with every field at fault."""
+def checked_job(
+    actor: User, request: ReportRequest, now: datetime, of: Circumstances, say: Callable[[str], str] = str
+) -> ReportJob:
+    """The job of this request, whole and valid but not saved; without a name it is called by what it asks, in the
+    language of `say`. Raises InvalidRequestError with every field at fault."""
     errors: dict[str, str] = {}
-    name = clean_name(request.name, errors) or lookups.label(LookupCategory.REPORT_TYPE, request.report_type)
+    name = clean_name(request.name, errors)
     description = clean_description(request.description, errors)
     check_lookup(errors, "report_type", LookupCategory.REPORT_TYPE, request.report_type)
     check_lookup(errors, "format", LookupCategory.OUTPUT_FORMAT, request.format)
@@ -81,6 +87,12 @@ def checked_job(actor: User, request: ReportRequest, now: datetime, of: Circumst
             possible=list(renderers.FORMATS),
         )
     filename = _clean_filename(request.filename, request.format, errors)
+    if request.chart and request.chart not in (*CHART_KINDS, NO_CHART):
+        errors["output.chart"] = Message(
+            "There is no chart “%(kind)s”. Possible: %(possible)s.",
+            kind=request.chart[:40],
+            possible=[*CHART_KINDS, NO_CHART],
+        )
     if unknown := request.options - set(renderers.OPTIONS):
         errors["options"] = Message(
             "A file has no option “%(option)s”. Possible: %(possible)s.",
@@ -107,7 +119,7 @@ def checked_job(actor: User, request: ReportRequest, now: datetime, of: Circumst
     job = ReportJob(
         **{
             **ways.job_fields(request),
-            "name": name,
+            "name": name or lookups.label(LookupCategory.REPORT_TYPE, request.report_type),
             "description": description,
             "department_id": department_id,
             "scheduled_for": scheduled_for,
@@ -128,6 +140,7 @@ def checked_job(actor: User, request: ReportRequest, now: datetime, of: Circumst
     if errors:
         raise InvalidRequestError(errors)
     job.question_hash = as_query.question_hash(request, scope)
+    naming.name(job, actor, request, scope, say)
     return job
 
 

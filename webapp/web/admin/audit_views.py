@@ -87,6 +87,8 @@ def _act_words() -> dict[ReportAct | SessionAct, str]:
         ReportAct.MOVED: _("priority changed"),
         ReportAct.CANCELLED: _("cancelled"),
         ReportAct.RETRIED: _("started again"),
+        ReportAct.CANCEL_UNDONE: _("cancelling undone"),
+        ReportAct.RETRY_UNDONE: _("starting again undone"),
         ReportAct.DELETED: _("deleted"),
         ReportAct.DOWNLOADED: _("downloaded"),
         ReportAct.DOWNLOADED_IN_PARTS: _("downloaded in parts"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from typing import Any
+
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webapp.documents import LookupCategory
@@ -11,6 +13,8 @@ from webapp.services.jobs import lists as job_lists
 from webapp.services.jobs.lists import JobList
 from webapp.services.requests import usual
 from webapp.web.access import current_actor
+from webapp.web.fragments import fragment, is_htmx
+from webapp.web.home import finding
 from webapp.web.home.desk import desk_state
 
 home = Blueprint("home", __name__)
@@ -29,7 +33,17 @@ def index() -> ResponseReturnValue:
         own=own,
         shared=shared,
         names=names,
+        row_chips=job_lists.chips_of(actor, own),
         desk=desk_state(),
         own_list=JobList.OWN,
         start_with=usual.first_the_most_asked(actor, list(active_lookups(LookupCategory.REPORT_TYPE)))[:RECENT],
     )
+
+
+@home.get("/find")
+def find() -> ResponseReturnValue:
+    """Go to a page, a report type, a report or a person by typing; the palette asks here too."""
+    typed = "".join(letter for letter in request.args.get("q", "")[: finding.LONGEST] if letter.isprintable())
+    groups = finding.find(current_actor(), typed)
+    context: dict[str, Any] = {"groups": groups, "typed": typed, "total": sum(len(group.places) for group in groups)}
+    return fragment("home/_found.html", **context) if is_htmx() else render_template("home/find.html", **context)

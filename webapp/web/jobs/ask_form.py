@@ -108,6 +108,7 @@ class AskForm(DeskForm):
     scheduled = DateTimeLocalField(_l("Not before"), [Optional()], format=_MOMENTS)
     filed_under = SelectField(_l("Filed under"), default="")
     as_of = HiddenField()
+    chart = HiddenField()
 
     typed: Typed
     measures: list[MeasureChoice]

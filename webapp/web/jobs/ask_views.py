@@ -30,7 +30,7 @@ from webapp.services.requests.rules import Circumstances
 from webapp.services.rights import data_scope
 from webapp.web import preview_slots
 from webapp.web.access import current_actor, permission_required
-from webapp.web.formatting import describe, label, readers
+from webapp.web.formatting import describe, readers
 from webapp.web.fragments import fragment, redirect_after
 from webapp.web.jobs import pre_flight
 from webapp.web.jobs.ask_form import AskForm
@@ -78,12 +78,17 @@ def new() -> ResponseReturnValue:
 
 @permission_required(Permission.REQUEST_REPORTS)
 def change(job: ReportJob) -> ResponseReturnValue:
-    """The form filled in as `job` was asked for, under the address of that question unless it is too long for one."""
-    texts = ways.to_address(asking.again(current_actor(), job))
+    """The form filled in as `job` was asked for."""
+    return filled(asking.again(current_actor(), job))
+
+
+def filled(asked: ReportRequest) -> ResponseReturnValue:
+    """The form filled in with a question, under the question's address unless it is too long for one."""
+    texts = ways.to_address(asked)
     address = f"{url_for('jobs.new')}?{urlencode(texts, doseq=True)}"
     if len(address) < LONGEST_ADDRESS:
         return redirect(address)
-    return page(AskForm.build(current_actor(), job.report_type, MultiDict(texts)))
+    return page(AskForm.build(current_actor(), asked.report_type, MultiDict(texts)))
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -95,8 +100,8 @@ def create() -> ResponseReturnValue:
         circumstances = Circumstances(submission_id=(form.submission.data or "")[:100])
         try:
             agreed, insist = bool(request.form.get("agreed")), bool(request.form.get("insist"))
-            asked = _with_a_name(form.to_request())
-            job = asking.create(actor, asked, insist=insist, agreed=agreed, of=circumstances)
+            asked = form.to_request()
+            job = asking.create(actor, asked, insist=insist, agreed=agreed, of=circumstances, say=said)
         except NotAgreedError as error:
             return page(form, everyone_text=str(error)), HTTPStatus.CONFLICT
         except AlreadyAskedError as error:
@@ -155,11 +160,6 @@ def choices(kind: str) -> ResponseReturnValue:
         raise NotFoundError(_("There is no such filter."))
     found = filter_choices.search(kind, request.args.get("q", ""), data_scope.data_scope(current_actor()))
     return jsonify([{"value": str(each.id), "text": each.name, "note": each.note} for each in found])
-
-
-def _with_a_name(asked: ReportRequest) -> ReportRequest:
-    """A report without a name is called as its type is, in the language of whoever asks."""
-    return asked if asked.name else asked.model_copy(update={"name": label("report-type", asked.report_type)})
 
 
 def page(

@@ -42,12 +42,16 @@ class Field:
     options: tuple[tuple[str, str], ...]
 
 
-def read(source: MultiDict[str, str] | None = None) -> JobListQuery:
-    """The query of this request's address (or of the same fields posted)."""
+def read(source: MultiDict[str, str] | None = None, usual_states: tuple[str, ...] = ()) -> JobListQuery:
+    """The query of this request's address (or of the same fields posted). Where it names no state, the `usual_states`
+    are meant."""
     args = request.args if source is None else source
     sort = args.get("sort", NEWEST_FIRST)
+    typed = {name: args.getlist(name) for name in FILTERS}
+    if usual_states and not any(typed["state"] + typed["status"]):
+        typed["state"] = list(usual_states)
     return JobListQuery(
-        filters=list_filters.in_force({name: args.getlist(name) for name in FILTERS}),
+        filters=list_filters.in_force(typed),
         sort=sort if sort.removeprefix("-") in SORTS else NEWEST_FIRST,
         page=_page(args.get("page")),
         time_zone=str(get_timezone() or "UTC"),
@@ -77,10 +81,10 @@ def sort_address(key: str, query: JobListQuery) -> str:
     return address(query, sort=f"-{key}" if query.sort == key else key)
 
 
-def state_address(group: str, query: JobListQuery) -> str:
-    """Only the reports of one group of states; "" for all states."""
+def state_address(groups: tuple[str, ...], query: JobListQuery) -> str:
+    """Only the reports of these groups of states; of none, all."""
     kept = {name: values for name, values in query.filters.items() if name not in ("state", "status")}
-    return address(JobListQuery({**kept, **({"state": (group,)} if group else {})}, query.sort))
+    return address(JobListQuery({**kept, **({"state": groups} if groups else {})}, query.sort))
 
 
 def chips(query: JobListQuery, choices: Choices) -> Iterator[Chip]:

@@ -7,11 +7,14 @@ from typing import Any
 
 from flask_babel import gettext, ngettext
 
+from webapp import renderers
 from webapp.documents import LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
+from webapp.engine.charts import CHART_KINDS, NO_CHART
 from webapp.errors import ReportdeskError
 from webapp.services import permissions
-from webapp.services.files import downloads
+from webapp.services.files import comparison, downloads, result_table
+from webapp.services.files.result_table import TablePage, TableQuery
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lists as job_lists
 from webapp.services.jobs.facts import JobFacts
@@ -21,17 +24,19 @@ from webapp.services.queue import status as queue_status
 from webapp.services.queue.status import Waiting, Why
 from webapp.services.requests import rules as request_rules
 from webapp.services.rights import data_scope, visibility
-from webapp.web.formatting import instant_text
+from webapp.web.formatting import instant_text, words_of
+from webapp.web.jobs import result_args
 from webapp.web.jobs.forms import EditForm
 
-#: A table of more rows makes a page slow to read and to sort; the file has them all.
-ROWS_SHOWN = 1_000
+FROM_THE_TOP = TableQuery()
 #: Places in the queue move all the time: a poll tells of it this often.
 QUEUE_FACT_SECONDS = 5
 
 
-def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -> dict[str, Any]:
-    """Everything the templates `jobs/show.html` and `jobs/_report.html` need."""
+def context(
+    actor: User, job: ReportJob, *, query: TableQuery = FROM_THE_TOP, edit_form: EditForm | None = None
+) -> dict[str, Any]:
+    """Everything the templates `jobs/show.html` and `jobs/_report.html` need. `query` is what the table shows."""
     may_edit = visibility.may_edit(actor, job)
     may_manage = may_edit or visibility.may_manage(actor, job)
     page, problem = _page_result(actor, job)
@@ -43,8 +48,8 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
         "question": _question(actor, job),
         "names": job_lists.names_of([job], besides=actor),
         "result": page,
+        **(_table_context(actor, job, query, page) if page is not None else {}),
         "result_problem": problem,
-        "has_chart": chart_svg(page, None) is not None,
         "may_edit": may_edit,
         "may_manage": may_manage,
         "may_ask": Permission.REQUEST_REPORTS in permissions.permissions_of(actor),
@@ -56,8 +61,39 @@ def context(actor: User, job: ReportJob, *, edit_form: EditForm | None = None) -
         "edit_form": edit_form or EditForm(formdata=None, obj=job),
         "edit_open": edit_form is not None,
         "audiences": _audiences(actor, job) if may_edit else {},
-        "rows_shown": ROWS_SHOWN,
     }
+
+
+def result_context(actor: User, job: ReportJob, query: TableQuery) -> dict[str, Any] | None:
+    """What the template `jobs/_result.html` needs, or None where there is no result (any more)."""
+    page, _problem = _page_result(actor, job)
+    if page is None:
+        return None
+    return {
+        "job": job,
+        "result": page,
+        **_table_context(actor, job, query, page),
+        "may_ask": Permission.REQUEST_REPORTS in permissions.permissions_of(actor),
+    }
+
+
+def _table_context(actor: User, job: ReportJob, query: TableQuery, page: dict[str, Any]) -> dict[str, Any]:
+    """The page of the table, by whose words the search goes too, and the report before it, compared where asked."""
+    words = {place: words_of(column) for place, column in enumerate(page["columns"])} if query.find else {}
+    table = result_table.table_of(actor, job, query, words)
+    before = comparison.report_before(actor, job) if comparison.is_comparable(page["columns"]) else None
+    compared = None
+    if table is not None and before is not None and table.query.compared:
+        compared = _compared(actor, job, table, before)
+    told = {"table": table, "table_args": result_args, "before": before, "compared": compared}
+    return told | _chart_context(job, query, page)
+
+
+def _compared(actor: User, job: ReportJob, table: TablePage, before: ReportJob) -> comparison.Comparison | None:
+    try:
+        return comparison.compare(actor, job, table, before)
+    except ReportdeskError:
+        return None  # the page says that there is nothing to compare with
 
 
 def _audiences(actor: User, job: ReportJob) -> dict[str, tuple[int, str]]:
@@ -74,12 +110,32 @@ def queue_fact(job: ReportJob | JobFacts) -> int:
     return int(time.time() // QUEUE_FACT_SECONDS) if job.state.is_waiting else 0
 
 
-def chart_svg(page: dict[str, Any] | None, theme: str | None) -> str | None:
-    """The chart's drawing in a stored page, for a light or a dark page."""
+def chart_svg(page: dict[str, Any] | None, theme: str | None, kind: str = "") -> str | None:
+    """The chart's drawing in a stored page, for a light or a dark page; of another `kind`, drawn now."""
+    if sketch := ((page or {}).get("kinds") or {}).get(kind):
+        light, dark = sketch["specifications"]
+        return renderers.chart_svg.drawn(dark if theme == "dark" else light)
     chart = (page or {}).get("chart") or {}
     if theme == "dark" and chart.get("svg_dark"):
         return str(chart["svg_dark"])
     return str(chart["svg"]) if chart.get("svg") else None
+
+
+def _chart_context(job: ReportJob, query: TableQuery, page: dict[str, Any]) -> dict[str, Any]:
+    """The chart that is shown, and the kinds that can be. `chart_kept`: it is the file's; `can_keep`: a file of this
+    format has one."""
+    own = page["chart"] or {}
+    own_kind = (own.get("kind") or "") if own else NO_CHART
+    kinds = [kind for kind in CHART_KINDS if kind in page["kinds"] or kind == own_kind]
+    shown = query.chart if query.chart in (*kinds, NO_CHART) else own_kind
+    return {
+        "chart_kinds": [*kinds, NO_CHART] if page["kinds"] else [],
+        "chart_kind": shown,
+        "chart": None if shown == NO_CHART else page["kinds"].get(shown, own) or None,
+        "can_keep_chart": shown != own_kind and renderers.FORMATS[job.output.format].has_chart
+        if job.output.format in renderers.FORMATS
+        else False,
+    }
 
 
 def _page_result(actor: User, job: ReportJob) -> tuple[dict[str, Any] | None, str]:

@@ -16,15 +16,18 @@ from webapp.services.files import downloads
 from webapp.services.jobs import lists as job_lists
 from webapp.services.jobs.facts import JobFacts
 from webapp.services.jobs.lists import JobList
-from webapp.services.requests import asking, changing
+from webapp.services.requests import asking, bulk, changing
 from webapp.services.requests.asking import AlreadyAskedError
+from webapp.services.requests.behind import rows_behind
+from webapp.services.requests.bulk import Wish
 from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.rights import visibility
 from webapp.web import partial
-from webapp.web.access import current_actor
-from webapp.web.fragments import fragment, redirect_after, tag_of, unchanged
-from webapp.web.jobs import ask_views, list_views, report_view
+from webapp.web.access import current_actor, local_path
+from webapp.web.fragments import fragment, is_htmx, redirect_after, tag_of, unchanged
+from webapp.web.jobs import ask_views, list_views, report_view, result_args
 from webapp.web.jobs.forms import EditForm
+from webapp.web.languages import in_readers_language
 
 jobs = Blueprint("jobs", __name__, url_prefix="/reports")
 ask_views.register(jobs)
@@ -51,10 +54,16 @@ def rows() -> ResponseReturnValue:
     return list_views.poll_rows()
 
 
-@jobs.post("/bulk")
-def bulk() -> ResponseReturnValue:
+@jobs.post("/bulk", endpoint="bulk")
+def act_on_many() -> ResponseReturnValue:
     """Act on many reports at once."""
     return list_views.bulk(JobList.OWN)
+
+
+@jobs.post("/undo/<act_id>")
+def undo(act_id: str) -> ResponseReturnValue:
+    """Take back what was done a moment ago."""
+    return list_views.undo(act_id)
 
 
 # --- one report -------------------------------------------------------------------------------------------------------
@@ -62,8 +71,12 @@ def bulk() -> ResponseReturnValue:
 
 @jobs.get("/<job_id>")
 def show(job_id: str) -> ResponseReturnValue:
-    """The report's page."""
-    return _page(visibility.visible_job(current_actor(), job_id))
+    """The report's page; its table alone for htmx, which turns, sorts and searches it."""
+    actor, query = current_actor(), result_args.read()
+    job = visibility.visible_job(actor, job_id)
+    if is_htmx() and (found := report_view.result_context(actor, job, query)) is not None:
+        return fragment("jobs/_result.html", **found)
+    return _page(job, query=query)
 
 
 @jobs.get("/<job_id>/live")
@@ -79,9 +92,10 @@ def live(job_id: str) -> ResponseReturnValue:
 @jobs.get("/<job_id>/row")
 def row(job_id: str) -> ResponseReturnValue:
     """One row of a list."""
-    job = visibility.visible_job(current_actor(), job_id)
-    names = job_lists.names_of([job], besides=current_actor())
-    return fragment("jobs/_rows.html", tag=_tag(job), jobs=[job], names=names, which=JobList.OWN)
+    actor = current_actor()
+    job = visibility.visible_job(actor, job_id)
+    names, row_chips = job_lists.names_of([job], besides=actor), job_lists.chips_of(actor, [job])
+    return fragment("jobs/_rows.html", tag=_tag(job), jobs=[job], names=names, row_chips=row_chips, which=JobList.OWN)
 
 
 @jobs.get("/<job_id>/download")
@@ -94,11 +108,18 @@ def download(job_id: str) -> ResponseReturnValue:
     return partial.answer(found.read, size=found.size, etag=found.sha256, mime_type=found.mime_type, disposition=named)
 
 
+@jobs.get("/<job_id>/behind/<int:row>/<int:place>")
+@jobs.get("/<job_id>/behind/total/<int:place>")
+def behind(job_id: str, place: int, row: int | None = None) -> ResponseReturnValue:
+    """The rows that a number was made of: the form filled in with that question."""
+    return ask_views.filled(rows_behind(current_actor(), job_id, row, place))
+
+
 @jobs.get("/<job_id>/chart.svg")
 def chart(job_id: str) -> ResponseReturnValue:
-    """The report's chart as a picture; drawn when the report was made."""
+    """The report's chart as a picture; drawn when the report was made, or now as a chart of another kind."""
     page = downloads.page_result(current_actor(), job_id)
-    svg = report_view.chart_svg(page, request.args.get("theme"))
+    svg = report_view.chart_svg(page, request.args.get("theme"), request.args.get("kind", ""))
     if svg is None:
         raise NotFoundError(_("This report has no chart."))
     response = Response(svg, mimetype="image/svg+xml")
@@ -117,21 +138,20 @@ def chart(job_id: str) -> ResponseReturnValue:
 @jobs.post("/<job_id>/cancel")
 def cancel(job_id: str) -> ResponseReturnValue:
     """Stop a waiting or running report."""
-    job = changing.cancel(current_actor(), job_id, reason=request.form.get("reason"))
-    return _back_to(job, _("“%(name)s” is being cancelled.", name=job.name))
+    return _act(job_id, Wish("cancel", request.form.get("reason")))
 
 
 @jobs.post("/<job_id>/retry")
 def retry(job_id: str) -> ResponseReturnValue:
     """Make a failed, cancelled or expired report again."""
-    job = changing.retry(current_actor(), job_id)
-    return _back_to(job, _("“%(name)s” starts again.", name=job.name))
+    return _act(job_id, Wish("retry"))
 
 
 @jobs.post("/<job_id>/duplicate")
 def duplicate(job_id: str) -> ResponseReturnValue:
     """Ask for the same again."""
-    job = asking.duplicate(current_actor(), job_id, submission_id=request.form.get("submission", "")[:100])
+    submission_id = request.form.get("submission", "")[:100]
+    job = asking.duplicate(current_actor(), job_id, submission_id=submission_id, say=in_readers_language)
     return _back_to(job, _("The same report is asked for again. This is the new one."))
 
 
@@ -181,18 +201,39 @@ def share(job_id: str) -> ResponseReturnValue:
 @jobs.post("/<job_id>/priority")
 def priority(job_id: str) -> ResponseReturnValue:
     """Move a waiting report forward or back."""
-    job = changing.reprioritise(current_actor(), job_id, request.form.get("priority", ""))
-    return _back_to(job, _("Saved: the new priority."))
+    return _act(job_id, Wish("priority", priority=request.form.get("priority", "")))
+
+
+@jobs.post("/<job_id>/chart")
+def keep_chart(job_id: str) -> ResponseReturnValue:
+    """The same file from the same data, with a chart of another kind, or without one."""
+    actor = current_actor()
+    job, kind = visibility.visible_job(actor, job_id), request.form.get("kind", "")
+    try:
+        made = asking.sibling(actor, job_id, job.output.format, chart=kind, say=in_readers_language)
+    except AlreadyAskedError as error:
+        return _back_to(error.job, str(error), "info")
+    except InvalidRequestError as error:
+        return _back_to(job, str(error), "error")
+    return _back_to(made, _("The file with this chart is being made from the same data."))
 
 
 @jobs.post("/<job_id>/sibling")
 def sibling(job_id: str) -> ResponseReturnValue:
     """The same answer in another format, from the same data."""
     try:
-        job = asking.sibling(current_actor(), job_id, request.form.get("format", ""))
+        job = asking.sibling(current_actor(), job_id, request.form.get("format", ""), say=in_readers_language)
     except AlreadyAskedError as error:
         return _back_to(error.job, str(error), "info")
     return _back_to(job, _("The other format is being made from the same data."))
+
+
+def _act(job_id: str, wish: Wish) -> ResponseReturnValue:
+    """Do it, and offer to undo it, on the page where it was done."""
+    actor = current_actor()
+    job = visibility.visible_job(actor, job_id)
+    back = local_path(request.form.get("back")) or url_for("jobs.show", job_id=job.id)
+    return list_views.answer(back, wish.action, bulk.act(actor, [job.id], wish))
 
 
 def _page(job: ReportJob, **more: Any) -> str:
