@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from webapp.cli import main
+from tests.terminal import invoke
 from webapp.documents import connect, disconnect
 from webapp.settings import get_settings
 
@@ -27,7 +27,7 @@ def terminal(database: Any, mongo: str, database_name: str) -> Terminal:
         disconnect()
         get_settings.cache_clear()
         try:
-            return CliRunner().invoke(main, arguments, input=typed, prog_name="reportdesk", catch_exceptions=False)
+            return invoke(*arguments, typed=typed)
         finally:
             connect(mongo, database_name)
 

@@ -39,10 +39,13 @@ def taught(department: Department, instructor: Any, name: str) -> tuple[dict[str
                 "program_id": ids["program"], "term": f"{name} term", "starts_at": AT, **mine,
             }
         ],
-        "contents": [{"id": ids["content"], "name": f"{name} content", "content_type": f"{name} type", **mine}],
+        "contents": [
+            {"id": ids["content"], "name": f"{name} content", "content_type": f"{name} type", **mine},
+            {"name": f"{name} essay", "content_type": "assessment", "class_id": ids["class"], **mine},
+        ],
         "persons": [{"id": instructor.id, "name": instructor.name}],
         "teachings": [{"person_id": instructor.id, "class_id": ids["class"]}],
-        "rosters": [{**place, "key": f"{name} enrollment", "status": "completed", "enrolled_at": AT}],
+        "rosters": [{**place, "key": f"{name} enrollment", "status": "in-progress", "enrolled_at": AT}],
         "events": [{**place, "content_id": ids["content"], "event_type": "content-viewed", "timestamp": AT}],
         "results": [{**place, "content_id": ids["content"], "status": "graded", "score": 70, "submitted_at": AT}],
         "attempts": [{**place, "content_id": ids["content"], "key": f"{name} attempt", "status": "incomplete", "started_at": AT}],
