@@ -11,7 +11,7 @@ import pytest
 from bson import ObjectId
 from flask.testing import FlaskClient
 
-from tests.factories import People, make_class, make_job, make_learner, make_record, make_user
+from tests.factories import Learner, People, make_job, make_record, make_user
 from tests.web.conftest import Client
 from tests.web.test_pages import ask
 from webapp.cli import report
@@ -42,20 +42,26 @@ class Place:
 @pytest.fixture
 def history(people: People) -> Place:
     instructor = make_user("ines instructor", ["instructor"], [people.other_department])
-    course, content = ObjectId(), ObjectId()
+    course, of_class, content = ObjectId(), ObjectId(), ObjectId()
+    learner = Learner(ObjectId(), "Zora Zephyr")
+    mine = {"department_id": people.department.id}
     make_record(
-        courses=[{"id": course, "name": "Zephyr course", "code": "ZC-1", "department_id": people.department.id}]
-    )
-    of_class = make_class(
-        "Zephyr class", code="ZK-1", course_id=course, department=people.department, instructors=[instructor.id]
-    )
-    learner = make_learner("Zora Zephyr", "ZL-1", "zora@learn.example", of=of_class)
-    of_content = {"class_id": of_class.id, "department_id": people.department.id}
-    make_record(contents=[{"id": content, "name": "Zephyr content", **of_content}])
+        courses=[{"id": course, "name": "Zephyr course", "code": "ZC-1", **mine}],
+        classes=[{"id": of_class, "name": "Zephyr class", "code": "ZK-1", "course_id": course, **mine}],
+        teachings=[{"class_id": of_class, "person_id": instructor.id}],
+        persons=[
+            {
+                "id": learner.id, "name": learner.name, "number": "ZL-1", "email": "zora@learn.example",
+                "roles": ["learner"],
+            }
+        ],
+        rosters=[{"learner_id": learner.id, "class_id": of_class, "status": "in-progress"}],
+        contents=[{"id": content, "name": "Zephyr content", "class_id": of_class, **mine}],
+    )  # fmt: skip
     filter_choices.forget()
     return Place(
         {
-            "department": people.department.id, "course": course, "class": of_class.id, "learner": learner.id,
+            "department": people.department.id, "course": course, "class": of_class, "learner": learner.id,
             "content": content,
         },
         {
