@@ -94,9 +94,10 @@ QUESTIONS = [
     ),
     BenchQuestion(
         "clicks by content type",
-        _activity(("content-type",), ("sum:data.clicks", "average:data.clicks")),
+        _activity(("content-type",), ("sum:data.clicks", "average:data.clicks"), sort=(Sort("sum:data.clicks", True),)),
         "SELECT nullif(c.content_type, ''), sum(data_clicks), avg(data_clicks) FROM events e "
-        "LEFT JOIN contents c ON c.id = e.content_id WHERE e.is_active IS NOT FALSE GROUP BY 1 ORDER BY 1",
+        "LEFT JOIN contents c ON c.id = e.content_id WHERE e.is_active IS NOT FALSE GROUP BY 1 "
+        "ORDER BY 2 DESC NULLS LAST",
         "SELECT sum(data_clicks), avg(data_clicks) FROM events WHERE is_active IS NOT FALSE",
         (
             "events",

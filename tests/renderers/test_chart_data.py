@@ -110,7 +110,7 @@ def test_labels_that_begin_alike_and_namesakes_are_drawn_apart(tmp_path: Path) -
         assert len(set(chart.series)) == 5
         assert {name[-6:] for name in chart.series if name[0] == "C"} == {"Part A", "Part B"}
         # Every bar stands in the drawing under its own name.
-        svg = chart_svg._drawn(json.dumps([chart_svg._specification(chart, dark=False)]))[0]
+        svg = chart_svg.drawn(json.dumps(chart_svg._specification(chart, dark=False)))
         assert all(f">{name}</text>" in svg for name in chart.series)
 
 

@@ -129,7 +129,7 @@ def test_a_cloud_store_is_reached_by_an_address_that_only_those_get_who_may_down
 def test_a_picture_of_a_report_is_asked_about_at_each_use(
     people: People, as_person: Client, ready_job: MadeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_view, "chart_svg", lambda page, theme: "<svg/>")
+    monkeypatch.setattr(report_view, "chart_svg", lambda page, theme, kind: "<svg/>")
     job = ready_job(visibility="team")
     client, address = as_person(people.colleague), f"/reports/{job.id}/chart.svg"
     first = client.get(address)

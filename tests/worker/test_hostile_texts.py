@@ -116,4 +116,4 @@ def test_a_report_may_have_any_name_in_any_format(
         assert len(path.name.encode()) < 200
         READERS[key].opens(path)
     files = storage.open_storage(get_settings().effective_storage_url)
-    assert len(list(files.list("reports/"))) == 2 * len(share)
+    assert len(list(files.list("reports/"))) == 3 * len(share)
