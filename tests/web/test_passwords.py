@@ -94,7 +94,7 @@ def test_the_meter_tells_while_one_types_and_keeps_nothing(
     caplog.set_level(logging.DEBUG)
     client = as_person(people.owner)
     assert 'hx-post="/password-strength"' in client.get("/account").text
-    for typed, words in ((GOOD, "hard to guess"), ("OliviaOwner2026", "your name"), ("1234", "at least 12")):
+    for typed, words in ((GOOD, "hard to guess"), ("OliviaOwner2026", "your name"), ("qz-7x", "at least 12")):
         answer = client.post("/password-strength", data={"new": typed}, headers={"HX-Request": "true"})
         assert answer.status_code == 200
         assert words in answer.text
