@@ -1,8 +1,8 @@
 # Two commands: `make run` and `make test`. Both begin with `make setup`, and each may come first.
 PYTHON ?= python3
 BIN := .venv/bin
-# Twice as many processes as there are cores: many tests wait for a browser or a server.
-PYTEST ?= $(BIN)/pytest -n $(shell expr `nproc` \* 2)
+# One process more than there are cores: many tests wait for a browser or a server.
+PYTEST ?= $(BIN)/pytest -n $(shell expr `nproc` + 1)
 # Exactly the files whose hashes stand in the list, and nothing else; then the program itself, by what is there.
 LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 ITSELF := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -48,10 +48,10 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-# What measures seconds runs after all else, three at a time: it waits for leases to end, more than it works.
+# What measures seconds runs after all else, two at a time: it waits for leases to end, more than it works.
 unit: setup
 	$(PYTEST) -m "not slow"
-	$(BIN)/pytest -n 3 -m slow
+	$(BIN)/pytest -n 2 -m slow
 
 # The long proof of the queue and of storing files: kills, stops, cut connections. Minutes to an hour.
 faults: setup

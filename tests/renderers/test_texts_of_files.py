@@ -51,9 +51,10 @@ def shapes(key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     dataset = DATASETS[declared.dataset]
     yield "", {"dimensions": declared.group_by, "measures": declared.measures, "slicers": declared.slicers, "limit": 12}
     state = next((each for each in ("status", "event-type") if each in dataset.dimensions), None)
-    # Few rows: every month brings columns of all states.
+    # Few rows: every month brings columns of all states. Once for each dataset, whose states and events they are.
     sliced = {"slicers": (state,) if state else (), "limit": 6}
-    yield "over time", {"dimensions": ("month",), "measures": declared.measures[:2], **sliced}
+    if key == next(each for each in REPORT_TYPES if REPORT_TYPES[each].dataset == dataset.key):
+        yield "over time", {"dimensions": ("month",), "measures": declared.measures[:2], **sliced}
     if key == "enrollment-summary":
         parts = {"dimensions": ("quarter", "status"), "measures": ("count", "max:completed-at")}
         yield "by parts", {**parts, "subtotals": True}
