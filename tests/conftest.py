@@ -38,8 +38,15 @@ SERVERS = frozenset({"mongo", "s3_endpoint", "desk"})
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "ou-aaa"
 
 
-#: What shares something that takes long to set up is run by one process, and begun first.
-TOGETHER = ("tests/browser/", "tests/test_sample_figures.py", "tests/renderers/test_same_cells.py")
+#: What shares something that takes long to set up is run by one process, and begun first. So is what kills an embedded
+#: server, which comes back at its own port: another test's server could have taken that meanwhile.
+TOGETHER = {
+    "tests/browser/": "browser",
+    "tests/test_sample_figures.py": "sample",
+    "tests/renderers/test_same_cells.py": "demo",
+    "tests/test_embedded.py": "embedded",
+    "tests/faults/test_database_killed.py": "embedded",
+}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -49,7 +56,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
+            return next((name for place, name in TOGETHER.items() if nodeid.startswith(place)), nodeid)
 
     return Scheduling(config, log)
 
