@@ -18,7 +18,7 @@ test: setup lint types unit
 
 # For the work in between: everything that needs no server, with fewer questions to the engine. Under 90 seconds.
 quick: lint types
-	REPORTDESK_TEST_QUESTIONS=30 $(PYTEST) -q -m "not server and not slow and not browser"
+	REPORTDESK_TEST_QUESTIONS=14 $(PYTEST) -q -m "not server and not slow and not browser and not long"
 
 setup: .venv/.installed static/vendor/.installed
 

@@ -23,6 +23,8 @@ from webapp.engine.result import Result
 from webapp.renderers.chart_data import MOST_BARS, chart_data
 from webapp.settings import Settings
 
+pytestmark = pytest.mark.long
+
 #: (department, course, class), each `label#number`: equal labels with other numbers are namesakes.
 Places = list[tuple[str, str, str]]
 _BASES = ["Fall", "Été", "Quiz", "x" * 300, "Diploma in Community Nursing Practice, second year", "a · b", "a", "b"]

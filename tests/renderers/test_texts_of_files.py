@@ -27,6 +27,8 @@ from webapp.renderers import chart_svg
 from webapp.services.lookups.activity_events import ACTIVITY_EVENTS
 from webapp.settings import Settings
 
+pytestmark = pytest.mark.long
+
 EVENTS = {each.key: each.label for each in ACTIVITY_EVENTS}
 KEYS = {key for key in (*statuses.WORDS, *EVENTS, *DATASETS, *REPORT_TYPES) if "-" in key} | {"subtotal", "row-type"}
 #: 2024-03-31T01:30, 2024-03-31 01:30:00, …+00:00; and a bucket as the engine writes it.
