@@ -5,7 +5,7 @@ them. What `written` writes, `read` reads back to the same condition.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -66,27 +66,26 @@ def read(
 ) -> tuple[list[Condition], list[str]]:
     """The conditions, and what is wrong with the rows that are none. `words`: folded, what else there is for yes, for
     no, and for the values that the program itself has words for (`VALUES_IN_WORDS`)."""
-    if len(typed) > MOST_CONDITIONS:
-        return [], [Message("At most %(most)s conditions are possible.", most=MOST_CONDITIONS)]
-    found: list[Condition] = []
-    problems: list[str] = []
-    for row in typed:
-        try:
-            found.append(_condition(row, dataset, zone, {**_YES_NO, **(words or {})}))
-        except _NoConditionError as error:
-            problems.append(error.args[0])
-    return found, problems
+    known = {**_YES_NO, **(words or {})}
+    return _read(typed, lambda row: _condition(row, dataset, zone, known))
 
 
 def read_results(typed: Sequence[ConditionTexts], dataset: Dataset) -> tuple[list[Condition], list[str]]:
     """As `read`, of measures and numbers; a rate is in percent, with its sign or without."""
+    return _read(typed, lambda row: _result(row, dataset))
+
+
+def _read(
+    typed: Sequence[ConditionTexts], one: Callable[[ConditionTexts], Condition]
+) -> tuple[list[Condition], list[str]]:
+    """What `one` makes of each row, and the words of those of which it makes none."""
     if len(typed) > MOST_CONDITIONS:
         return [], [Message("At most %(most)s conditions are possible.", most=MOST_CONDITIONS)]
     found: list[Condition] = []
     problems: list[str] = []
     for row in typed:
         try:
-            found.append(_result(row, dataset))
+            found.append(one(row))
         except _NoConditionError as error:
             problems.append(error.args[0])
     return found, problems
