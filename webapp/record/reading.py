@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +11,7 @@ import pyarrow as pa
 from webapp.record.lake.duck import Duck, quoted
 from webapp.record.tables import TABLES
 from webapp.record.versions import RecordVersion
-from webapp.settings import get_settings
+from webapp.scratch import scratch
 
 
 def select(
@@ -38,10 +36,8 @@ def looking(version: RecordVersion, tables: Sequence[str] | Mapping[str, str]) -
     questions over several of them. Raises VersionGoneError.
     """
     named = tables if isinstance(tables, Mapping) else {table: table for table in tables}
-    parent = get_settings().scratch_folder
-    parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="reading-", dir=parent) as folder:
-        duck = Duck(Path(folder))
+    with scratch("reading-") as folder:
+        duck = Duck(folder)
         try:
             for name, table in named.items():
                 duck.see_table(name, TABLES[table], version.open(table))

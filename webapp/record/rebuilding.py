@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from deltalake import DeltaTable
 
@@ -23,11 +21,11 @@ from webapp.record.lake import delta
 from webapp.record.lake.duck import Duck, quoted
 from webapp.record.merging import writing
 from webapp.record.merging.derived import Verbs
-from webapp.record.staging import OnWait, Staging, turn
+from webapp.record.staging import SCRATCH_PREFIX, OnWait, Staging, turn
 from webapp.record.summary import Summary
 from webapp.record.tables import TABLES, RecordTable
 from webapp.record.versions import Made, RecordVersion
-from webapp.settings import get_settings
+from webapp.scratch import scratch
 
 #: When a row was written says nothing about what stands in it.
 _NOT_COMPARED = frozenset({"changed_at"})
@@ -81,7 +79,7 @@ class Rebuilding:
         """By table, where the rebuilt record differs from the one that is there."""
         # What depends on the moment, such as who teaches now, is of now in both.
         self._take("", uuid.uuid4().hex, clock.utcnow(), lambda staging: None)
-        with _folder() as folder:
+        with scratch(SCRATCH_PREFIX) as folder:
             duck = Duck(folder)
             try:
                 found = {name: _difference(duck, table, self.current, self._made) for name, table in TABLES.items()}
@@ -117,7 +115,7 @@ class Rebuilding:
         )
 
     def _take(self, source: str, import_id: str, now: datetime, read: Callable[[Staging], None]) -> None:
-        with _folder() as folder:
+        with scratch(SCRATCH_PREFIX) as folder:
             staging = Staging(
                 self._made, folder, source=source, what="", import_id=import_id, by=self.by, verbs=self.verbs, now=now
             )
@@ -135,14 +133,6 @@ def rebuilding(base: RecordVersion, *, by: str, verbs: Verbs, on_wait: OnWait | 
         for table in base.tables:
             base.open(table)  # raises VersionGoneError
         yield Rebuilding(base, verbs, by)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    parent = get_settings().scratch_folder
-    parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="record-", dir=parent) as folder:
-        yield Path(folder)
 
 
 def _with(made: RecordVersion, written: dict[str, DeltaTable]) -> RecordVersion:

@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import pyarrow as pa
@@ -34,6 +33,7 @@ from webapp.record.reading import select
 from webapp.record.summary import Counts, Summary
 from webapp.record.tables import GIVEN, TABLES, RecordTable
 from webapp.record.versions import Made, RecordVersion
+from webapp.scratch import scratch
 from webapp.settings import get_settings
 
 #: Rows of one table that wait in memory before they become a file.
@@ -42,7 +42,7 @@ ROWS_A_FILE = 65_536
 MAX_DATA_COLUMNS = 200
 #: In seconds. Nothing that is learned takes longer: it is a slip of whoever wrote it, and would be every mean.
 LONGEST_DURATION = 10 * 365.25 * 86_400
-_SCRATCH_PREFIX = "record-"
+SCRATCH_PREFIX = "record-"
 
 OnWait = Callable[[], None]
 
@@ -286,14 +286,14 @@ def importing(
     Leaving the block without `publish` changes nothing.
     """
     with turn(on_wait):
-        parent = get_settings().scratch_folder
-        parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.glob(f"{_SCRATCH_PREFIX}*"):  # by an import that was killed: there is one at a time
+        for left in get_settings().scratch_folder.glob(
+            f"{SCRATCH_PREFIX}*"
+        ):  # by an import that was killed: there is one at a time
             shutil.rmtree(left, ignore_errors=True)
-        with TemporaryDirectory(prefix=_SCRATCH_PREFIX, dir=parent) as folder:
+        with scratch(SCRATCH_PREFIX) as folder:
             staging = Staging(
                 versions.current(),
-                Path(folder),
+                folder,
                 source=source,
                 what=what,
                 import_id=import_id,

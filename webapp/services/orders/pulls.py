@@ -3,7 +3,6 @@ then imported as files are."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from webapp import clock, record
 from webapp.messages import Message
+from webapp.scratch import scratch
 from webapp.services.orders import imports
 from webapp.services.orders.imports import Imported
 from webapp.services.permissions import Actor, Permission, require_permission
@@ -66,12 +66,10 @@ def pulling(
     Raises PullError, and as `importing` does.
     """
     require_permission(by, Permission.MANAGE_CONTENT)
-    parent = get_settings().scratch_folder
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="pull-", dir=parent) as folder:
+    with scratch("pull-") as folder:
         version = record.current()
         fetch = {LRS: _from_lrs, ONEROSTER_REST: _from_oneroster}[name]
-        files, remembered, notes = fetch(Path(folder), _remembered(version, name), on_progress)
+        files, remembered, notes = fetch(folder, _remembered(version, name), on_progress)
         if not files:
             yield None
             return

@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from webapp import clock, storage
+from webapp.scratch import scratch
 from webapp.settings import get_settings
 from webapp.sources.files import is_litter
 
@@ -31,16 +31,14 @@ def keep(import_id: str, source: str, files: Mapping[Path, str]) -> None:
     if not get_settings().raw_file_days:
         return
     stored = storage.open_storage(get_settings().effective_storage_url)
-    scratch = get_settings().scratch_folder
-    scratch.mkdir(parents=True, exist_ok=True)
     names: list[str] = []
-    with TemporaryDirectory(prefix="raw-", dir=scratch) as folder:
+    with scratch("raw-") as folder:
         for path, name in files.items():
             for each in sorted(path.iterdir()) if path.is_dir() else [path]:
                 if each.is_file():
-                    stored.put(_packed(each, Path(folder)), f"{FOLDER}{import_id}/{len(names)}")
+                    stored.put(_packed(each, folder), f"{FOLDER}{import_id}/{len(names)}")
                     names.append(f"{name}/{each.name}" if path.is_dir() else name)
-        told = Path(folder) / LISTED
+        told = folder / LISTED
         told.write_text(json.dumps({"source": source, "files": names, "at": clock.utcnow().isoformat()}))
         stored.put(told, f"{FOLDER}{import_id}/{LISTED}")
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from webapp import record
 from webapp.documents import AdminArea
@@ -15,12 +13,12 @@ from webapp.errors import ReportdeskError
 from webapp.messages import Message
 from webapp.record import RecordVersion, Staging, rebuilding
 from webapp.record.rebuilding import Difference
+from webapp.scratch import scratch
 from webapp.services import audit
 from webapp.services.orders import imports, raw_files
 from webapp.services.permissions import Actor, Permission, require_permission
 from webapp.services.record import reading
 from webapp.services.rights import record_changes
-from webapp.settings import get_settings
 from webapp.sources import registry
 from webapp.sources.files import files_of
 
@@ -88,9 +86,7 @@ def rebuild(
 
 
 def _read(imported: RecordVersion, staging: Staging) -> None:
-    parent = get_settings().scratch_folder
-    parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="raw-", dir=parent) as folder:
-        kept = raw_files.fetch(imported.import_id, Path(folder))
+    with scratch("raw-") as folder:
+        kept = raw_files.fetch(imported.import_id, folder)
         opened = [file for path, name in kept.items() for file in files_of(path, name)]
         registry.source_named(imported.source).read(opened, staging)

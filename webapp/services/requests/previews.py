@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from webapp import renderers
@@ -22,13 +21,13 @@ from webapp.engine.result import Result
 from webapp.record import RecordVersion
 from webapp.renderers.chart_data import ChartData, chart_data
 from webapp.renderers.reader import Reader
+from webapp.scratch import scratch
 from webapp.services.questions import as_query, terms
 from webapp.services.questions.request import ReportRequest
 from webapp.services.queue import status as queue_status
 from webapp.services.record import reading
 from webapp.services.requests import rules as request_rules
 from webapp.services.rights.data_scope import DataScope
-from webapp.settings import get_settings
 
 PREVIEW_ROWS = 50
 PREVIEW_SECONDS = 4.0
@@ -77,20 +76,18 @@ def preview(request: ReportRequest, scope: DataScope, reader: Reader | None = No
     query = as_query.to_query(request, scope)
     version = reading.current()
     files = version.files(as_query.tables_for(query))
-    folder = get_settings().scratch_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="preview-", dir=folder) as scratch:
+    with scratch("preview-") as folder:
         limits = Limits(memory_mb=PREVIEW_MEMORY_MB, threads=2, seconds=PREVIEW_SECONDS)
-        result = runner.run(query, files, Path(scratch) / "rows.parquet", limits=limits)
+        result = runner.run(query, files, folder / "rows.parquet", limits=limits)
         rows = result.first_rows(PREVIEW_ROWS)
         chart = chart_data(result, reader)
-        lacking = gaps(query, files, Path(scratch) / "spill", limits)
-        others = _other_terms(request, query, version, Path(scratch), limits)
+        lacking = gaps(query, files, folder / "spill", limits)
+        others = _other_terms(request, query, version, folder, limits)
     return Preview(result, rows, version.published_at if version.number else None, chart, lacking, others)
 
 
 def _other_terms(
-    request: ReportRequest, query: Query, version: RecordVersion, scratch: Path, limits: Limits
+    request: ReportRequest, query: Query, version: RecordVersion, folder: Path, limits: Limits
 ) -> dict[str, int]:
     """Who asks for the days of a term may mean the term; many enroll before it begins."""
     first, last = request.period.first, request.period.last
@@ -102,7 +99,7 @@ def _other_terms(
         limit=None, subtotals=False,
     )  # fmt: skip
     files = version.files(as_query.tables_for(by_term))
-    found = runner.run(by_term, files, scratch / "terms.parquet", limits=limits)
+    found = runner.run(by_term, files, folder / "terms.parquet", limits=limits)
     counted = {row["term"]: int(row["count"]) for row in found.first_rows()}
     return {name: count for name, count in counted.items() if not on.get(name, True)}
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
@@ -18,6 +16,7 @@ from webapp import record
 from webapp.documents import AdminArea, Order, OrderKind, User
 from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.renderers import csv_file
+from webapp.scratch import scratch
 from webapp.services import sources as lms
 from webapp.services.orders import dry_runs, orders, pulls, uploads
 from webapp.services.orders.pulls import Pullable
@@ -138,13 +137,11 @@ def sync(source: str) -> ResponseReturnValue:
 
 
 def _receive() -> Order:
-    folder = get_settings().scratch_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="upload-", dir=folder) as place:
+    with scratch("upload-") as place:
         found: list[Upload] = []
         for number, sent in enumerate(each for each in request.files.getlist("files") if each.filename):
             # The name is kept for people to read; where it lies is ours to say.
-            path = Path(place) / str(number)
+            path = place / str(number)
             sent.save(path)
             found.append(Upload(sent.filename or "", path))
         # Whoever presses Enter looks first: nothing is changed by that.
