@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.synchronous.topology import Topology
 
 from tests.factories import People
 from tests.web.conftest import Client
+from webapp.documents.lookup_value import lookup_cache
 from webapp.errors import ConflictError
 from webapp.logs import JsonLines
+from webapp.services import remembered
 from webapp.services.jobs import lists as job_lists
 from webapp.storage import StorageError
 
@@ -64,6 +67,34 @@ def test_the_id_that_is_shown_is_found_in_the_log(
     assert SECRET not in json.dumps(lines(caplog))
     if status >= 500:
         assert "test_error_ids.py" in line["stack"]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_page_says_in_words_that_the_database_is_away_and_asks_nothing_of_it(
+    people: People, as_person: Client, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    client = as_person(people.owner)
+    remembered.forget_everything()
+    lookup_cache.forget()
+    asked = []
+
+    def nobody_answers(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise ServerSelectionTimeoutError(SECRET)
+
+    def go_away(*_: object, **__: object) -> None:
+        monkeypatch.setattr(Topology, "select_server", nobody_answers)
+        nobody_answers()
+
+    if is_known:  # it goes when the page knows already whom it is for
+        monkeypatch.setattr(job_lists, "page", go_away)
+    else:
+        monkeypatch.setattr(Topology, "select_server", nobody_answers)
+    answer = client.get("/reports/")
+    assert answer.status_code == 503
+    assert "does not answer" in answer.text
+    assert SECRET not in answer.text
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(

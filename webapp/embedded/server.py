@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
+from itertools import chain, islice
 from pathlib import Path
+from zlib import crc32
 
 import psutil
 from pymongo import MongoClient
@@ -27,7 +29,8 @@ from webapp.errors import ReportdeskError
 from webapp.private_home import OTHERS, make_private
 from webapp.settings import Settings
 
-PREFERRED_PORT = 27800
+#: None that the system gives to outgoing connections: one could take the port of a server that is to come back.
+PORTS = range(27800, 28800)
 START_WITHIN_SECONDS = 30.0
 #: They may outlive this process; Python calls a process that it forgets while it runs a fault.
 _started: list[subprocess.Popen[bytes]] = []
@@ -101,7 +104,7 @@ def ensure_embedded(settings: Settings) -> EmbeddedServer:
                 f"The embedded database (process {known.pid}, port {known.port}) runs but does not answer.",
                 hint=f"See {_log_path(home)}; stop that process and try again.",
             )
-        return _start(home, preferred_port=known.port if known else PREFERRED_PORT)
+        return _start(home, *([known.port] if known else []))
 
 
 def leave(settings: Settings) -> bool:
@@ -148,7 +151,7 @@ def _end_unprotected(home: Path, known: EmbeddedServer, process: psutil.Process)
     keeper.end(process)
 
 
-def _start(home: Path, *, preferred_port: int) -> EmbeddedServer:
+def _start(home: Path, *preferred_ports: int) -> EmbeddedServer:
     kind = _kind()
     data = home / "database" / kind
     is_new = not data.exists()
@@ -156,7 +159,7 @@ def _start(home: Path, *, preferred_port: int) -> EmbeddedServer:
 
     @contextmanager
     def running(asks: bool) -> Iterator[str]:
-        server = _launch(home, kind, data, preferred_port=0, asks=asks)
+        server = _launch(home, kind, data, _ports(home), asks=asks)
         try:
             yield server.address
         finally:
@@ -164,17 +167,14 @@ def _start(home: Path, *, preferred_port: int) -> EmbeddedServer:
                 keeper.end(process)
 
     password.ensure(home, running, is_new=is_new)
-    server = _launch(home, kind, data, preferred_port=preferred_port, asks=True)
+    server = _launch(home, kind, data, _ports(home, *preferred_ports), asks=True)
     _write_state(home, server)
     _start_keeper(home, server)
     return server
 
 
-def _launch(home: Path, kind: str, data: Path, *, preferred_port: int, asks: bool) -> EmbeddedServer:
-    for port in (preferred_port, 0) if preferred_port else (0, 0):
-        if port and not _is_free(port):
-            continue
-        port = port or _free_port()
+def _launch(home: Path, kind: str, data: Path, ports: Iterator[int], *, asks: bool) -> EmbeddedServer:
+    for port in islice(ports, 2):
         process = _detached(_command(kind, port, data, asks=asks), home)
         server = EmbeddedServer(kind, process.pid, psutil.Process(process.pid).create_time(), port, asks)
         try:
@@ -247,6 +247,12 @@ def _answers(uri: str, *, within_seconds: float, process: subprocess.Popen[bytes
         client.close()
 
 
+def _ports(home: Path, *preferred: int) -> Iterator[int]:
+    """Free ports: `preferred`, then from one of this home's own on, so that two homes seldom want the same."""
+    own = crc32(bytes(home)) % len(PORTS)
+    yield from filter(_is_free, chain(preferred, PORTS[own:], PORTS[:own]))
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -255,12 +261,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _log_path(home: Path) -> Path:

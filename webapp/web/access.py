@@ -22,7 +22,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user, login_user, logout_user
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from webapp import clock
@@ -162,6 +162,14 @@ def permissions() -> frozenset[str]:
         actor = actor_or_none()
         g.permissions = permissions_of(actor) if actor else frozenset()
     return g.permissions
+
+
+def ask_no_more_of_the_database() -> None:
+    """It is away: what this request has not learned yet of its person it does without, so that the page which says so
+    can be shown."""
+    if not hasattr(g, "_login_user"):
+        g._login_user = AnonymousUserMixin()
+    g.setdefault("permissions", frozenset())
 
 
 def current_session() -> OpenSession:

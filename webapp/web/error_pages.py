@@ -14,7 +14,7 @@ from pymongo.errors import ConnectionFailure, ServerSelectionTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from webapp.errors import ReportdeskError
-from webapp.web.access import actor_or_none
+from webapp.web.access import actor_or_none, ask_no_more_of_the_database
 from webapp.web.auth import resume
 from webapp.web.fragments import is_htmx
 from webapp.web.languages import in_readers_language
@@ -90,6 +90,7 @@ def _words(code: int) -> tuple[str, str]:
 
 
 def _no_database(error: Exception) -> ResponseReturnValue:
+    ask_no_more_of_the_database()
     return show(
         HTTPStatus.SERVICE_UNAVAILABLE,
         _("The database does not answer at the moment. Reports that were asked for are safe."),
