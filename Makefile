@@ -48,10 +48,8 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-# What measures seconds runs after all else, two at a time: it waits for leases to end, more than it works.
 unit: setup
-	$(PYTEST) -m "not slow"
-	$(BIN)/pytest -n 2 -m slow
+	$(PYTEST)
 
 # The long proof of the queue and of storing files: kills, stops, cut connections. Minutes to an hour.
 faults: setup

@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import openpyxl
-import pdfplumber
 import pyarrow.parquet
+import pypdfium2
 import pytest
 
 from tests import messages
@@ -87,8 +89,8 @@ def texts_of(result: Result, folder: Path, locale: str) -> dict[str, list[str]]:
         key: renderers.render(key, result, about, folder / key, filename_stem="f", options={"words": True}).path
         for key in renderers.FORMATS
     }
-    with pdfplumber.open(paths["pdf"]) as pdf:
-        found["pdf"] = [page.extract_text() for page in pdf.pages]
+    with closing(pypdfium2.PdfDocument(paths["pdf"])) as pdf:
+        found["pdf"] = [page.get_textpage().get_text_range() for page in pdf]
     book = openpyxl.load_workbook(paths["excel"])
     found["excel"] = [
         *book.sheetnames,
@@ -133,15 +135,17 @@ def test_files_show_words_and_days_and_in_spanish_no_english(
 
 def english(texts: list[str], names: set[str]) -> set[str]:
     """Lines that are texts of the program's in English, other than names of the organisation's."""
-    catalogue = messages.read(messages.catalogues()["es"])
-    ours = {
-        str(message.id)
-        for message in catalogue
-        if isinstance(message.id, str) and message.id and message.string != message.id and "%(" not in message.id
-    }
-    spanish = {str(message.string) for message in catalogue if isinstance(message.string, str)}
+    ours, spanish = _texts_of_program()
     pieces = {piece.strip() for text in texts for line in text.split("\n") for piece in re.split(r" · |: ", line)}
     return (pieces & ours) - spanish - names
+
+
+@cache
+def _texts_of_program() -> tuple[set[str], set[str]]:
+    """In English, where they are others in Spanish; and in Spanish."""
+    catalogue = [message for message in messages.spanish() if isinstance(message.id, str)]
+    ours = {str(each.id) for each in catalogue if each.id and each.string != each.id and "%(" not in each.id}
+    return ours, {str(each.string) for each in catalogue}
 
 
 def test_the_check_itself_sees_english_keys_and_timestamps(organisation: dict[str, list[str]], tmp_path: Path) -> None:
@@ -149,6 +153,7 @@ def test_the_check_itself_sees_english_keys_and_timestamps(organisation: dict[st
     result = answer(organisation, tmp_path, "enrollment-summary", asked)
     texts = texts_of(result, tmp_path, "en")
     assert {"Count", "Status"} <= english(texts["excel"], set())
+    assert {"Count", "Status"} <= english(texts["pdf"], set())
     assert TIMESTAMP.findall("2024-03-31T01:30:00Z 2024-03 2024-W07 2024-Q1") != []
     assert "Not started" in texts["excel"]
     assert "not-started" in KEYS

@@ -43,8 +43,15 @@ def test_the_fields_are_those_of_the_forms_and_pages() -> None:
     assert {"password", "scheduled", "group", "checksum", "ids", "q", "page"} <= set(field_names())
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
-@pytest.mark.parametrize("day", [*EXTREMES, "0001-01-02", "9999-12-30"])
+# The day beside an extreme is none in UTC where the zone is that far to its side.
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        *((zone, day) for zone in ("Pacific/Kiritimati", "Etc/GMT+12") for day in EXTREMES),
+        ("Pacific/Kiritimati", "0001-01-02"),
+        ("Etc/GMT+12", "9999-12-30"),
+    ],
+)
 def test_no_day_is_too_early_or_too_late(
     app: Flask,
     people: People,
@@ -60,7 +67,8 @@ def test_no_day_is_too_early_or_too_late(
     names = [name for name in field_names() if OF_DAYS.search(name)]
     moments = {name: f"{day}T00:00" if name == "scheduled" else day for name in names}
     periods = [{"start": day}, {"end": day}, {"start": day, "end": day}, {"scheduled": f"{day}T23:59"}]
-    questions = [ask(period="custom", time_zone=each, **given) for each in ("", zone, "UTC") for given in periods]
+    # No zone named is the person's own.
+    questions = [ask(period="custom", time_zone=each, **given) for each in ("", "UTC") for given in periods]
     questions += [
         ask(where=field, compare=operator, value=day)
         for field in ("enrolled-at", "completed-at", "timestamp")

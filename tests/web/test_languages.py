@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -65,13 +66,18 @@ class _Texts(HTMLParser):
 
 def english_in(page: str) -> set[str]:
     """The texts of a Spanish page that are still the English original."""
-    catalog = messages.read(messages.catalogues()["es"])
-    originals = {m.id for m in catalog if m.id and isinstance(m.id, str) and m.string != m.id}
-    # Those with something filled in, where enough words are left that nothing else looks like them.
-    filled = [re.sub(r"%\\\(\w+\\\)[sd]", ".+", re.escape(each)) for each in originals if "%(" in each]
-    pattern = re.compile("|".join(each for each in filled if len(each.replace(".+", "")) > 14))
+    originals, pattern = _originals()
     found = _Texts(page).found
     return found & originals | {text for text in found if pattern.fullmatch(text)}
+
+
+@cache
+def _originals() -> tuple[set[str], re.Pattern[str]]:
+    """The English texts that have a Spanish one, and what those with something filled in look like."""
+    originals = {m.id for m in messages.spanish() if m.id and isinstance(m.id, str) and m.string != m.id}
+    filled = [re.sub(r"%\\\(\w+\\\)[sd]", ".+", re.escape(each)) for each in originals if "%(" in each]
+    # Where enough words are left that nothing else looks like them.
+    return originals, re.compile("|".join(each for each in filled if len(each.replace(".+", "")) > 14))
 
 
 def in_spanish(person: User) -> User:
