@@ -13,6 +13,7 @@ from webapp.worker import execution, startup
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 from webapp.worker.orders import OrderThread
+from webapp.worker.scheduler import SchedulerThread
 
 
 @click.command()
@@ -25,7 +26,7 @@ from webapp.worker.orders import OrderThread
     help="What to write to standard error, one JSON line each.",
 )
 def command(concurrency: int, log_level: str) -> None:
-    """Make the reports that are asked for, until told to stop.
+    """Make the reports that are asked for, and those of schedules, until told to stop.
 
     Start as many as you like, on as many machines as you like: they share the queue, and the storage must be one that
     all of them reach. SIGTERM: finish what runs (25 s at most), hand the rest back. Ctrl-C: hand back at once.
@@ -44,6 +45,7 @@ def command(concurrency: int, log_level: str) -> None:
         )
 
         orders = OrderThread(worker.id, uri)
+        scheduler = SchedulerThread(worker.id)
 
         def stop(number: int, _frame: FrameType | None) -> None:
             worker.stop(at_once=number == signal.SIGINT)
@@ -52,6 +54,8 @@ def command(concurrency: int, log_level: str) -> None:
         signal.signal(signal.SIGINT, stop)
         maintenance.start()
         orders.start()
+        scheduler.start()
         worker.run()
+        scheduler.stop()
         orders.stop()
         maintenance.stop()

@@ -3,6 +3,7 @@
 from webapp.documents.accounts import Department, Membership, Team, User
 from webapp.documents.act import Act
 from webapp.documents.admin_event import AdminArea, AdminEvent
+from webapp.documents.calendar import Calendar, ClosedDay
 from webapp.documents.connection import connect, disconnect
 from webapp.documents.job_event import JobEvent
 from webapp.documents.job_status import JobStatus
@@ -24,6 +25,7 @@ from webapp.documents.report_job import (
     ReportJob,
     StoredFile,
 )
+from webapp.documents.report_schedule import ReportSchedule, ScheduleFire
 from webapp.documents.session import PasswordReset, Session
 from webapp.documents.sweep_figures import SweepFigures
 from webapp.documents.worker_record import WorkerRecord
@@ -33,6 +35,8 @@ __all__ = [
     "AdminArea",
     "AdminEvent",
     "Attempt",
+    "Calendar",
+    "ClosedDay",
     "Condition",
     "DateRange",
     "Department",
@@ -55,6 +59,8 @@ __all__ = [
     "RateLimit",
     "ReportFilters",
     "ReportJob",
+    "ReportSchedule",
+    "ScheduleFire",
     "Session",
     "Settled",
     "StoredFile",

@@ -18,6 +18,8 @@ class AdminArea(StrEnum):
 
     REPORTS = "reports"
     SESSIONS = "sessions"
+    SCHEDULES = "schedules"
+    CALENDARS = "calendars"
     QUEUE = "queue"
     LOOKUPS = "lookups"
     PEOPLE = "people"

@@ -22,6 +22,9 @@ INDEXED = (
     documents.Session,
     documents.PasswordReset,
     documents.Act,
+    documents.Calendar,
+    documents.ReportSchedule,
+    documents.ScheduleFire,
     documents.Notice,
 )
 

@@ -51,9 +51,13 @@ def _usual_days(rows: list[dict[str, Any]], name: str) -> dict[str, tuple[date, 
     for row in rows:
         starts_at, ends_at = row["starts_at"], row["ends_at"]
         if starts_at and ends_at and starts_at < ends_at:
-            # `ends_at` is the last second of it, or the first instant after it.
-            dates[row[name]][(_day(starts_at), _day(ends_at) - timedelta(days=1))] += 1
+            dates[row[name]][(_day(starts_at), last_day(ends_at))] += 1
     return {each: usual.most_common(1)[0][0] for each, usual in dates.items()}
+
+
+def last_day(ends_at: datetime) -> date:
+    """The last day of what ends then: `ends_at` is the last second of it, or the first instant after it."""
+    return _day(ends_at) - timedelta(days=1)
 
 
 def _day(moment: datetime) -> date:

@@ -76,10 +76,11 @@ def create(
     AlreadyAskedError, and unless `agreed` NotAgreedError for a report that everyone would see.
     """
     permissions.require_permission(actor, Permission.REQUEST_REPORTS)
-    job_id = _submission_key(actor, of.submission_id)
+    job_id = of.job_id or _submission_key(actor, of.submission_id)
     if job_id is not None and (made := ReportJob.objects(id=job_id).first()) is not None:
         return made
-    waiting.require_room(actor.id)
+    if of.schedule_id is None:
+        waiting.require_room(actor.id)
     now = database_clock.now()
     job = request_rules.checked_job(actor, request, now, of, say)
     everyone.require_agreed(job.visibility, agreed)
@@ -89,7 +90,7 @@ def create(
         raise AlreadyAskedError(same, now=now)
     if job_id is not None:
         job.id = job_id
-    job.history = [lifecycle.birth_event(user_id=actor.id, at=now, why="asked for")]
+    job.history = [lifecycle.birth_event(user_id=actor.id, at=now, why="a schedule" if of.schedule_id else "asked for")]
     job.event_count = 1
     try:
         job.save(force_insert=True)
@@ -98,10 +99,13 @@ def create(
         return ReportJob.objects.get(id=job_id)
     except ValidationError as error:
         raise InvalidRequestError(problems_of(error)) from error
-    _keep_if_there_is_room(job)
+    if of.schedule_id is None:
+        _keep_if_there_is_room(job)
     promotion.promote(job.id)
     job_events.copy([job.id])
     told = {"like": ("", f"{like.name} ({like.id})")} if like is not None else None
+    if of.schedule_id is not None:
+        told = {"schedule": ("", str(of.schedule_id))}
     audit.record_on_report(actor, ReportAct.ASKED, job, changes=told)
     log.info("job created", extra={"job_id": str(job.id), "report_type": job.report_type})
     return ReportJob.objects.get(id=job.id)

@@ -39,8 +39,11 @@ MOST_CHOSEN = 500
 
 @dataclass(frozen=True)
 class Circumstances:
-    """Of one asking, beside the question. `submission_id` is one per form shown: the same one twice makes one job."""
+    """Of one asking, beside the question. `submission_id` is one per form shown: the same one twice makes one job; and
+    so does `job_id`, the id that the job is to have. What a schedule asks for waits for no room: how much that can be
+    is bounded by the number of schedules."""
 
+    job_id: ObjectId | None = None
     submission_id: str | None = None
     template_id: ObjectId | None = None
     schedule_id: ObjectId | None = None
@@ -129,7 +132,7 @@ def checked_job(
         # Kept for its time after it was due, however long it waits.
         expires_at=min(scheduled_for, now + FURTHEST_AHEAD) + timedelta(days=get_settings().job_retention_days),
         provenance={"scope": scope.to_document()},
-        **vars(of),
+        **{name: value for name, value in vars(of).items() if name != "job_id"},
     )
     job.output.filename = filename
     if not errors:

@@ -69,6 +69,8 @@ def _areas() -> dict[AdminArea, str]:
     return {
         AdminArea.REPORTS: _("Reports"),
         AdminArea.SESSIONS: _("Signing in"),
+        AdminArea.SCHEDULES: _("Schedules"),
+        AdminArea.CALENDARS: _("Calendars"),
         AdminArea.QUEUE: _("Queue and workers"),
         AdminArea.LOOKUPS: _("Lookup values"),
         AdminArea.PEOPLE: _("People"),

@@ -1,0 +1,113 @@
+"""What became of fires: the end of their jobs, never the asking. Five failures in a row pause a schedule."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+
+from webapp.documents import AdminArea, JobStatus, ReportJob, ReportSchedule, ScheduleFire
+from webapp.documents.report_schedule import FireOutcome
+from webapp.messages import Message, from_document, to_document
+from webapp.services import audit, database_clock
+from webapp.services.permissions import TERMINAL
+from webapp.services.schedules import keeping, telling
+
+log = logging.getLogger(__name__)
+
+MOST_FAILURES = 5
+#: So many jobs are looked at in one read.
+AT_ONCE = 100
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_OUTCOMES: Mapping[JobStatus, FireOutcome] = {
+    JobStatus.READY: FireOutcome.MADE,
+    JobStatus.DOWNLOADED: FireOutcome.MADE,
+    JobStatus.EXPIRED: FireOutcome.MADE,
+    JobStatus.FAILED: FireOutcome.FAILED,
+    JobStatus.CANCELLED: FireOutcome.CANCELLED,
+}
+_OF_JOBS = ("status", "completedAt", "error", "provenance.rowsWritten")
+
+
+def settle() -> int:
+    """Write down how the jobs of open fires have ended; returns how many had."""
+    # By the sparse index: only fires whose jobs have not ended are in it.
+    open_fires = list(ScheduleFire._get_collection().find({"openSince": {"$gt": _EVER}}, {"jobId": 1}))
+    settled = 0
+    for begin in range(0, len(open_fires), AT_ONCE):
+        some = [each["jobId"] for each in open_fires[begin : begin + AT_ONCE]]
+        jobs = {job["_id"]: job for job in ReportJob._get_collection().find({"_id": {"$in": some}}, [*_OF_JOBS])}
+        settled += sum(_settle(job_id, jobs.get(job_id)) for job_id in some)
+    return settled
+
+
+def _settle(job_id: ObjectId, job: Mapping[str, Any] | None) -> bool:
+    if job is None:
+        said: Any = to_document(Message("Its report was deleted before it was made."))
+        return _end(job_id, FireOutcome.CANCELLED, database_clock.now(), said=said)
+    outcome = _OUTCOMES.get(JobStatus(job["status"]))
+    if outcome is None:
+        return False
+    error = job.get("error") or {}
+    said = (error.get("said") or error.get("message")) if outcome is FireOutcome.FAILED else None
+    records = (job.get("provenance") or {}).get("rowsWritten")
+    return _end(job_id, outcome, job.get("completedAt") or database_clock.now(), said=said, records=records)
+
+
+def _end(
+    fire_id: ObjectId, outcome: FireOutcome, ended_at: datetime, *, said: Any = None, records: int | None = None
+) -> bool:
+    """End the fire, once, and count it."""
+    change = {"outcome": outcome.value, "endedAt": ended_at, "said": said, "records": records}
+    is_open = {"_id": fire_id, "outcome": FireOutcome.OPEN.value}
+    update = {"$set": {name: each for name, each in change.items() if each is not None}, "$unset": {"openSince": ""}}
+    if not ScheduleFire._get_collection().update_one(is_open, update, hint="_id_").matched_count:
+        return False
+    count(ScheduleFire.objects.get(id=fire_id))
+    return True
+
+
+def count(line: ScheduleFire) -> None:
+    """Bring the schedule up to date with a fire that has ended; called once for each, by whoever has ended it."""
+    outcome = FireOutcome(line.outcome)
+    last_run = {
+        "outcome": outcome.value,
+        "jobId": line.job_id,
+        "firedFor": line.fired_for,
+        "endedAt": line.ended_at,
+        "said": line.said,
+    }
+    change: dict[str, Any] = {"$set": {"lastRun": last_run, "updatedAt": database_clock.now()}}
+    if outcome is FireOutcome.MADE:
+        change["$inc"] = {"successCount": 1}
+        change["$set"]["failuresInARow"] = 0
+    elif outcome is FireOutcome.FAILED:
+        change["$inc"] = {"failureCount": 1, "failuresInARow": 1}
+    found = ReportSchedule._get_collection().find_one_and_update(
+        {"_id": line.schedule_id}, change, projection={"failuresInARow": 1}, return_document=ReturnDocument.AFTER
+    )
+    if outcome is FireOutcome.FAILED and found is not None:
+        _after_failure(line, int(found.get("failuresInARow") or 0))
+
+
+def _after_failure(line: ScheduleFire, in_a_row: int) -> None:
+    schedule = ReportSchedule.objects.get(id=line.schedule_id)
+    reason = from_document(line.said) if line.said else Message("The report could not be made.")
+    if in_a_row < MOST_FAILURES:
+        telling.tell_people(schedule, telling.failed(schedule, reason), once=f"failed:{line.id}")
+        return
+    why = Message.counted(
+        "It failed %(num)s time in a row. The last time: %(reason)s",
+        "It failed %(num)s times in a row. The last time: %(reason)s",
+        in_a_row,
+        reason=reason,
+    )
+    fields = {"pausedReason": to_document(why), "pausedAt": database_clock.now(), "pausedBy": None}
+    if keeping.set_paused(schedule.id, fields):
+        audit.record(TERMINAL, AdminArea.SCHEDULES, "paused", schedule.name, subject_id=schedule.id)
+        log.warning("schedule paused", extra={"schedule_id": str(schedule.id), "failures": in_a_row})
+        telling.tell_people(schedule, telling.paused_by_the_desk(schedule, why), once=f"failed:{line.id}")
