@@ -91,13 +91,17 @@ class Missed:
 
 
 def missed(schedule: Rule, since: datetime, now: datetime) -> Missed:
-    """What becomes of the runs from `since` (included) to `now`, by the schedule's way of catching up.
+    """What becomes of the run at `since`, which was promised, and of those after it up to `now`, by the schedule's way of
+    catching up.
 
     `skip` makes those that are hardly late; `once` the last one; `all` the last so many as the schedule says. Runs of
     more than a month ago are over, and not counted.
     """
-    begin = max(since, now - REACH) - timedelta(microseconds=1)
-    due = runs_between(schedule, begin, now)
+    due = (
+        [since, *runs_between(schedule, since, now)]
+        if now - since < REACH
+        else runs_between(schedule, now - REACH, now)
+    )
     match schedule.catch_up:
         case CatchUp.SKIP:
             made = [run for run in due if now - run <= LATE]
