@@ -13,6 +13,7 @@ COMMANDS = {
     "worker": ("worker", "Make the reports that are asked for."),
     "workers": ("workers", "See, pause, resume and drain workers."),
     "report": ("report", "Ask for a report here, wait, and get its file."),
+    "schedules": ("schedules", "Reports that are made again and again: list, run, pause, resume."),
     "import": ("imports", "Read an LMS's exports: OneRoster CSV, xAPI statements."),
     "source": ("sources", "An LMS's database, read in place: check it, bring over what has changed."),
     "record": ("record", "The learning record: its versions, undo, upkeep."),

@@ -194,7 +194,6 @@ class ReportSchedule(Stamped):
     failure_count = me.IntField(db_field="failureCount", default=0)
     failures_in_a_row = me.IntField(db_field="failuresInARow", default=0)
     revision = me.IntField(default=1)  # grows with every change of a person
-    feed_secret = me.StringField(db_field="feedSecret", max_length=100)
     created_by = me.ObjectIdField(db_field="createdBy")
 
     @property

@@ -19,10 +19,23 @@ import pytest
 from tests.factories import People, hold, make_job, make_user
 from tests.services.rights.writing import ROOT, writes_of, writing_functions
 from webapp import clock, record
-from webapp.documents import AdminArea, LookupValue, Order, OrderKind, ReportJob, User, WorkerRecord
+from webapp.documents import (
+    AdminArea,
+    AdminEvent,
+    Calendar,
+    LookupValue,
+    Order,
+    OrderKind,
+    ReportJob,
+    ReportSchedule,
+    User,
+    WorkerRecord,
+)
+from webapp.documents.report_schedule import Timing
 from webapp.errors import ForbiddenError, NotFoundError
 from webapp.services import audit_trail, sources
 from webapp.services.audit_trail import AuditQuery
+from webapp.services.calendars import calendars
 from webapp.services.files import downloads, letterhead, verification
 from webapp.services.lookups import values as lookups
 from webapp.services.orders import dry_runs, imports, orders, pulls, rebuilding, uploads, verbs
@@ -36,6 +49,8 @@ from webapp.services.record.carry_over import CarriedOver
 from webapp.services.requests import asking, bulk, changing
 from webapp.services.requests.bulk import Wish
 from webapp.services.rights import record_changes as changing_record
+from webapp.services.schedules import firing, keeping
+from webapp.services.schedules.checking import Wish as ScheduleWish
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
 WITHOUT_A_PERSON = {
@@ -47,6 +62,11 @@ WITHOUT_A_PERSON = {
         "orders.uploads.keep_changes",
     ],
     "workers move the queue": ["queue.promotion.*", "queue.line.*"],
+    "schedulers fire what is due, with the rights that its owner has then; people reach it by keeping and run_now": [
+        *("schedules.firing.fire", "schedules.firing.fire_fresh", "schedules.outcomes.*"),
+        *("schedules.planning.*", "schedules.keeping.set_paused", "calendars.calendars.plan_anew"),
+    ],
+    "tells people of their own schedules what happened to them": ["schedules.telling.*"],
     "workers sweep at the time that was set": [
         *("files.retention.*", "files.sweep_figures.*", "orders.uploads.delete_old"),
         *("orders.raw_files.delete_old", "record.keeping.keep_up"),
@@ -59,7 +79,10 @@ WITHOUT_A_PERSON = {
         *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
     ],
     "tells somebody what happened to what is theirs, in nobody's name": ["deliveries.telling.tell"],
-    "a person's own inbox; it can change nobody else's": ["deliveries.inbox.mark_read", "deliveries.inbox.mark_all_read"],
+    "a person's own inbox; it can change nobody else's": [
+        "deliveries.inbox.mark_read",
+        "deliveries.inbox.mark_all_read",
+    ],
     "what a program does when it starts": [
         *(
             "database_setup.*",
@@ -107,10 +130,27 @@ class World:
     order: Order  # a failed import
     look: Order  # a dry run that waits to be applied
     upload: Path
+    calendar: Calendar
+    schedule: ReportSchedule  # the owner's
+    paused: ReportSchedule  # the owner's
 
 
 Call = Callable[[Any, World], object]
 CALLS: dict[str, Call] = {
+    "calendars.calendars.add": lambda by, _: calendars.add(by, name="Mine"),
+    "calendars.calendars.change": lambda by, world: calendars.change(
+        by, world.calendar.id, revision=1, name="Mine", weekend=[], days={}
+    ),
+    "calendars.calendars.set_active": lambda by, world: calendars.set_active(by, world.calendar.id, False),
+    "schedules.keeping.create": lambda by, _: keeping.create(by, _wish()),
+    "schedules.keeping.change": lambda by, world: keeping.change(by, world.schedule.id, _wish(), revision=1),
+    "schedules.keeping.pause": lambda by, world: keeping.pause(by, world.schedule.id),
+    "schedules.keeping.resume": lambda by, world: keeping.resume(by, world.paused.id),
+    "schedules.keeping.delete": lambda by, world: keeping.delete(by, world.schedule.id),
+    "schedules.keeping.hand_over": lambda by, world: keeping.hand_over(
+        by, world.schedule.id, world.people.colleague.id
+    ),
+    "schedules.firing.run_now": lambda by, world: firing.run_now(by, world.schedule.id),
     "files.downloads.open_download": lambda by, world: downloads.open_download(by, world.job.id),
     "files.letterhead.change": lambda by, _: letterhead.change(by, name="Mine", logo=None),
     "lookups.values.add": lambda by, _: lookups.add("role", "chief", "Chief", metadata={"permissions": []}, by=by),
@@ -180,7 +220,7 @@ CALLS: dict[str, Call] = {
     "requests.changing.update": lambda by, world: changing.update(by, world.job.id, name="Mine"),
 }
 #: What anybody may do who may ask for reports, strangers too: ask.
-OPEN_TO_STRANGERS = {"requests.asking.create"}
+OPEN_TO_STRANGERS = {"requests.asking.create", "schedules.keeping.create"}
 #: These tell of what one may see: of nothing.
 OF_EACH: dict[str, object] = {
     "files.verification.origins": [],
@@ -193,6 +233,10 @@ NOBODIES = ("stranger", "learner", "roleless", "of_closed_role", "who_left")
 def _entered(block: AbstractContextManager[object]) -> None:
     with block:
         raise AssertionError("nobody should come in here")
+
+
+def _wish() -> ScheduleWish:
+    return ScheduleWish("Weekly", _request(), Timing(frequency="daily", timezone="UTC"))
 
 
 def _request() -> ReportRequest:
@@ -213,9 +257,14 @@ def world(people: People, tmp_path: Path) -> World:
         asked_at=clock.utcnow(),
     ).save()  # fmt: skip
     WorkerRecord(id="worker-1", host="h", pid=1).save()
+    calendar = calendars.add(TERMINAL, name="Holidays")
+    schedule, paused = (keeping.create(people.owner, _wish()) for _ in range(2))
+    keeping.pause(people.owner, paused.id)
+    AdminEvent._get_collection().delete_many({})
     ended = make_job(people.owner.id, status="failed", **place)
     ended.update(set__output__storage={"sha256": FILE})
-    return World(people, make_job(people.owner.id, **place), ended.reload(), order, look, upload)
+    job = make_job(people.owner.id, **place)
+    return World(people, job, ended.reload(), order, look, upload, calendar, schedule, paused)
 
 
 def nobody(which: str, people: People) -> User:

@@ -221,7 +221,7 @@ def delete(actor: Actor, schedule_id: str | ObjectId) -> ReportSchedule:
     found = editable(actor, schedule_id)
     change = {
         "$set": {"isActive": False, "updatedAt": database_clock.now()},
-        "$unset": {"nextRunAt": "", "dataVersion": "", "feedSecret": ""},
+        "$unset": {"nextRunAt": "", "dataVersion": ""},
     }
     ReportSchedule._get_collection().update_one({"_id": found.id}, change, hint="_id_")
     _written_down(actor, "deleted", found, {})
@@ -263,7 +263,7 @@ def _replace(schedule: ReportSchedule, revision: int, now: datetime) -> None:
 _OF_RUNS = frozenset(
     {
         *("_id", "isActive", "isPaused", "pausedReason", "pausedAt", "pausedBy", "mustBeResumedBy", "lastFiredAt"),
-        *("lastRun", "fireCount", "successCount", "failureCount", "failuresInARow", "ownerId", "feedSecret"),
+        *("lastRun", "fireCount", "successCount", "failureCount", "failuresInARow", "ownerId"),
         *("createdAt", "createdBy"),
     }
 )

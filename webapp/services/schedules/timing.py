@@ -91,11 +91,10 @@ class Missed:
 
 
 def missed(schedule: Rule, since: datetime, now: datetime) -> Missed:
-    """What becomes of the run at `since`, which was promised, and of those after it up to `now`, by the schedule's way of
-    catching up.
+    """What becomes of the run at `since`, which was promised, and of those after it up to `now`.
 
-    `skip` makes those that are hardly late; `once` the last one; `all` the last so many as the schedule says. Runs of
-    more than a month ago are over, and not counted.
+    Catching up, `skip` makes those that are hardly late; `once` the last one; `all` the last so many as the schedule
+    says. Runs of more than a month ago are over, and not counted.
     """
     due = (
         [since, *runs_between(schedule, since, now)]

@@ -1,0 +1,202 @@
+"""Lists of schedules: one's own, and those of the departments that one manages; searched, narrowed, a page at a time.
+
+What lists go through is kept in the process (`collection_facts`), because no index helps a search inside names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from bson import ObjectId
+
+from webapp.clock import aware
+from webapp.documents import LookupCategory, ReportSchedule, ScheduleFire, User
+from webapp.services.collection_facts import CollectionFacts
+from webapp.services.lookups import values as lookups
+from webapp.services.permissions import Actor
+from webapp.services.plain_text import folded
+from webapp.services.rights import organisation
+from webapp.services.schedules import planning
+from webapp.services.schedules.rights import Reach, visible_schedule
+from webapp.services.schedules.timing import runs_between
+
+PAGE_SIZE = 50
+#: Of a history, so many fires are shown.
+FIRES_SHOWN = 50
+#: Of a calendar of runs: from so many schedules, so many runs of each.
+CALENDAR_SCHEDULES, CALENDAR_RUNS = 200, 62
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+class Whose(StrEnum):
+    OWN = "own"
+    DEPARTMENT = "department"
+
+
+class State(StrEnum):
+    ALL = ""
+    RUNNING = "running"
+    PAUSED = "paused"
+    FAILING = "failing"
+    OVER = "over"
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """`text` is looked for in names, owners, report types and recipients. `number` is the page, from 1."""
+
+    whose: Whose = Whose.OWN
+    text: str = ""
+    state: State = State.ALL
+    number: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleFacts:
+    """What lists need to know of one. `words` are folded."""
+
+    id: ObjectId
+    name: str
+    words: str
+    owner_id: ObjectId | None
+    co_owner_ids: tuple[ObjectId, ...]
+    department_id: ObjectId | None
+    report_type: str
+    is_paused: bool
+    next_run_at: datetime | None
+    data_version: int | None
+    failures: int
+
+    @property
+    def state(self) -> State:
+        return _state(self.is_paused, self.failures, self.next_run_at, self.data_version)
+
+
+def state_of(schedule: ReportSchedule) -> State:
+    """As its list tells it."""
+    failures = schedule.failures_in_a_row or 0
+    return _state(bool(schedule.is_paused), failures, schedule.next_run_at, schedule.data_version)
+
+
+def _state(is_paused: bool, failures: int, next_run_at: datetime | None, data_version: int | None) -> State:
+    if is_paused:
+        return State.PAUSED
+    if failures:
+        return State.FAILING
+    return State.OVER if next_run_at is None and data_version is None else State.RUNNING
+
+
+@dataclass(frozen=True)
+class SchedulePage:
+    """`names` are of people and departments; `number` and `pages` are of the list."""
+
+    schedules: list[ReportSchedule]
+    states: dict[ObjectId, State]
+    names: dict[ObjectId, str]
+    count: int
+    number: int
+    is_by_date = False
+    is_bounded = False
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.count // PAGE_SIZE))
+
+
+def page(actor: Actor, query: ListQuery) -> SchedulePage:
+    """One page: what runs next comes first, what runs no more last."""
+    found = matching(actor, query)
+    number = min(max(query.number, 1), max(1, -(-len(found) // PAGE_SIZE)))
+    shown = found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    schedules = _in_order([each.id for each in shown])
+    return SchedulePage(schedules, {each.id: each.state for each in shown}, _names_of(schedules), len(found), number)
+
+
+def matching(actor: Actor, query: ListQuery) -> list[ScheduleFacts]:
+    """The facts of all that match and that `actor` may see, in the order of the list."""
+    reach = Reach(actor)
+    wanted = reach.is_of_its_people if query.whose is Whose.OWN else reach.steers
+    found = [each for each in _facts.everything() if wanted(each) and reach.sees(each)]
+    if query.state:
+        found = [each for each in found if each.state is query.state]
+    if words := folded(query.text).split():
+        owners = organisation.names_of_people({each.owner_id for each in found if each.owner_id})
+        found = [each for each in found if all(word in _searched(each, owners) for word in words)]
+    return sorted(found, key=lambda each: (each.next_run_at or _LATEST, each.name, each.id))
+
+
+def _searched(each: ScheduleFacts, owners: dict[ObjectId, str]) -> str:
+    owner = owners.get(each.owner_id, "") if each.owner_id else ""
+    report_type = lookups.label(LookupCategory.REPORT_TYPE, each.report_type)
+    return f"{each.name} {each.words} {folded(owner)} {folded(report_type)}"
+
+
+def history(actor: Actor, schedule_id: str | ObjectId, *, most: int = FIRES_SHOWN) -> list[ScheduleFire]:
+    """The last fires, the newest first. Raises ScheduleNotFoundError."""
+    found = visible_schedule(actor, schedule_id)
+    return list(ScheduleFire.objects(schedule_id=found.id).order_by("-fired_for").limit(most))
+
+
+def of_job(actor: Actor, schedule_id: ObjectId | None) -> ReportSchedule | None:
+    """The schedule that a job came from, where `actor` may know about it."""
+    found = ReportSchedule.objects(id=schedule_id, is_active=True).first() if schedule_id else None
+    return found if found is not None and Reach(actor).sees(found) else None
+
+
+def upcoming(actor: Actor, whose: Whose, now: datetime, ahead: timedelta) -> list[tuple[datetime, ReportSchedule]]:
+    """The runs from now on for so long, in their order; of what runs next first, `CALENDAR_SCHEDULES` at most."""
+    running = [each for each in matching(actor, ListQuery(whose)) if each.next_run_at is not None]
+    soon = [each.id for each in running if aware(each.next_run_at or now) <= now + ahead]
+    found: list[tuple[datetime, ReportSchedule]] = []
+    for schedule in _in_order(soon[:CALENDAR_SCHEDULES]):
+        runs = runs_between(planning.rule_of(schedule), now, now + ahead)
+        found += [(run, schedule) for run in runs[:CALENDAR_RUNS]]
+    return sorted(found, key=lambda each: (each[0], str(each[1].id)))
+
+
+def forget() -> None:
+    """Read all anew: another database, in tests."""
+    _facts.forget()
+
+
+def _in_order(ids: Sequence[ObjectId]) -> list[ReportSchedule]:
+    found = {each.id: each for each in ReportSchedule.objects(id__in=list(ids))} if ids else {}
+    return [found[each] for each in ids if each in found]
+
+
+def _names_of(schedules: Iterable[ReportSchedule]) -> dict[ObjectId, str]:
+    people = {each.owner_id for each in schedules} | {each.paused_by for each in schedules if each.paused_by}
+    names = dict(User.objects(id__in=list(people)).scalar("id", "name")) if people else {}
+    return names | {each.id: each.name for each in organisation.departments().values()}
+
+
+def _build(document: dict[str, Any]) -> ScheduleFacts | None:
+    if document.get("isActive") is False:
+        return None
+    told = [str(each.get("recipient") or "") for each in document.get("delivery") or ()]
+    return ScheduleFacts(
+        id=document["_id"],
+        name=folded(document.get("name") or ""),
+        words=folded(" ".join([document.get("description") or "", *told])),
+        owner_id=document.get("ownerId"),
+        co_owner_ids=tuple(document.get("coOwnerIds") or ()),
+        department_id=document.get("departmentId"),
+        report_type=document.get("reportType") or "",
+        is_paused=bool(document.get("isPaused")),
+        next_run_at=document.get("nextRunAt"),
+        data_version=document.get("dataVersion"),
+        failures=document.get("failuresInARow") or 0,
+    )
+
+
+_FIELDS = (
+    *("name", "description", "ownerId", "coOwnerIds", "departmentId", "reportType", "isActive", "isPaused"),
+    *("nextRunAt", "dataVersion", "failuresInARow", "delivery"),
+)
+_facts: CollectionFacts[ScheduleFacts] = CollectionFacts(
+    ReportSchedule._get_collection_name(), _FIELDS, _build, lambda each: (each.name, each.id)
+)
