@@ -13,6 +13,7 @@ from webapp.private_home import make_private
 from webapp.services.jobs import facts as job_facts
 from webapp.services.people.resets import Mailer
 from webapp.services.questions import filter_choices
+from webapp.services.schedules import lists as schedule_lists
 from webapp.settings import Settings, get_settings
 from webapp.web import (
     access,
@@ -32,12 +33,13 @@ from webapp.web.auth.views import auth
 from webapp.web.department.views import department
 from webapp.web.home.views import home
 from webapp.web.jobs.views import jobs
+from webapp.web.schedules.views import schedules
 from webapp.web.verify.views import verify
 
 ROOT = Path(__file__).resolve().parent.parent
 #: A form is small; views that take files say so (`web.uploading`).
 LARGEST_FORM_BYTES = 2 * 1024 * 1024
-BLUEPRINTS = (auth, home, jobs, department, admin, verify)
+BLUEPRINTS = (auth, home, jobs, schedules, department, admin, verify)
 
 
 def create_app(settings: Settings | None = None, *, connect: bool = True, mailer: Mailer | None = None) -> Flask:
@@ -53,6 +55,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True, mailer
         make_private(settings.home)
         documents.connect(embedded.ensure_running(settings), settings.mongodb_database)
         job_facts.read_ahead()
+        schedule_lists.read_ahead()
         filter_choices.read_ahead()
     app = Flask("reportdesk", root_path=str(ROOT), template_folder="templates", static_folder=None)
     app.config.update(

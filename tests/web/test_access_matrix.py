@@ -17,10 +17,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.factories import People, make_learner, make_user
+from tests.services.schedules.conftest import wish
 from tests.web.conftest import Client
 from webapp.documents import LookupValue, Order, ReportJob, User
 from webapp.documents.lookup_value import lookup_cache
 from webapp.services import remembered
+from webapp.services.calendars import calendars
+from webapp.services.permissions import TERMINAL
+from webapp.services.schedules import keeping
 from webapp.settings import get_settings
 
 
@@ -38,6 +42,9 @@ class Needs(Enum):
     SEES_AND_ASKS = auto()
     STEERS = auto()  # sees it; 403 unless it is one's own, or of one's departments
     OWNS = auto()  # sees it; 403 unless it is one's own
+    SEES_SCHEDULE = auto()
+    STEERS_SCHEDULE = auto()  # sees it; 403 unless it is one's own, or of one's departments
+    EDITS_SCHEDULE = auto()  # sees it; 403 unless it is one's own
     DID_IT = auto()  # takes back what one has done oneself; here nobody has
 
 
@@ -54,11 +61,12 @@ NEEDS: dict[tuple[str, str], Needs] = {
         [("home.index", G), ("auth.account", G), ("auth.account", P), ("auth.password", P), ("auth.sign_out", P),
          ("auth.end_session", P), ("auth.end_all_sessions", P),
          ("verify.index", G), ("verify.check", P), ("jobs.index", G), ("jobs.shared", G), ("jobs.rows", G),
-         ("jobs.bulk", P), ("home.find", G)],
+         ("jobs.bulk", P), ("home.find", G), ("schedules.index", G), ("schedules.upcoming", G)],
         Needs.SIGN_IN,
     ),
     **dict.fromkeys(
-        [("jobs.new", G), ("jobs.create", P), ("jobs.form_part", P), ("jobs.preview", P), ("jobs.choices", G)],
+        [("jobs.new", G), ("jobs.create", P), ("jobs.form_part", P), ("jobs.preview", P), ("jobs.choices", G),
+         ("schedules.new", G), ("schedules.create", P), ("schedules.when", P)],
         Needs.TO_ASK,
     ),
     **dict.fromkeys([("department.index", G), ("department.bulk", P)], Needs.TO_MANAGE),
@@ -78,6 +86,8 @@ NEEDS: dict[tuple[str, str], Needs] = {
          ("admin.person", P), ("admin.add_person", G), ("admin.add_person", P), ("admin.activate_person", P),
          ("admin.person_password", P), ("admin.person_link", P), ("admin.departments", G), ("admin.department", G), ("admin.department", P),
          ("admin.add_department", G), ("admin.add_department", P), ("admin.activate_department", P),
+         ("admin.calendars", G), ("admin.add_calendar", G), ("admin.add_calendar", P), ("admin.calendar", G),
+         ("admin.calendar", P), ("admin.fill_calendar", P), ("admin.upload_calendar", P), ("admin.activate_calendar", P),
          ("admin.quality_verbs", P), ("admin.add_team", P), ("admin.team", G), ("admin.team", P), ("admin.activate_team", P)],
         Needs.ADMINISTER,
     ),
@@ -90,6 +100,14 @@ NEEDS: dict[tuple[str, str], Needs] = {
         [("jobs.duplicate", P), ("jobs.sibling", P), ("jobs.keep_chart", P), ("jobs.behind", G)], Needs.SEES_AND_ASKS
     ),
     ("jobs.undo", P): Needs.DID_IT,
+    ("schedules.show", G): Needs.SEES_SCHEDULE,
+    **dict.fromkeys(
+        [("schedules.pause", P), ("schedules.resume", P), ("schedules.hand_over", P)], Needs.STEERS_SCHEDULE
+    ),
+    **dict.fromkeys(
+        [("schedules.edit", G), ("schedules.change", P), ("schedules.run", P), ("schedules.delete", P)],
+        Needs.EDITS_SCHEDULE,
+    ),
     **dict.fromkeys([("jobs.cancel", P), ("jobs.priority", P)], Needs.STEERS),
     **dict.fromkeys([("jobs.edit", P), ("jobs.share", P), ("jobs.retry", P), ("jobs.delete", P)], Needs.OWNS),
 }  # fmt: skip
@@ -112,6 +130,12 @@ SEES = {
     "organization": {"owner", "colleague", "manager", "stranger", "administrator"},
 }
 STEERS, OWNS = {"owner", "manager", "administrator"}, {"owner", "administrator"}
+#: The owner's, which nobody else owns with them; it is of the manager's department.
+OF_A_SCHEDULE = {
+    Needs.SEES_SCHEDULE: SEES["private"],
+    Needs.STEERS_SCHEDULE: {"owner", "manager", "administrator"},
+    Needs.EDITS_SCHEDULE: {"owner", "administrator"},
+}
 OF_A_JOB = {Needs.SEES, Needs.SEES_AND_ASKS, Needs.STEERS, Needs.OWNS}
 
 FORMS: dict[str, dict[str, str]] = {
@@ -208,6 +232,10 @@ def expected(needs: Needs, who: str, visibility: str = "") -> str:
             return "hidden"
         may = {Needs.STEERS: STEERS, Needs.OWNS: OWNS}.get(needs)
         return "in" if may is None or who in may else "refused"
+    if needs in OF_A_SCHEDULE:
+        if who not in SEES["private"]:
+            return "hidden"
+        return "in" if who in OF_A_SCHEDULE[needs] else "refused"
     return "in" if who in HAVE[needs] else "hidden"
 
 
@@ -286,6 +314,8 @@ def _ids(entry: Entry, people: People) -> dict[str, Any]:
         "worker_id": lambda: _worker(),
         "wish": lambda: "pause",
         "session_id": ObjectId,
+        "schedule_id": lambda: keeping.create(people.owner, wish()).id,
+        "calendar_id": lambda: calendars.add(TERMINAL, name=str(ObjectId())).id,
         "act_id": ObjectId,
     }
     return {name: known[name]() for name in entry.names}

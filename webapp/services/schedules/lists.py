@@ -158,6 +158,11 @@ def upcoming(actor: Actor, whose: Whose, now: datetime, ahead: timedelta) -> lis
     return sorted(found, key=lambda each: (each[0], str(each[1].id)))
 
 
+def read_ahead() -> None:
+    """Begin to read all, for those who ask later."""
+    _facts.read_ahead()
+
+
 def forget() -> None:
     """Read all anew: another database, in tests."""
     _facts.forget()

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from webapp.web.admin import (
     audit_views,
+    calendar_views,
     department_views,
     import_views,
     letterhead_views,
@@ -28,6 +29,7 @@ for page in (
     quality_views,
     storage_views,
     letterhead_views,
+    calendar_views,
     audit_views,
 ):
     page.register(admin)

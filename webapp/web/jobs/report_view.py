@@ -24,6 +24,7 @@ from webapp.services.queue import status as queue_status
 from webapp.services.queue.status import Waiting, Why
 from webapp.services.requests import rules as request_rules
 from webapp.services.rights import data_scope, visibility
+from webapp.services.schedules import lists as schedule_lists
 from webapp.web.formatting import instant_text, words_of
 from webapp.web.jobs import result_args
 from webapp.web.jobs.forms import EditForm
@@ -60,6 +61,7 @@ def context(
         else [],
         "edit_form": edit_form or EditForm(formdata=None, obj=job),
         "edit_open": edit_form is not None,
+        "schedule": schedule_lists.of_job(actor, job.schedule_id),
         "audiences": _audiences(actor, job) if may_edit else {},
     }
 

@@ -1,0 +1,95 @@
+"""How schedules and their runs read on pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bson import ObjectId
+from flask_babel import format_datetime
+from flask_babel import lazy_gettext as _l
+
+from webapp.documents import Calendar, ReportSchedule, User
+from webapp.documents.report_schedule import FireOutcome
+from webapp.errors import ReportdeskError
+from webapp.services import database_clock
+from webapp.services.questions import in_words, period
+from webapp.services.rights import data_scope
+from webapp.services.schedules import asked, firing, lists, planning
+from webapp.services.schedules.in_words import catch_up_in_words, rule_in_words
+from webapp.services.schedules.lists import State
+
+#: By state: what it is called, and Tabler's colour for it.
+STATES: dict[State, tuple[Any, str]] = {
+    State.RUNNING: (_l("Running"), "green"),
+    State.FAILING: (_l("Failing"), "red"),
+    State.PAUSED: (_l("Paused"), "orange"),
+    State.OVER: (_l("Over"), "secondary"),
+}
+OUTCOMES: dict[str, tuple[Any, str]] = {
+    FireOutcome.OPEN.value: (_l("Being made"), "blue"),
+    FireOutcome.MADE.value: (_l("Made"), "green"),
+    FireOutcome.FAILED.value: (_l("Failed"), "red"),
+    FireOutcome.CANCELLED.value: (_l("Cancelled"), "secondary"),
+    FireOutcome.SKIPPED.value: (_l("Missed"), "orange"),
+}
+WHY: dict[str, Any] = {
+    firing.TIME: _l("at its time"),
+    firing.CAUGHT_UP: _l("caught up"),
+    firing.FRESH: _l("new data"),
+    firing.BY_HAND: _l("by hand"),
+    firing.MISSED: _l("no worker ran"),
+}
+
+
+def rules(schedules: Iterable[ReportSchedule]) -> dict[ObjectId, str]:
+    """When each runs, in words."""
+    found = list(schedules)
+    calendars = {each.calendar_id for each in found if each.calendar_id}
+    names = dict(Calendar.objects(id__in=list(calendars)).scalar("id", "name")) if calendars else {}
+    return {each.id: rule_in_words(each, names.get(each.calendar_id, "")) for each in found}
+
+
+def zone_of(schedule: ReportSchedule) -> ZoneInfo:
+    """By whose clocks it runs."""
+    return period.zone_of(schedule.schedule.timezone)
+
+
+def run_text(moment: datetime, zone: ZoneInfo) -> str:
+    """A run, by the clocks of the schedule."""
+    return format_datetime(moment.astimezone(zone), "EEEE, d MMMM y, HH:mm", rebase=False)
+
+
+def next_runs(schedule: ReportSchedule) -> list[tuple[datetime, str]]:
+    """The next runs, as the scheduler will find them, with their words."""
+    zone = zone_of(schedule)
+    return [(run, run_text(run, zone)) for run in planning.next_runs(schedule, database_clock.about_now())]
+
+
+def question(actor: User, schedule: ReportSchedule) -> list[tuple[str, str]]:
+    """What it asks, in words; names of records that `actor` may not read are not told."""
+    try:
+        return in_words.describe(asked.question_of(schedule), data_scope.data_scope(actor))
+    except ReportdeskError as error:
+        return [("", str(error))]
+
+
+def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
+    """What the page of a schedule shows."""
+    fires = lists.history(actor, schedule.id)
+    people = {each for line in fires for each in (line.by, line.runs_as) if each}
+    return {
+        "schedule": schedule,
+        "state": lists.state_of(schedule),
+        "states": STATES,
+        "when": rules([schedule])[schedule.id],
+        "catch_up": catch_up_in_words(schedule),
+        "runs": next_runs(schedule) if schedule.is_running else [],
+        "question": question(actor, schedule),
+        "names": asked.names_of_people(schedule) | dict(User.objects(id__in=list(people)).scalar("id", "name")),
+        "fires": fires,
+        "outcomes": OUTCOMES,
+        "why": WHY,
+    }

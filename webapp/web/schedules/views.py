@@ -1,0 +1,146 @@
+"""Lists of schedules, one schedule's page, and what can be done to it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from webapp.documents.ids import id_or_nobody
+from webapp.errors import ConflictError, InvalidRequestError
+from webapp.services import database_clock
+from webapp.services.permissions import Permission
+from webapp.services.schedules import firing, keeping, lists
+from webapp.services.schedules.lists import ListQuery, State, Whose
+from webapp.services.schedules.rights import Reach, visible_schedule
+from webapp.web.access import current_actor, permissions
+from webapp.web.admin.page_args import page_number, plain
+from webapp.web.fragments import fragment, is_htmx, redirect_after
+from webapp.web.schedules import form_views, shown
+
+schedules = Blueprint("schedules", __name__, url_prefix="/schedules")
+form_views.register(schedules)
+
+#: How far ahead runs are told.
+AHEAD = timedelta(days=14)
+
+
+@schedules.get("/")
+def index() -> ResponseReturnValue:
+    """One's own schedules; a manager's departments' too."""
+    query = ListQuery(_whose(), plain("q"), _state(), page_number())
+    page = lists.page(current_actor(), query)
+    context: dict[str, Any] = {
+        "page": page,
+        "query": query,
+        "whose": Whose,
+        "states": shown.STATES,
+        "outcomes": shown.OUTCOMES,
+        "rules": shown.rules(page.schedules),
+    }
+    if is_htmx():
+        return fragment("schedules/_list.html", **context)
+    return render_template("schedules/index.html", **context)
+
+
+@schedules.get("/upcoming")
+def upcoming() -> ResponseReturnValue:
+    """The runs of the next weeks, day by day, by the reader's clocks."""
+    found = lists.upcoming(current_actor(), _whose(), database_clock.about_now(), AHEAD)
+    return render_template("schedules/upcoming.html", runs=found, whose=Whose, chosen=_whose(), days=AHEAD.days)
+
+
+@schedules.get("/<schedule_id>")
+def show(schedule_id: str) -> ResponseReturnValue:
+    """One schedule with its history."""
+    return _page(schedule_id)
+
+
+@schedules.post("/<schedule_id>/run")
+def run(schedule_id: str) -> ResponseReturnValue:
+    """Make its report now."""
+    try:
+        job = firing.run_now(current_actor(), schedule_id, submission_id=request.form.get("submission", "")[:100])
+    except (InvalidRequestError, ConflictError) as error:
+        return _back(schedule_id, error.with_hint, "error")
+    return redirect_after(
+        url_for("schedules.show", schedule_id=schedule_id), _("“%(name)s” is being made.", name=job.name)
+    )
+
+
+@schedules.post("/<schedule_id>/pause")
+def pause(schedule_id: str) -> ResponseReturnValue:
+    """Stop it until somebody resumes it."""
+    try:
+        keeping.pause(current_actor(), schedule_id, request.form.get("reason", ""))
+    except ConflictError as error:
+        return _back(schedule_id, error.with_hint, "error")
+    return _back(schedule_id, _("It is paused."))
+
+
+@schedules.post("/<schedule_id>/resume")
+def resume(schedule_id: str) -> ResponseReturnValue:
+    """Let it go on."""
+    revision = request.form.get("revision", "")
+    try:
+        keeping.resume(current_actor(), schedule_id, revision=int(revision) if _is_number(revision) else None)
+    except ConflictError as error:
+        return _back(schedule_id, error.with_hint, "error")
+    return _back(schedule_id, _("It runs again."))
+
+
+@schedules.post("/<schedule_id>/hand-over")
+def hand_over(schedule_id: str) -> ResponseReturnValue:
+    """Give it to somebody else; whoever cannot see it any more is led to the list."""
+    actor = current_actor()
+    try:
+        handed = keeping.hand_over(actor, schedule_id, id_or_nobody(request.form.get("new_owner", "")))
+    except (InvalidRequestError, ConflictError) as error:
+        return _back(schedule_id, error.with_hint, "error")
+    to = url_for("schedules.show", schedule_id=handed.id) if Reach(actor).sees(handed) else url_for("schedules.index")
+    return redirect_after(to, _("It is handed over, and waits until its new owner resumes it."))
+
+
+@schedules.post("/<schedule_id>/delete")
+def delete(schedule_id: str) -> ResponseReturnValue:
+    """End it; its reports stay."""
+    found = keeping.delete(current_actor(), schedule_id)
+    return redirect_after(url_for("schedules.index"), _("“%(name)s” was deleted.", name=found.name))
+
+
+def _page(schedule_id: str) -> str:
+    actor = current_actor()
+    found = visible_schedule(actor, schedule_id)
+    reach = Reach(actor)
+    zone = shown.zone_of(found)
+    return render_template(
+        "schedules/show.html",
+        **shown.context(actor, found),
+        may_edit=reach.edits(found),
+        may_steer=reach.steers(found),
+        waits_for_owner=found.must_be_resumed_by not in (None, actor.id),
+        candidates=keeping.candidates(found) if reach.steers(found) else {},
+        run_text=lambda moment: shown.run_text(moment, zone),
+    )
+
+
+def _back(schedule_id: str, text: str, category: str = "success") -> ResponseReturnValue:
+    return redirect_after(url_for("schedules.show", schedule_id=schedule_id), text, category)
+
+
+def _whose() -> Whose:
+    manages = Permission.MANAGE_DEPARTMENT in permissions() or Permission.ADMINISTER in permissions()
+    wanted = request.args.get("whose") == Whose.DEPARTMENT.value
+    return Whose.DEPARTMENT if manages and wanted else Whose.OWN
+
+
+def _state() -> State:
+    typed = request.args.get("state", "")
+    return State(typed) if typed in {each.value for each in State} else State.ALL
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
