@@ -30,6 +30,9 @@ PAGES = {
     "account": "/account",
     "verify": "/verify",
     "find": "/find?q=re",
+    "schedules-none": "/schedules/",
+    "upcoming": "/schedules/upcoming",
+    "new-schedule": "/schedules/new?type=completion-rates&group=course&measure=completion-rate",
     "not-found": "/nowhere",
 }
 NEW_PAGES = {"home-new": "/", "my-reports-new": "/reports/", "shared-new": "/reports/shared"}
@@ -45,6 +48,8 @@ ADMIN_PAGES = {
     "version": "/admin/imports/versions/1",
     "quality": "/admin/quality/",
     "storage": "/admin/storage/",
+    "calendars": "/admin/calendars/",
+    "add-calendar": "/admin/calendars/add",
     "audit": "/admin/audit/",
 }
 

@@ -57,6 +57,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
         Needs.NOTHING,
     ),
     ("health.metrics", G): Needs.TOKEN,
+    ("schedules.read_feed", G): Needs.TOKEN,
     **dict.fromkeys(
         [("home.index", G), ("auth.account", G), ("auth.account", P), ("auth.password", P), ("auth.sign_out", P),
          ("auth.end_session", P), ("auth.end_all_sessions", P),
@@ -66,7 +67,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
     ),
     **dict.fromkeys(
         [("jobs.new", G), ("jobs.create", P), ("jobs.form_part", P), ("jobs.preview", P), ("jobs.choices", G),
-         ("schedules.new", G), ("schedules.create", P), ("schedules.when", P)],
+         ("schedules.new", G), ("schedules.create", P), ("schedules.when", P), ("schedules.renew_feed", P)],
         Needs.TO_ASK,
     ),
     **dict.fromkeys([("department.index", G), ("department.bulk", P)], Needs.TO_MANAGE),
@@ -314,6 +315,7 @@ def _ids(entry: Entry, people: People) -> dict[str, Any]:
         "worker_id": lambda: _worker(),
         "wish": lambda: "pause",
         "session_id": ObjectId,
+        "secret": lambda: "guessed",
         "schedule_id": lambda: keeping.create(people.owner, wish()).id,
         "calendar_id": lambda: calendars.add(TERMINAL, name=str(ObjectId())).id,
         "act_id": ObjectId,

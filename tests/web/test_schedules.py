@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import icalendar
 import pytest
 from bson import ObjectId
+from flask import Flask
 
 from tests.factories import People, make_job
 from tests.services.schedules.conftest import end, wish
 from tests.web.conftest import Client
-from webapp.documents import Calendar, ReportJob, ReportSchedule, ScheduleFire
+from webapp.documents import Calendar, ReportJob, ReportSchedule, ScheduleFeed, ScheduleFire, User
 from webapp.services import database_clock
 from webapp.services.calendars import calendars
 from webapp.services.permissions import TERMINAL
@@ -306,3 +308,30 @@ def test_a_page_of_many_schedules_asks_little_of_the_database(as_person: Client,
         assert text_of(client.get("/schedules/")).count("Every day at") == 23
     assert len(many) <= len(few)
     assert scans(current_database(), many) == []
+
+
+def test_a_calendar_program_reads_the_upcoming_runs_by_a_secret_link(
+    app: Flask, as_person: Client, people: People, schedule: ReportSchedule
+) -> None:
+    keeping.create(people.colleague, wish(name="Not mine"))
+    client, program = as_person(people.owner), app.test_client()
+
+    def link_of(page: str) -> str:
+        return re.search(r'value="http://localhost(/schedules/feed/[^"]+[.]ics)"', page)[1]
+
+    first = link_of(client.post("/schedules/feed").text)
+    answer = program.get(first)
+    assert (answer.status_code, answer.mimetype) == (200, "text/calendar")
+    events = icalendar.Calendar.from_ical(answer.data).walk("VEVENT")
+    runs = planning.next_runs(schedule, database_clock.now(), count=len(events))
+    assert 58 <= len(events) <= 61
+    assert [event.decoded("DTSTART") for event in events] == runs
+    assert {str(event["SUMMARY"]) for event in events} == {"Weekly numbers"}
+    second = link_of(client.post("/schedules/feed").text)
+    assert (program.get(first).status_code, program.get(second).status_code) == (404, 200)
+    assert first not in str(ScheduleFeed.objects.get().to_mongo()), "the secret itself is kept nowhere"
+    User.objects(id=people.owner.id).update(set__is_active=False)
+    assert program.get(second).status_code == 404
+    User.objects(id=people.owner.id).update(set__is_active=True)
+    assert client.post("/schedules/feed", data={"end": "yes"}).status_code == 303
+    assert program.get(second).status_code == 404

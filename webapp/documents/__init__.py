@@ -26,6 +26,7 @@ from webapp.documents.report_job import (
     StoredFile,
 )
 from webapp.documents.report_schedule import ReportSchedule, ScheduleFire
+from webapp.documents.schedule_feed import ScheduleFeed
 from webapp.documents.session import PasswordReset, Session
 from webapp.documents.sweep_figures import SweepFigures
 from webapp.documents.worker_record import WorkerRecord
@@ -60,6 +61,7 @@ __all__ = [
     "ReportFilters",
     "ReportJob",
     "ReportSchedule",
+    "ScheduleFeed",
     "ScheduleFire",
     "Session",
     "Settled",

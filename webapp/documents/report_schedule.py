@@ -1,4 +1,4 @@
-"""A report that is made again and again: when, for whom, and what became of it (DESIGN §10).
+"""A report that is made again and again: when, for whom, and what became of it (DESIGN §6).
 
 The names in MongoDB are camelCase, as those of jobs are. Only `services.schedules` writes them, each change by one
 guarded update. `nextRunAt` is there exactly while the schedule is to run at a time; `dataVersion` while new data makes

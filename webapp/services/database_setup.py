@@ -25,6 +25,7 @@ INDEXED = (
     documents.Calendar,
     documents.ReportSchedule,
     documents.ScheduleFire,
+    documents.ScheduleFeed,
     documents.Notice,
 )
 

@@ -49,7 +49,7 @@ from webapp.services.record.carry_over import CarriedOver
 from webapp.services.requests import asking, bulk, changing
 from webapp.services.requests.bulk import Wish
 from webapp.services.rights import record_changes as changing_record
-from webapp.services.schedules import firing, keeping
+from webapp.services.schedules import feed, firing, keeping
 from webapp.services.schedules.checking import Wish as ScheduleWish
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
@@ -150,6 +150,8 @@ CALLS: dict[str, Call] = {
     "schedules.keeping.hand_over": lambda by, world: keeping.hand_over(
         by, world.schedule.id, world.people.colleague.id
     ),
+    "schedules.feed.renew": lambda by, _: feed.renew(by),
+    "schedules.feed.end": lambda by, _: feed.end(by),
     "schedules.firing.run_now": lambda by, world: firing.run_now(by, world.schedule.id),
     "files.downloads.open_download": lambda by, world: downloads.open_download(by, world.job.id),
     "files.letterhead.change": lambda by, _: letterhead.change(by, name="Mine", logo=None),
@@ -220,7 +222,12 @@ CALLS: dict[str, Call] = {
     "requests.changing.update": lambda by, world: changing.update(by, world.job.id, name="Mine"),
 }
 #: What anybody may do who may ask for reports, strangers too: ask.
-OPEN_TO_STRANGERS = {"requests.asking.create", "schedules.keeping.create"}
+OPEN_TO_STRANGERS = {
+    "requests.asking.create",
+    "schedules.keeping.create",
+    "schedules.feed.renew",
+    "schedules.feed.end",
+}
 #: These tell of what one may see: of nothing.
 OF_EACH: dict[str, object] = {
     "files.verification.origins": [],

@@ -11,9 +11,9 @@ import pytest
 import time_machine
 
 from tests.factories import People, hold, make_record
-from tests.services.schedules import plain
 from tests.services.schedules.conftest import Make, days, end, fire, request, wish
-from tests.services.schedules.plain import Plain
+from tests.services.timing import plain
+from tests.services.timing.plain import Plain
 from webapp import record
 from webapp.documents import AdminEvent, LookupValue, ReportJob, ReportSchedule, ScheduleFire
 from webapp.documents.notice import Notice

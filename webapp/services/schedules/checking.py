@@ -23,8 +23,8 @@ from webapp.services.requests import rules as request_rules
 from webapp.services.requests.rules import BY_ITSELF
 from webapp.services.rights import data_scope, organisation
 from webapp.services.schedules import planning
-from webapp.services.schedules.local_time import cron_of
-from webapp.services.schedules.timing import runs_after
+from webapp.services.timing.local_time import cron_of
+from webapp.services.timing.runs import runs_after
 
 #: More often nobody reads a report.
 LEAST_APART = timedelta(minutes=5)

@@ -1,4 +1,4 @@
-"""Making the jobs of schedules that are due, by times or by new data (DESIGN §10).
+"""Making the jobs of schedules that are due, by times or by new data (DESIGN §6).
 
 However many schedulers look at once, each fire makes one job: its id is derived from the schedule and the moment that
 was meant, and the line of the history has the same. The job comes first, then the line, then the guarded advance of
@@ -28,7 +28,7 @@ from webapp.services.requests import asking
 from webapp.services.requests.rules import Circumstances
 from webapp.services.schedules import asked, keeping, outcomes, planning, telling
 from webapp.services.schedules.rights import editable
-from webapp.services.schedules.timing import LATE, missed, next_run_after
+from webapp.services.timing.runs import LATE, missed, next_run_after
 from webapp.settings import get_settings
 
 log = logging.getLogger(__name__)

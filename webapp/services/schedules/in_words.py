@@ -13,7 +13,7 @@ from webapp.documents.report_schedule import CatchUp, End, Frequency, OnClosed, 
 from webapp.messages import Message
 from webapp.services.questions.in_words import listed
 from webapp.services.questions.period import zone_of
-from webapp.services.schedules.local_time import cron_of
+from webapp.services.timing.local_time import cron_of
 
 #: By the number that a schedule keeps: 0 is Sunday.
 WEEKDAYS: tuple[str, ...] = (

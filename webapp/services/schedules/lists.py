@@ -22,7 +22,7 @@ from webapp.services.plain_text import folded
 from webapp.services.rights import organisation
 from webapp.services.schedules import planning
 from webapp.services.schedules.rights import Reach, visible_schedule
-from webapp.services.schedules.timing import runs_between
+from webapp.services.timing.runs import runs_between
 
 PAGE_SIZE = 50
 #: Of a history, so many fires are shown.

@@ -18,8 +18,8 @@ from webapp.services.questions import terms
 from webapp.services.questions.period import zone_of
 from webapp.services.record import reading
 from webapp.services.remembered import Remembered
-from webapp.services.schedules.closed_days import NEVER_CLOSED, ClosedDays
-from webapp.services.schedules.timing import Rule, next_run_after, runs_after
+from webapp.services.timing.closed_days import NEVER_CLOSED, ClosedDays
+from webapp.services.timing.runs import Rule, next_run_after, runs_after
 
 #: So many runs are told beforehand.
 TOLD = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -13,10 +13,10 @@ from webapp.documents.ids import id_or_nobody
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.services import database_clock
 from webapp.services.permissions import Permission
-from webapp.services.schedules import firing, keeping, lists
+from webapp.services.schedules import feed, firing, keeping, lists
 from webapp.services.schedules.lists import ListQuery, State, Whose
 from webapp.services.schedules.rights import Reach, visible_schedule
-from webapp.web.access import current_actor, permissions
+from webapp.web.access import current_actor, permission_required, permissions, public
 from webapp.web.admin.page_args import page_number, plain
 from webapp.web.fragments import fragment, is_htmx, redirect_after
 from webapp.web.schedules import form_views, shown
@@ -48,9 +48,34 @@ def index() -> ResponseReturnValue:
 
 @schedules.get("/upcoming")
 def upcoming() -> ResponseReturnValue:
-    """The runs of the next weeks, day by day, by the reader's clocks."""
-    found = lists.upcoming(current_actor(), _whose(), database_clock.about_now(), AHEAD)
-    return render_template("schedules/upcoming.html", runs=found, whose=Whose, chosen=_whose(), days=AHEAD.days)
+    """The runs of the next weeks, by the reader's clocks."""
+    return _upcoming()
+
+
+@schedules.post("/feed")
+@permission_required(Permission.REQUEST_REPORTS)
+def renew_feed() -> ResponseReturnValue:
+    """A new secret link for a calendar program; it is shown this once."""
+    if request.form.get("end"):
+        feed.end(current_actor())
+        return redirect_after(url_for("schedules.upcoming"), _("The calendar link works no more."))
+    return _upcoming(link=url_for("schedules.read_feed", secret=feed.renew(current_actor()), _external=True))
+
+
+@schedules.get("/feed/<secret>.ics")
+@public
+def read_feed(secret: str) -> ResponseReturnValue:
+    """Upcoming runs for a calendar program that has the link."""
+    response = Response(feed.read(secret), mimetype="text/calendar")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _upcoming(link: str = "") -> str:
+    actor, whose = current_actor(), _whose()
+    found = lists.upcoming(actor, whose, database_clock.about_now(), AHEAD)
+    context = {"runs": found, "days": AHEAD.days, "link": link, "has_link": feed.has_link(actor)}
+    return render_template("schedules/upcoming.html", **context)
 
 
 @schedules.get("/<schedule_id>")

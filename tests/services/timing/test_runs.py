@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.services.schedules import plain
-from tests.services.schedules.plain import Plain
-from webapp.services.schedules.closed_days import ClosedDays, working_days_from
-from webapp.services.schedules.timing import LATE, Rule, missed, next_run_after, runs_between
+from tests.services.timing import plain
+from tests.services.timing.plain import Plain
+from webapp.services.timing.closed_days import ClosedDays, working_days_from
+from webapp.services.timing.runs import LATE, Rule, missed, next_run_after, runs_between
 
 #: The clocks of Lord Howe go by half an hour, those of Santiago at midnight; Kathmandu is 5:45 ahead.
 ZONES = (

@@ -15,14 +15,14 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import DAILY, FR, MO, MONTHLY, SA, SU, TH, TU, WE, WEEKLY, rrule
 
 from webapp.documents.report_schedule import CatchUp, Frequency, OnClosed, Trigger
-from webapp.services.schedules.closed_days import (
+from webapp.services.timing.closed_days import (
     NEVER_CLOSED,
     WEEKENDS,
     ClosedDays,
     open_day,
     working_days_from,
 )
-from webapp.services.schedules.local_time import Cron, cron_of, instant_of
+from webapp.services.timing.local_time import Cron, cron_of, instant_of
 
 #: No run is looked for further away: who asks for the 29th of February waits eight years at most.
 FURTHEST = timedelta(days=11 * 366)
