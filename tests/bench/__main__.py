@@ -13,6 +13,7 @@ from tests.bench import (
     files,
     import_speed,
     queue_cost,
+    schedules,
     web,
     web_choices,
     web_edge,
@@ -26,6 +27,7 @@ PARTS = {
     "engine": engine_speed.main,
     "files": files.main,
     "queue": queue_cost.main,
+    "schedules": schedules.main,
     "web": web.main,
 }
 #: A part of a part, by name; never among all parts.

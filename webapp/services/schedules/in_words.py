@@ -198,7 +198,7 @@ def _cron_days(simulated: CronSim) -> str:
     if every_day and simulated.day_and:
         return of_week
     if simulated.day_and:
-        return Message("%(one)s, if it is %(other)s", one=of_month, other=of_week)
+        return Message("%(one)s, only %(other)s", one=of_month, other=of_week)
     return Message("%(one)s, and %(other)s", one=of_month, other=of_week)
 
 
