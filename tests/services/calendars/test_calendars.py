@@ -61,10 +61,10 @@ def test_what_repeats_for_ever_is_followed_for_ten_years() -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"\x00\xff", b"BEGIN:VCALENDAR\r\nEND:VCALENDAR", b"BEGIN:VEVENT\r\nEND:VEVENT", FILE[:120],
-     FILE.replace(b"20280501", b"00010101").replace(b"20281223", b"99991231"), b"x" * (holidays.LARGEST_FILE + 1),
+     b"x" * (holidays.LARGEST_FILE + 1),
      b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:2028\r\nEND:VEVENT\r\nEND:VCALENDAR",
      b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:18000101\r\nEND:VEVENT\r\nEND:VCALENDAR"],
-    ids=["empty", "bytes", "no event", "no calendar", "cut", "first and last day there is", "too large", "no day", "too old"],
+    ids=["empty", "bytes", "no event", "no calendar", "cut", "too large", "no day", "too old"],
 )  # fmt: skip
 def test_what_is_no_calendar_file_is_refused_in_words(content: bytes) -> None:
     with pytest.raises(InvalidRequestError) as refused:
@@ -77,6 +77,12 @@ def test_the_holidays_of_a_country_and_of_its_parts() -> None:
     assert date(2028, 10, 3) in germany
     assert date(2028, 1, 6) not in germany
     assert date(2028, 1, 6) in holidays.of_country("DE", "BY", [2028])
+
+
+def test_days_that_no_calendar_has_are_left_out() -> None:
+    ends = FILE.replace(b"20281223", b"99991231").replace(b"20281227", b"99991231")
+    ends = ends.replace(b"20280501", b"00010101").replace(b"RRULE:FREQ=YEARLY;UNTIL=20310501\r\n", b"")
+    assert holidays.of_file(ends, date(2028, 1, 1)) == {date(2028, 3, 10): "Inventory"}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from webapp.services.questions.period import Period
 from webapp.services.requests import waiting
 from webapp.services.rights import organisation
 from webapp.services.schedules import firing, keeping, outcomes, planning
+from webapp.settings import get_settings
 from webapp.worker.scheduler import SchedulerThread
 
 
@@ -351,7 +352,11 @@ def test_run_by_hand_of_what_cannot_be_asked_is_refused_and_not_counted(make_sch
 
 
 @pytest.mark.parametrize("zone", ["America/Santiago", "Australia/Lord_Howe"])
-def test_a_simulated_year_makes_the_jobs_of_the_plain_reference(make_schedule: Make, zone: str) -> None:
+def test_a_simulated_year_makes_the_jobs_of_the_plain_reference(
+    make_schedule: Make, zone: str, settings_env: pytest.MonkeyPatch
+) -> None:
+    settings_env.setenv("REPORTDESK_AUDIT_RETENTION_DAYS", "1000")  # so long fires are kept
+    get_settings.cache_clear()
     begin, finish = datetime(2027, 12, 30, tzinfo=UTC), datetime(2029, 1, 2, tzinfo=UTC)
     said = Plain("monthly", zone, hour=0, minute=30, month_day=31)
     with time_machine.travel(begin, tick=False) as clock:

@@ -73,6 +73,46 @@ _MONDAY_FIRST = (1, 2, 3, 4, 5, 6, 0)
 #: Under which field of the form a fault of the service stands.
 _FIELD_OF = {"class_ids": "end", "calendar_id": "calendar", "co_owners": "co_owners"}
 
+#: What selects offer that is the same for everybody, by their field.
+_CHOICES: dict[str, list[tuple[str, Any]]] = {
+    "trigger": [
+        (Trigger.TIME.value, _l("at its times")),
+        (Trigger.FRESH_DATA.value, _l("whenever new data came, at most once an hour")),
+        (Trigger.BOTH.value, _l("at its times, and whenever new data came")),
+    ],
+    "frequency": [
+        (Frequency.ONCE.value, _l("Once")),
+        (Frequency.DAILY.value, _l("Every day")),
+        (Frequency.WEEKLY.value, _l("Every week")),
+        (Frequency.BIWEEKLY.value, _l("Every two weeks")),
+        (Frequency.MONTHLY.value, _l("Every month")),
+        (Frequency.QUARTERLY.value, _l("In some months, such as each quarter")),
+        (Frequency.YEARLY.value, _l("Every year")),
+        (Frequency.RELATIVE.value, _l("Before or after a class or a term ends")),
+        (Frequency.CRON.value, _l("By a cron expression")),
+    ],
+    "unit": [("working", _l("working days")), ("days", _l("days"))],
+    "side": [("before", _l("before")), ("after", _l("after"))],
+    "end": [(End.CLASS.value, _l("each class that the report is about")), (End.TERM.value, _l("each term"))],
+    "on_closed": [
+        (OnClosed.RUN.value, _l("it is made all the same")),
+        (OnClosed.SKIP.value, _l("it is not made")),
+        (OnClosed.BEFORE.value, _l("it is made on the working day before")),
+        (OnClosed.AFTER.value, _l("it is made on the working day after")),
+    ],
+    "catch_up": [
+        (CatchUp.ONCE.value, _l("the last one is made")),
+        (CatchUp.SKIP.value, _l("none is made")),
+        (CatchUp.ALL.value, _l("the last ones are made, one by one")),
+    ],
+    "on_empty": [
+        (OnEmpty.SEND.value, _l("send it")),
+        (OnEmpty.SAY.value, _l("say so, without a file")),
+        (OnEmpty.SKIP.value, _l("send nothing")),
+    ],
+    "on_unchanged": [(OnUnchanged.SEND.value, _l("send it")), (OnUnchanged.SKIP.value, _l("send nothing"))],
+}
+
 
 class ScheduleForm(DeskForm):
     question = HiddenField()
@@ -89,32 +129,10 @@ class ScheduleForm(DeskForm):
         [Length(max=DESCRIPTION_LENGTH, message=_l("A description has at most %(max)d characters."))],
         render_kw={"rows": 2},
     )
-    trigger = SelectField(
-        _l("It is made"),
-        default=Trigger.TIME.value,
-        choices=[
-            (Trigger.TIME.value, _l("at its times")),
-            (Trigger.FRESH_DATA.value, _l("whenever new data came, at most once an hour")),
-            (Trigger.BOTH.value, _l("at its times, and whenever new data came")),
-        ],
-    )
-    frequency = SelectField(
-        _l("How often"),
-        default=Frequency.WEEKLY.value,
-        choices=[
-            (Frequency.ONCE.value, _l("Once")),
-            (Frequency.DAILY.value, _l("Every day")),
-            (Frequency.WEEKLY.value, _l("Every week")),
-            (Frequency.BIWEEKLY.value, _l("Every two weeks")),
-            (Frequency.MONTHLY.value, _l("Every month")),
-            (Frequency.QUARTERLY.value, _l("In some months, such as each quarter")),
-            (Frequency.YEARLY.value, _l("Every year")),
-            (Frequency.RELATIVE.value, _l("Before or after a class or a term ends")),
-            (Frequency.CRON.value, _l("By a cron expression")),
-        ],
-    )
+    trigger = SelectField(_l("It is made"), default=Trigger.TIME.value)
+    frequency = SelectField(_l("How often"), default=Frequency.WEEKLY.value)
     time_zone = ZoneField(_l("Times of"), default="")
-    run_at = DateTimeLocalField(_l("Day and time"), [Optional()])
+    run_at = DateTimeLocalField(_l("Day and time"), [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     time_of_day = StringField(
         _l("Time of day"),
         [Optional(), Regexp(r"^([01]\d|2[0-3]):[0-5]\d$", message=_l("Write a time such as 06:30."))],
@@ -138,53 +156,20 @@ class ScheduleForm(DeskForm):
         _l("So many"), [Optional(), NumberRange(0, 400, message=_l("From 0 to 400."))], default=5,
         render_kw={"min": 0, "max": 400},
     )  # fmt: skip
-    unit = SelectField(_l("of"), choices=[("working", _l("working days")), ("days", _l("days"))], default="working")
-    side = SelectField(_l("when"), choices=[("before", _l("before")), ("after", _l("after"))], default="before")
-    end = SelectField(
-        _l("the end of"),
-        choices=[(End.CLASS.value, _l("each class that the report is about")), (End.TERM.value, _l("each term"))],
-        default=End.CLASS.value,
-    )
+    unit = SelectField(_l("of"), default="working")
+    side = SelectField(_l("when"), default="before")
+    end = SelectField(_l("the end of"), default=End.CLASS.value)
     start_date = DateField(_l("First day"), [Optional()])
     end_date = DateField(_l("Last day"), [Optional()])
     calendar = SelectField(_l("Calendar"), default="")
-    on_closed = SelectField(
-        _l("On its closed days"),
-        default=OnClosed.RUN.value,
-        choices=[
-            (OnClosed.RUN.value, _l("it is made all the same")),
-            (OnClosed.SKIP.value, _l("it is not made")),
-            (OnClosed.BEFORE.value, _l("it is made on the working day before")),
-            (OnClosed.AFTER.value, _l("it is made on the working day after")),
-        ],
-    )
-    catch_up = SelectField(
-        _l("Of runs that were missed, because no worker ran"),
-        default=CatchUp.ONCE.value,
-        choices=[
-            (CatchUp.ONCE.value, _l("the last one is made")),
-            (CatchUp.SKIP.value, _l("none is made")),
-            (CatchUp.ALL.value, _l("the last ones are made, one by one")),
-        ],
-    )
+    on_closed = SelectField(_l("On its closed days"), default=OnClosed.RUN.value)
+    catch_up = SelectField(_l("Of runs that were missed, because no worker ran"), default=CatchUp.ONCE.value)
     most_caught_up = IntegerField(
         _l("At most so many"), [Optional(), NumberRange(1, 50, message=_l("From 1 to 50."))], default=5,
         render_kw={"min": 1, "max": 50},
     )  # fmt: skip
-    on_empty = SelectField(
-        _l("When it has no rows"),
-        default=OnEmpty.SEND.value,
-        choices=[
-            (OnEmpty.SEND.value, _l("send it")),
-            (OnEmpty.SAY.value, _l("say so, without a file")),
-            (OnEmpty.SKIP.value, _l("send nothing")),
-        ],
-    )
-    on_unchanged = SelectField(
-        _l("When it is the same as last time"),
-        default=OnUnchanged.SEND.value,
-        choices=[(OnUnchanged.SEND.value, _l("send it")), (OnUnchanged.SKIP.value, _l("send nothing"))],
-    )
+    on_empty = SelectField(_l("When it has no rows"), default=OnEmpty.SEND.value)
+    on_unchanged = SelectField(_l("When it is the same as last time"), default=OnUnchanged.SEND.value)
     visibility = SelectField(_l("Who may see its reports"), default="private")
     co_owners = SelectMultipleField(_l("Owned together with"), validate_choice=False)
     agreed = BooleanField(_l("Everyone is to see its reports"))
@@ -208,6 +193,8 @@ class ScheduleForm(DeskForm):
         return form
 
     def _offer(self, owner: User, found: ReportSchedule | None) -> None:
+        for name, choices in _CHOICES.items():
+            self._fields[name].choices = choices
         self.time_zone.offer(("UTC", "UTC"))
         self.day_of_week.choices = [(str(each), said(WEEKDAYS[each])) for each in _MONDAY_FIRST]
         months = [(str(number), said(month)) for number, month in enumerate(MONTHS, start=1)]
