@@ -5,10 +5,12 @@ What lists go through is kept in the process (`collection_facts`), because no in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import islice, takewhile
 from typing import Any
 
 from bson import ObjectId
@@ -22,13 +24,13 @@ from webapp.services.plain_text import folded
 from webapp.services.rights import organisation
 from webapp.services.schedules import planning
 from webapp.services.schedules.rights import Reach, visible_schedule
-from webapp.services.timing.runs import runs_between
+from webapp.services.timing.runs import runs_after
 
 PAGE_SIZE = 50
 #: Of a history, so many fires are shown.
 FIRES_SHOWN = 50
-#: Of a calendar of runs: from so many schedules, so many runs of each.
-CALENDAR_SCHEDULES, CALENDAR_RUNS = 200, 62
+#: Of a calendar of runs: from so many schedules, so many runs of all.
+CALENDAR_SCHEDULES, CALENDAR_RUNS = 200, 500
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -148,14 +150,17 @@ def of_job(actor: Actor, schedule_id: ObjectId | None) -> ReportSchedule | None:
 
 
 def upcoming(actor: Actor, whose: Whose, now: datetime, ahead: timedelta) -> list[tuple[datetime, ReportSchedule]]:
-    """The runs from now on for so long, in their order; of what runs next first, `CALENDAR_SCHEDULES` at most."""
+    """The runs from now on for so long, in their order: the first `CALENDAR_RUNS`, of `CALENDAR_SCHEDULES` at most."""
     running = [each for each in matching(actor, ListQuery(whose)) if each.next_run_at is not None]
     soon = [each.id for each in running if aware(each.next_run_at or now) <= now + ahead]
-    found: list[tuple[datetime, ReportSchedule]] = []
-    for schedule in _in_order(soon[:CALENDAR_SCHEDULES]):
-        runs = runs_between(planning.rule_of(schedule), now, now + ahead)
-        found += [(run, schedule) for run in runs[:CALENDAR_RUNS]]
-    return sorted(found, key=lambda each: (each[0], str(each[1].id)))
+    # Lazily, from all at once: only as many runs are worked out as are told.
+    each_of = [_runs_of(schedule, now) for schedule in _in_order(soon[:CALENDAR_SCHEDULES])]
+    told = heapq.merge(*each_of, key=lambda each: (each[0], str(each[1].id)))
+    return list(islice(takewhile(lambda each: each[0] <= now + ahead, told), CALENDAR_RUNS))
+
+
+def _runs_of(schedule: ReportSchedule, now: datetime) -> Iterator[tuple[datetime, ReportSchedule]]:
+    return ((run, schedule) for run in runs_after(planning.rule_of(schedule), now))
 
 
 def read_ahead() -> None:
