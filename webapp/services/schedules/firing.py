@@ -179,8 +179,9 @@ def _make(schedule: ReportSchedule, runner: User, occasion: Occasion, now: datet
         if line is not None:
             outcomes.count(line)
     else:
-        _write_line(schedule, runner, occasion, now, job_id=job.id, outcome=FireOutcome.OPEN)
-    log.info("schedule fired", extra={"schedule_id": str(schedule.id), "job_id": str(made_id), "why": occasion.why})
+        line = _write_line(schedule, runner, occasion, now, job_id=job.id, outcome=FireOutcome.OPEN)
+    if line is not None:  # else another scheduler was faster
+        log.info("schedule fired", extra={"schedule_id": str(schedule.id), "job_id": str(made_id), "why": occasion.why})
     return made_id
 
 

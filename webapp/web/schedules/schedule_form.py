@@ -182,7 +182,7 @@ class ScheduleForm(DeskForm):
         cls, owner: User, found: ReportSchedule | None = None, asked: ReportRequest | None = None
     ) -> ScheduleForm:
         """The form of `found`, or of a new schedule of what is `asked`; whatever was posted stands in it."""
-        values = _values(found) if found is not None else {"time_zone": str(get_timezone() or get_settings().time_zone)}
+        values = _values(found) if found is not None else _usual()
         if asked is not None:
             values["question"] = urlencode(ways.to_address(asked), doseq=True)
             values.setdefault("name", asked.name)
@@ -279,6 +279,17 @@ class ScheduleForm(DeskForm):
                 self.others.append(said(text))
             else:
                 field.errors = [*field.errors, said(text)]
+
+
+def _usual() -> dict[str, Any]:
+    """Of a new one: Mondays at six, the first of months and quarters, by the reader's clocks."""
+    return {
+        "time_zone": str(get_timezone() or get_settings().time_zone),
+        "day_of_week": ["1"],
+        "day_of_month": 1,
+        "quarter_months": ["1", "4", "7", "10"],
+        "month": "1",
+    }
 
 
 def _values(found: ReportSchedule) -> dict[str, Any]:
