@@ -30,7 +30,7 @@ PAGE_SIZE = 50
 #: Of a history, so many fires are shown.
 FIRES_SHOWN = 50
 #: Of a calendar of runs: from so many schedules, so many runs of all.
-CALENDAR_SCHEDULES, CALENDAR_RUNS = 200, 500
+CALENDAR_SCHEDULES, CALENDAR_RUNS = 200, 200
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -126,15 +126,26 @@ def matching(actor: Actor, query: ListQuery) -> list[ScheduleFacts]:
     if query.state:
         found = [each for each in found if each.state is query.state]
     if words := folded(query.text).split():
-        owners = organisation.names_of_people({each.owner_id for each in found if each.owner_id})
-        found = [each for each in found if all(word in _searched(each, owners) for word in words)]
+        of_owners, of_types = _words_of_owners(found), _words_of_types(found)
+        found = [
+            each
+            for each in found
+            if _has(words, f"{each.name} {each.words} {of_owners.get(each.owner_id, '')} {of_types[each.report_type]}")
+        ]
     return sorted(found, key=lambda each: (each.next_run_at or _LATEST, each.name, each.id))
 
 
-def _searched(each: ScheduleFacts, owners: dict[ObjectId, str]) -> str:
-    owner = owners.get(each.owner_id, "") if each.owner_id else ""
-    report_type = lookups.label(LookupCategory.REPORT_TYPE, each.report_type)
-    return f"{each.name} {each.words} {folded(owner)} {folded(report_type)}"
+def _has(words: Iterable[str], text: str) -> bool:
+    return all(word in text for word in words)
+
+
+def _words_of_owners(found: Iterable[ScheduleFacts]) -> dict[ObjectId | None, str]:
+    names = organisation.names_of_people({each.owner_id for each in found if each.owner_id})
+    return {owner_id: folded(name) for owner_id, name in names.items()}
+
+
+def _words_of_types(found: Iterable[ScheduleFacts]) -> dict[str, str]:
+    return {key: folded(lookups.label(LookupCategory.REPORT_TYPE, key)) for key in {each.report_type for each in found}}
 
 
 def history(actor: Actor, schedule_id: str | ObjectId, *, most: int = FIRES_SHOWN) -> list[ScheduleFire]:
