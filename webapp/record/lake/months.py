@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 from deltalake.transaction import AddAction
 
+from webapp.record.lake.delta import ROWS_A_GROUP
 from webapp.settings import get_settings
 from webapp.storage import open_storage
 
 #: Larger months are several files, so that one can be read by several threads, or machines.
 ROWS_A_FILE = 4_000_000
-ROWS_A_GROUP = 122_880
 #: Columns in which hardly two values are equal.
 UNLIKE = ("id", "key")
 
