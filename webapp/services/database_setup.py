@@ -22,6 +22,11 @@ INDEXED = (
     documents.Session,
     documents.PasswordReset,
     documents.Act,
+    documents.Notice,
+    documents.Delivery,
+    documents.DeliveryHost,
+    documents.Unsubscribe,
+    documents.WebhookEndpoint,
 )
 
 
