@@ -22,8 +22,6 @@ from flask_babel import (
     to_user_timezone,
 )
 from markupsafe import Markup
-from mongoengine.connection import ConnectionFailure
-from pymongo.errors import PyMongoError
 
 from webapp import clock, statuses
 from webapp.documents import JobStatus, LookupCategory
@@ -95,12 +93,9 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def unread_notices() -> tuple[int, str]:
-    """How many notices the person has not read, and the tag of that for the next poll. While the database is away
-    none: the page that says so has this number in its head."""
-    try:
-        count = inbox.unread(access.current_actor())
-    except (PyMongoError, ConnectionFailure):
-        count = 0
+    """How many notices the person has not read, and the tag of that for the next poll. None while the database is
+    away: the page that says so has this number in its head."""
+    count = 0 if access.is_without_database() else inbox.unread(access.current_actor())
     return count, tag_of(count)
 
 
@@ -240,7 +235,7 @@ def difference(amount: float, column: dict[str, Any]) -> str:
 
 def column_heading(column: dict[str, Any]) -> str:
     """What stands above a column of a result, its unit too, as above that of its files."""
-    return readers().heading(_column(column))
+    return readers().heading(column_of(column))
 
 
 def column_class(column: dict[str, Any]) -> str:
