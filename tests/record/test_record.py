@@ -16,6 +16,7 @@ from tests.record.small import AT, roster
 from webapp import record
 from webapp.errors import NotFoundError
 from webapp.record import Change, staging, upkeep, versions
+from webapp.record.lake import sorting
 from webapp.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -187,7 +188,9 @@ def test_a_source_that_has_no_event_left_ends_all_of_its_own_and_only_those():
     assert active_events() == ["3", "4", "5", "6"]
 
 
-def test_events_lie_by_class_and_time_in_files_of_a_month_that_any_program_reads_as_texts():
+@pytest.mark.parametrize("many", [0, 3, 20_000])
+def test_events_lie_by_class_and_time_in_files_of_a_month_that_any_program_reads_as_texts(monkeypatch, many):
+    monkeypatch.setattr(sorting, "MANY_TEXTS", many)
     with importing() as staged:
         staged.add("persons", [{"key": "p"}])
         staged.add("classes", [{"key": f"c{n}", "name": "C"} for n in range(3)])

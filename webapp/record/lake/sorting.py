@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from webapp.record.lake.duck import Duck, quoted
 
+#: To number more different texts of a column than these costs more than it saves.
+MANY_TEXTS = 20_000
 _DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -16,10 +18,10 @@ def in_order(
 ) -> pa.RecordBatchReader:
     """The rows of the query `rows`, the columns of `schema`, by the columns `order`; there is at least one.
 
-    Texts are dictionaries, but for those of the columns `unlike`, of which hardly two are equal. Only once for each
-    `duck`; nothing else may be asked of it until the last row was taken.
+    Texts are dictionaries, but in the columns `unlike`, of which hardly two are equal, and in those of many. Only once
+    for each `duck`; nothing else may be asked of it until the last row was taken.
     """
-    repeating = {field.name for field in schema if pa.types.is_string(field.type) and field.name not in unlike}
+    repeating = _repeating(duck, rows, [each for each in _texts(schema) if each not in unlike])
     texts = _number_texts(duck, rows, sorted(repeating))
     # The numbers are in the order of the texts.
     columns = ", ".join(
@@ -42,8 +44,20 @@ def in_order(
     return pa.RecordBatchReader.from_batches(given, with_texts())
 
 
+def _texts(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if pa.types.is_string(field.type)]
+
+
+def _repeating(duck: Duck, rows: str, columns: Sequence[str]) -> set[str]:
+    counts = ", ".join(f'approx_count_distinct("{name}")' for name in columns)
+    (found,) = duck.rows(f"SELECT {counts} FROM ({rows})")  # noqa: S608
+    return {name for name, count in zip(columns, found, strict=True) if count <= MANY_TEXTS}
+
+
 def _number_texts(duck: Duck, rows: str, columns: Sequence[str]) -> pa.Array:
     """All texts of these columns; the type `texts` numbers them."""
+    if not columns:
+        return pa.array([], pa.string())
     sets = ", ".join(f'("{name}")' for name in columns)
     duck.run(
         f"CREATE TYPE texts AS ENUM (SELECT DISTINCT text FROM (SELECT coalesce({quoted(columns)}) AS text "  # noqa: S608

@@ -18,10 +18,6 @@ from webapp.record.merging.comparison import Comparison
 from webapp.record.merging.merge import Merge
 from webapp.record.tables import TABLES, RecordTable
 
-#: Columns that may have as many different texts as an institution has learners in classes: to number those costs more
-#: than it saves.
-OF_MANY = ("learner_id", "given_learner_id", "enrollment_id")
-
 
 def write(comparison: Comparison) -> dict[str, DeltaTable]:
     """The tables that changed, at their new versions. Raises RecordBusyError."""
@@ -68,7 +64,7 @@ def _write_events(merge: Merge) -> None:
     if given is not None and given.count > merge.skipped[table.name]:
         parts.append(f"SELECT {derived.named(new)} FROM ({merge.events_new()})")  # noqa: S608
     order = ("month", "class_id", "timestamp", "id")
-    rows = in_order(merge.duck, " UNION ALL ".join(parts), schema, order, unlike=(*UNLIKE, *OF_MANY))
+    rows = in_order(merge.duck, " UNION ALL ".join(parts), schema, order, unlike=UNLIKE)
     added = write_files(table.name, rows, merge.duck.folder)
     known = _as_published(merge, table.name) or delta.create(table.name, schema)
     gone = delta.paths(known, months if table.name in merge.base.tables else None)
