@@ -63,6 +63,7 @@ def register(app: Flask, settings: Settings) -> None:
         cell_writers=lambda columns: [cell_writer(column) for column in columns],
         cell_class=cell_class,
         column_class=column_class,
+        column_heading=column_heading,
         difference=difference,
         initials=initials,
         attempt_word=attempt_word,
@@ -220,6 +221,11 @@ def difference(amount: float, column: dict[str, Any]) -> str:
     if column.get("unit") == "ratio":
         return gettext("%(amount)s points", amount=f"{sign}{number(abs(amount) * 100, 1)}")
     return f"{sign}{value(abs(amount), column)}"
+
+
+def column_heading(column: dict[str, Any]) -> str:
+    """What stands above a column of a result, its unit too, as above that of its files."""
+    return readers().heading(_column(column))
 
 
 def column_class(column: dict[str, Any]) -> str:

@@ -109,7 +109,7 @@ def create() -> ResponseReturnValue:
         except InvalidRequestError as error:
             form.add_errors(error)
         else:
-            return redirect_after(url_for("jobs.show", job_id=job.id), _("Asked for. This page shows how far it is."))
+            return redirect_after(url_for("jobs.show", job_id=job.id))
     return page(form), HTTPStatus.UNPROCESSABLE_ENTITY
 
 

@@ -215,7 +215,7 @@ def keep_chart(job_id: str) -> ResponseReturnValue:
         return _back_to(error.job, str(error), "info")
     except InvalidRequestError as error:
         return _back_to(job, str(error), "error")
-    return _back_to(made, _("The file with this chart is being made from the same data."))
+    return _back_to(made, _("This is the file with that chart, from the same data."))
 
 
 @jobs.post("/<job_id>/sibling")
@@ -225,7 +225,7 @@ def sibling(job_id: str) -> ResponseReturnValue:
         job = asking.sibling(current_actor(), job_id, request.form.get("format", ""), say=in_readers_language)
     except AlreadyAskedError as error:
         return _back_to(error.job, str(error), "info")
-    return _back_to(job, _("The other format is being made from the same data."))
+    return _back_to(job, _("This is the same answer in the other format, from the same data."))
 
 
 def _act(job_id: str, wish: Wish) -> ResponseReturnValue:
