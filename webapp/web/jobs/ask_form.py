@@ -192,7 +192,7 @@ class AskForm(DeskForm):
         self.condition_fields = [*known.items(), *more.items()]
         asked = {row.field for row in self.condition_rows}
         self.condition_values = {key: found for key in asked if (found := ask_offers.values(dataset, key))}
-        measured = {key: said(in_words.measure_label(dataset, key)) for key in self.measure.data}
+        measured = {key: said(in_words.result_label(dataset, key)) for key in self.measure.data}
         more = {row.field: row.field[:60] for row in self.result_rows if row.field and row.field not in measured}
         self.result_fields = [*measured.items(), *more.items()]
 
