@@ -260,7 +260,7 @@ def test_an_administrator_sees_why_a_report_failed_and_starts_it_again(
     page.click("text=Technical details")
     expect(page.locator("pre")).to_contain_text("Traceback")
     page.click("text=Retry")
-    expect(page.locator("#messages")).to_contain_text("starts again")
+    expect(page.locator("#messages")).to_contain_text("started again")
     expect(page.locator("#download")).to_be_visible(timeout=180_000)
     page.click("summary:has-text('Delete')")
     page.click("text=Delete it")
