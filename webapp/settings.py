@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     file_retention_days: float = Field(default=7, gt=0)
     job_retention_days: float = Field(default=30, gt=0)
     audit_retention_days: float = Field(default=365, gt=0)
+    notice_retention_days: float = Field(default=90, gt=0, description="How long a notice stays in an inbox.")
     record_retention_days: float = Field(
         default=30, gt=0, description="How long one can go back to an older version of the learning record."
     )

@@ -9,6 +9,7 @@ from webapp.documents.job_status import JobStatus
 from webapp.documents.lease import Lease
 from webapp.documents.letterhead import Letterhead
 from webapp.documents.lookup_value import LookupCategory, LookupValue
+from webapp.documents.notice import Notice
 from webapp.documents.order import Order, OrderKind, OrderState, Settled
 from webapp.documents.rate_limit import RateLimit
 from webapp.documents.report_job import (
@@ -43,6 +44,7 @@ __all__ = [
     "LookupCategory",
     "LookupValue",
     "Membership",
+    "Notice",
     "Order",
     "OrderKind",
     "OrderState",

@@ -22,6 +22,7 @@ INDEXED = (
     documents.Session,
     documents.PasswordReset,
     documents.Act,
+    documents.Notice,
 )
 
 

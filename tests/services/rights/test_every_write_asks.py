@@ -58,6 +58,8 @@ WITHOUT_A_PERSON = {
     "writes down what was done, in the name of whoever did it": [
         *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
     ],
+    "tells somebody what happened to what is theirs, in nobody's name": ["deliveries.telling.tell"],
+    "a person's own inbox; it can change nobody else's": ["deliveries.inbox.mark_read", "deliveries.inbox.mark_all_read"],
     "what a program does when it starts": [
         *(
             "database_setup.*",
