@@ -10,6 +10,7 @@ import click
 from webapp import embedded, logs
 from webapp.cli.session import connected
 from webapp.worker import execution, startup
+from webapp.worker.deliveries import DeliveryThread
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 from webapp.worker.orders import OrderThread
@@ -44,6 +45,7 @@ def command(concurrency: int, log_level: str) -> None:
         )
 
         orders = OrderThread(worker.id, uri)
+        deliveries = DeliveryThread(worker.id)
 
         def stop(number: int, _frame: FrameType | None) -> None:
             worker.stop(at_once=number == signal.SIGINT)
@@ -52,6 +54,8 @@ def command(concurrency: int, log_level: str) -> None:
         signal.signal(signal.SIGINT, stop)
         maintenance.start()
         orders.start()
+        deliveries.start()
         worker.run()
+        deliveries.stop()
         orders.stop()
         maintenance.stop()

@@ -4,6 +4,8 @@ from webapp.documents.accounts import Department, Membership, Team, User
 from webapp.documents.act import Act
 from webapp.documents.admin_event import AdminArea, AdminEvent
 from webapp.documents.connection import connect, disconnect
+from webapp.documents.delivery import Channel, Delivery, DeliveryState, DeliveryWish, When
+from webapp.documents.delivery_host import DeliveryHost
 from webapp.documents.job_event import JobEvent
 from webapp.documents.job_status import JobStatus
 from webapp.documents.lease import Lease
@@ -26,6 +28,8 @@ from webapp.documents.report_job import (
 )
 from webapp.documents.session import PasswordReset, Session
 from webapp.documents.sweep_figures import SweepFigures
+from webapp.documents.unsubscribe import Unsubscribe
+from webapp.documents.webhook_endpoint import WebhookEndpoint
 from webapp.documents.worker_record import WorkerRecord
 
 __all__ = [
@@ -33,8 +37,13 @@ __all__ = [
     "AdminArea",
     "AdminEvent",
     "Attempt",
+    "Channel",
     "Condition",
     "DateRange",
+    "Delivery",
+    "DeliveryHost",
+    "DeliveryState",
+    "DeliveryWish",
     "Department",
     "JobError",
     "JobEvent",
@@ -60,7 +69,10 @@ __all__ = [
     "StoredFile",
     "SweepFigures",
     "Team",
+    "Unsubscribe",
     "User",
+    "WebhookEndpoint",
+    "When",
     "WorkerRecord",
     "connect",
     "disconnect",

@@ -23,6 +23,10 @@ INDEXED = (
     documents.PasswordReset,
     documents.Act,
     documents.Notice,
+    documents.Delivery,
+    documents.DeliveryHost,
+    documents.Unsubscribe,
+    documents.WebhookEndpoint,
 )
 
 

@@ -26,10 +26,11 @@ from markupsafe import Markup
 from webapp import clock, statuses
 from webapp.documents import JobStatus, LookupCategory
 from webapp.documents.job_status import STATES
-from webapp.engine.result import ROW_TYPE, Column
+from webapp.engine.result import ROW_TYPE
 from webapp.engine.words import ROW_TYPES
 from webapp.messages import Message
 from webapp.renderers.numbers import decimal_text
+from webapp.renderers.page_result import column_of
 from webapp.renderers.reader import Reader
 from webapp.services.lookups import values as lookups
 from webapp.settings import Settings
@@ -186,7 +187,7 @@ def value(cell: Any, column: dict[str, Any]) -> str:
 
 def cell_writer(column: dict[str, Any]) -> Callable[[Any], str]:
     """How the cells of a column are written for whoever asked for this page: a page has thousands of them."""
-    reader, declared, key = readers(), _column(column), column.get("key", "")
+    reader, declared, key = readers(), column_of(column), column.get("key", "")
     if column.get("type") in {"datetime", "date"}:
         read = datetime.fromisoformat if column["type"] == "datetime" else lambda text: date.fromisoformat(text[:10])
         return lambda cell: reader.cell(read(cell) if cell and isinstance(cell, str) else cell, declared)
@@ -204,12 +205,6 @@ def readers() -> Reader:
 @lru_cache(maxsize=64)
 def _reader(locale: str, time_zone: str) -> Reader:
     return Reader(locale, time_zone)
-
-
-def _column(stored: dict[str, Any]) -> Column:
-    names = ("key", "label", "type", "unit", "role", "time")
-    given = {name: stored.get(name) or "" for name in names} | {"time": stored.get("time")}
-    return Column(**given, words=stored.get("words") or {}, is_long=bool(stored.get("is_long")))
 
 
 def difference(amount: float, column: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import contextlib
 
 from pymongo.errors import OperationFailure, PyMongoError
 
-from webapp.documents import JobEvent, JobStatus, LookupCategory, Order, ReportJob, WorkerRecord, indexes
+from webapp.documents import Delivery, JobEvent, JobStatus, LookupCategory, Order, ReportJob, WorkerRecord, indexes
 from webapp.documents.connection import current_database
 from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ReportdeskError
@@ -61,7 +61,7 @@ def _check_pipeline_updates() -> None:
 
 def _check_indexes() -> None:
     try:
-        for document in (ReportJob, JobEvent, WorkerRecord, Order):
+        for document in (ReportJob, JobEvent, WorkerRecord, Order, Delivery):
             indexes.ensure(document)
     except OperationFailure as error:
         raise UnusableDatabaseError(f"The queue's indexes cannot be made: {error}") from error
