@@ -133,8 +133,6 @@ def _words(code: int, text: bytes | str) -> str:
 def _network_words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _words(error.smtp_code, error.smtp_error)
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
     return _plain(str(error) or type(error).__name__)
 
 
