@@ -60,7 +60,10 @@ class DeliveryThread:
     def stop(self, *, seconds: float = 5.0) -> None:
         """Begin nothing more. What is being sent may end; what does not is found by its lease."""
         self._stopping.set()
-        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        if self._under_way:
+            wait_for(self._under_way, timeout=LAST_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -76,8 +79,6 @@ class DeliveryThread:
                 log.exception("deliveries failed", extra={"worker_id": self._worker_id})
                 is_busy = False
             self._rest(is_busy)
-        if self._under_way:
-            wait_for(self._under_way, timeout=LAST_SECONDS)
 
     def _rest(self, is_busy: bool) -> None:
         """Until something ends, or it is time to look again."""

@@ -12,8 +12,9 @@ from bson import ObjectId
 
 from tests.factories import make_job
 from webapp import clock, storage
-from webapp.documents import Delivery, DeliveryWish, ReportJob, User
+from webapp.documents import Channel, Delivery, DeliveryWish, ReportJob, User
 from webapp.messages import Message
+from webapp.services import database_clock
 from webapp.services.deliveries import ledger, making, sending
 from webapp.services.jobs import held
 from webapp.services.jobs.changes import Failure
@@ -102,9 +103,6 @@ def send_all() -> list[str]:
     """Make what is to be made, and send what is due, one after another; what became of each."""
     making.make_due()
     words: list[str] = []
-    from webapp.documents import Channel
-    from webapp.services import database_clock
-
     for channel in Channel:
         for found in ledger.due(channel, database_clock.now()):
             hold = ledger.claim(found, "worker")
