@@ -32,8 +32,10 @@ from webapp.messages import Message
 from webapp.renderers.numbers import decimal_text
 from webapp.renderers.page_result import column_of
 from webapp.renderers.reader import Reader
+from webapp.services.deliveries import inbox
 from webapp.services.lookups import values as lookups
 from webapp.settings import Settings
+from webapp.web import access, delivery_words
 from webapp.web.languages import in_readers_language, language
 
 BOUND = 1_000
@@ -79,6 +81,11 @@ def register(app: Flask, settings: Settings) -> None:
         current_locale=get_locale,
         current_zone=lambda: str(get_timezone()),
         job_url=lambda job: url_for("jobs.show", job_id=job.id),
+        unread_notices=lambda: inbox.unread(access.current_actor()),
+        delivery_channel_word=lambda channel: delivery_words.channel_words()[channel],
+        delivery_state_word=lambda state: delivery_words.state_words()[state],
+        delivery_form_word=delivery_words.form_words,
+        delivery_colour=delivery_words.STATE_COLOURS.__getitem__,
         new_token=lambda: secrets.token_urlsafe(12),
     )
 

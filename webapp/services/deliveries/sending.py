@@ -79,7 +79,7 @@ def _tried(delivery: Delivery, hand_over: HandOver) -> Outcome:
     except LostError:
         raise
     except ReportdeskError as error:  # of the storage, for one
-        return Later(Message("%(text)s", text=str(error)))
+        return Later(Message.joined([str(error)]))
     except PyMongoError:
         raise
     except Exception:

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from webapp.web.admin import (
     audit_views,
+    delivery_views,
     department_views,
     import_views,
     letterhead_views,
@@ -15,6 +16,7 @@ from webapp.web.admin import (
     queue_views,
     storage_views,
     version_views,
+    webhook_views,
 )
 
 admin = Blueprint("admin", __name__, url_prefix="/admin")
@@ -28,6 +30,8 @@ for page in (
     quality_views,
     storage_views,
     letterhead_views,
+    delivery_views,
+    webhook_views,
     audit_views,
 ):
     page.register(admin)

@@ -9,9 +9,10 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from webapp.documents import ReportJob
-from webapp.errors import InvalidRequestError, NotFoundError
+from webapp.documents import ReportJob, When
+from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.renderers.filenames import content_disposition
+from webapp.services.deliveries import wishes
 from webapp.services.files import downloads
 from webapp.services.jobs import lists as job_lists
 from webapp.services.jobs.facts import JobFacts
@@ -216,6 +217,18 @@ def keep_chart(job_id: str) -> ResponseReturnValue:
     except InvalidRequestError as error:
         return _back_to(job, str(error), "error")
     return _back_to(made, _("The file with this chart is being made from the same data."))
+
+
+@jobs.post("/<job_id>/notify")
+def notify(job_id: str) -> ResponseReturnValue:
+    """Have oneself told, in one's inbox, when it is ready, or only if it fails."""
+    actor = current_actor()
+    when = When.FAILED if request.form.get("when") == When.FAILED else When.ENDED
+    try:
+        job = wishes.add(actor, job_id, wishes.notify(actor, when))
+    except ConflictError as error:
+        return _back_to(visibility.visible_job(actor, job_id), str(error), "info")
+    return _back_to(job, _("You will be told in your inbox."))
 
 
 @jobs.post("/<job_id>/sibling")

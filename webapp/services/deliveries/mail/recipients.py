@@ -73,5 +73,4 @@ def _outside(address: str, sender: User) -> Recipient | Skipped:
 
 
 def _told(error: ReportdeskError) -> Message:
-    text = str(error)
-    return text if isinstance(text, Message) else Message("%(text)s", text=text)
+    return Message.joined([str(error)])

@@ -21,6 +21,7 @@ from webapp.documents import Delivery, ReportJob
 from webapp.messages import Message
 from webapp.record.versions import VersionGoneError
 from webapp.renderers.about import LAYOUT
+from webapp.renderers.numbers import decimal_text
 from webapp.renderers.page_result import column_of
 from webapp.renderers.reader import EMPTY, Reader
 from webapp.services.deliveries import links
@@ -111,8 +112,8 @@ def figures(page: dict[str, Any], reader: Reader) -> list[tuple[str, str]]:
             cell = reader.cell(total, column)
             if cell != EMPTY:
                 told.append((reader.heading(column), cell))
-    rows = (reader.text(Message("Rows")), reader.text(Message("%(count)s", count=page["row_count"])))
-    return told[:MOST_FIGURES] or [rows]
+    rows = decimal_text(page["row_count"], 0, reader.language)
+    return told[:MOST_FIGURES] or [(reader.text(Message("Rows")), rows)]
 
 
 def facts(job: ReportJob, reader: Reader, now: datetime) -> list[tuple[str, str]]:
