@@ -28,6 +28,7 @@ PAGES = {
     "new-report-activity": "/reports/new?type=learner-activity&period=custom&start=2026-01-01&end=2026-06-30",
     "new-report-detail": "/reports/new?type=transcript",
     "account": "/account",
+    "inbox": "/inbox",
     "verify": "/verify",
     "find": "/find?q=re",
     "not-found": "/nowhere",
@@ -45,6 +46,8 @@ ADMIN_PAGES = {
     "version": "/admin/imports/versions/1",
     "quality": "/admin/quality/",
     "storage": "/admin/storage/",
+    "deliveries": "/admin/deliveries/",
+    "webhooks": "/admin/webhooks/",
     "audit": "/admin/audit/",
 }
 

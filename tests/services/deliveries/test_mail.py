@@ -13,7 +13,7 @@ from tests.services.deliveries.mail_server import PASSWORD, USER, MailServer
 from webapp.documents import AdminEvent, Delivery, ReportJob, When
 from webapp.documents.notice import Notice
 from webapp.services.deliveries import wishes
-from webapp.services.deliveries.mail import unsubscribing
+from webapp.services.deliveries.mail import plain, unsubscribing
 from webapp.settings import get_settings
 
 
@@ -367,3 +367,31 @@ def test_names_and_notes_begin_no_header_and_no_markup(people: People, mail: Mai
     page = letter.get_body(("html",)).get_content()  # type: ignore[union-attr]
     assert "<b>" not in page
     assert "&lt;img src=x&gt;" in page
+
+
+def test_links_for_new_passwords_go_out_by_the_same_server(mail: MailServer, database: object) -> None:
+    mailer = plain.mailer_of(get_settings())
+    assert mailer is not None
+    mailer.send("ana@staff.example", "A new password", "Choose it here:\nhttps://desk.example/new-password?t=x\n")
+    (letter,) = mail.to("ana@staff.example")
+    assert (letter["Subject"], letter["From"]) == ("A new password", "Ada College <reports@desk.example>")
+    assert "https://desk.example/new-password?t=x" in letter.get_content()
+    mail.refuses.add("ana@staff.example")
+    with pytest.raises(plain.LetterNotSentError, match="550 5.1.1 No such person here"):
+        mailer.send("ana@staff.example", "A new password", "x")
+
+
+def test_a_desk_without_a_mail_server_has_no_mailer(settings_env: pytest.MonkeyPatch) -> None:
+    settings_env.setenv("REPORTDESK_SMTP_HOST", " ")
+    get_settings.cache_clear()
+    assert plain.mailer_of(get_settings()) is None
+
+
+@pytest.mark.parametrize("missing", ["PUBLIC_URL", "MAIL_FROM"])
+def test_a_mail_server_without_what_letters_need_stops_the_start(
+    mail_settings: pytest.MonkeyPatch, missing: str
+) -> None:
+    mail_settings.delenv(f"REPORTDESK_{missing}")
+    get_settings.cache_clear()
+    with pytest.raises(ValueError, match=f"set REPORTDESK_{missing} beside REPORTDESK_SMTP_HOST"):
+        get_settings()
