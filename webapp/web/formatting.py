@@ -22,6 +22,8 @@ from flask_babel import (
     to_user_timezone,
 )
 from markupsafe import Markup
+from mongoengine.connection import ConnectionFailure
+from pymongo.errors import PyMongoError
 
 from webapp import clock, statuses
 from webapp.documents import JobStatus, LookupCategory
@@ -36,6 +38,7 @@ from webapp.services.deliveries import inbox
 from webapp.services.lookups import values as lookups
 from webapp.settings import Settings
 from webapp.web import access, delivery_words
+from webapp.web.fragments import tag_of
 from webapp.web.languages import in_readers_language, language
 
 BOUND = 1_000
@@ -81,13 +84,23 @@ def register(app: Flask, settings: Settings) -> None:
         current_locale=get_locale,
         current_zone=lambda: str(get_timezone()),
         job_url=lambda job: url_for("jobs.show", job_id=job.id),
-        unread_notices=lambda: inbox.unread(access.current_actor()),
+        unread_notices=unread_notices,
         delivery_channel_word=lambda channel: delivery_words.channel_words()[channel],
         delivery_state_word=lambda state: delivery_words.state_words()[state],
         delivery_form_word=delivery_words.form_words,
         delivery_colour=delivery_words.STATE_COLOURS.__getitem__,
         new_token=lambda: secrets.token_urlsafe(12),
     )
+
+
+def unread_notices() -> tuple[int, str]:
+    """How many notices the person has not read, and the tag of that for the next poll. While the database is away
+    none: the page that says so has this number in its head."""
+    try:
+        count = inbox.unread(access.current_actor())
+    except (PyMongoError, ConnectionFailure):
+        count = 0
+    return count, tag_of(count)
 
 
 def instant(moment: datetime | None, form: str = "short") -> Markup:

@@ -377,7 +377,7 @@ def test_links_for_new_passwords_go_out_by_the_same_server(mail: MailServer, dat
     assert (letter["Subject"], letter["From"]) == ("A new password", "Ada College <reports@desk.example>")
     assert "https://desk.example/new-password?t=x" in letter.get_content()
     mail.refuses.add("ana@staff.example")
-    with pytest.raises(plain.LetterNotSentError, match="550 5.1.1 No such person here"):
+    with pytest.raises(plain.LetterNotSentError, match="No such person here"):
         mailer.send("ana@staff.example", "A new password", "x")
 
 

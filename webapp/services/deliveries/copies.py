@@ -16,7 +16,10 @@ from webapp.documents import Delivery, ReportJob
 from webapp.messages import Message
 from webapp.renderers.filenames import file_name, fill_template, is_file_name
 from webapp.scratch import scratch
-from webapp.services.deliveries.outcomes import HandOver, Outcome, Sent
+from webapp.services import audit
+from webapp.services.audit import ReportAct
+from webapp.services.deliveries.mail.recipients import standing_sender
+from webapp.services.deliveries.outcomes import HandOver, Outcome, Sent, Skipped
 from webapp.settings import get_settings
 
 FOLDER = "delivered/"
@@ -64,6 +67,11 @@ def send(delivery: Delivery, job: ReportJob, hand_over: HandOver) -> Outcome:
 
     Raises StorageError.
     """
+    if not job.state.has_file:
+        return Skipped(Message("Its file was deleted before it could be sent."))
+    sender = standing_sender(job)
+    if isinstance(sender, Skipped):
+        return sender
     key = key_of(delivery.recipient, job)
     files = storage.open_storage(get_settings().effective_storage_url)
     with scratch("copy-") as folder:
@@ -73,6 +81,8 @@ def send(delivery: Delivery, job: ReportJob, hand_over: HandOver) -> Outcome:
                 size += file.write(chunk)
         draft = f"incoming/{job.id}/copy-{delivery.id}-{delivery.lease.fence}"
         hand_over(form="file")
+        changes = {"recipient": ("", key), "form": ("", "file")}
+        audit.record_once(sender, ReportAct.SENT, job, key=f"delivery:{delivery.id}", changes=changes)
         files.put(copy, draft)
         files.move(draft, key)
     return Sent(key, size)

@@ -35,7 +35,8 @@ def is_away(host: str) -> None:
     wait = retry.backoff(
         int(found.get("failures") or 0) + 1, base=AWAY_FIRST_SECONDS, cap=AWAY_LONGEST_SECONDS, jitter=0
     )
-    hosts.update_one({"_id": host}, [{"$set": {"nextAt": after(wait), "failures": counted("failures")}}], upsert=True)
+    sets = {"nextAt": after(wait), "failures": counted("failures"), "expiresAt": after(KEPT)}
+    hosts.update_one({"_id": host}, [{"$set": sets}], upsert=True)
 
 
 def is_known_away(host: str) -> bool:

@@ -25,7 +25,9 @@ from webapp.settings import get_settings
 MOST = 200
 FIELD = "deliver_to"
 #: One `@`, a dotted domain, nothing that a header or a command could take for something else.
-_ADDRESS = re.compile(r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?=.{3,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$")
+_ADDRESS = re.compile(
+    r"^(?!\.)(?!.*\.\.)(?!.*\.@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?=.{3,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
+)
 _BETWEEN = re.compile(r"[\s,;]+")
 _UNENDED = [status.value for status in JobStatus if not status.is_finished]
 

@@ -95,7 +95,7 @@ def _act_words() -> dict[ReportAct | SessionAct, str]:
         ReportAct.DOWNLOADED_IN_PARTS: _("downloaded in parts"),
         ReportAct.LOOKED_AT: _("looked at"),
         ReportAct.VERIFIED: _("file verified"),
-        ReportAct.SENT: _("sent by e-mail"),
+        ReportAct.SENT: _("sent"),
         ReportAct.DISCLOSED: _("sent outside (a disclosure)"),
         SessionAct.SIGNED_IN: _("signed in"),
         SessionAct.SIGN_IN_FAILED: _("sign-in failed"),

@@ -38,15 +38,10 @@ def judge(delivery: Delivery, job: ReportJob) -> Recipient | Skipped:
     """Who gets it and what of it; or why they get nothing."""
     if unsubscribing.is_unsubscribed(delivery):
         return Skipped(Message("%(address)s has unsubscribed.", address=delivery.recipient), is_wanted=True)
-    try:
-        sender = standing.standing_requester(job)
-        scope = DataScope.from_document((job.provenance or {})["scope"])
-    except ReportdeskError as error:
-        return Skipped(_told(error))
-    except KeyError:
-        return Skipped(Message("The report does not say whose rows it counts."))
-    if not data_scope.data_scope(sender).covers(scope):
-        return Skipped(Message("It counts rows that the person who asked for it may not read any more."))
+    sender = standing_sender(job)
+    if isinstance(sender, Skipped):
+        return sender
+    scope = DataScope.from_document(job.provenance["scope"])
     person = User.objects(email=delivery.recipient).first()
     if person is None:
         return _outside(delivery.recipient, sender)
@@ -57,6 +52,20 @@ def judge(delivery: Delivery, job: ReportJob) -> Recipient | Skipped:
             Message("%(name)s may not see this report. Share it, and have it delivered again.", name=person.name)
         )
     return Recipient(delivery.recipient, person, sender, data_scope.data_scope(person).covers(scope))
+
+
+def standing_sender(job: ReportJob) -> User | Skipped:
+    """In whose name the report goes out: they are still here, and may still read all its rows; or why it does not."""
+    try:
+        sender = standing.standing_requester(job)
+        scope = DataScope.from_document((job.provenance or {})["scope"])
+    except ReportdeskError as error:
+        return Skipped(_told(error))
+    except KeyError:
+        return Skipped(Message("The report does not say whose rows it counts."))
+    if not data_scope.data_scope(sender).covers(scope):
+        return Skipped(Message("It counts rows that the person who asked for it may not read any more."))
+    return sender
 
 
 def _outside(address: str, sender: User) -> Recipient | Skipped:
