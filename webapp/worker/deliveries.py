@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
 from datetime import datetime
 
 import pymongo
@@ -30,12 +31,21 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
 #: One step with the database, as in the worker's loop.
 STEP_SECONDS = 4.0
-#: At once; of one server never more than one.
-AT_ONCE = 4
+#: At once of each channel: servers for webhooks that hang keep no letter. Of one server never more than one.
+AT_ONCE = 2
 #: While something is due whose server's turn is not yet.
 PACE_SECONDS = 0.25
 #: Of a worker told to go, for what is being sent.
 LAST_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """What is being sent. `channel` None: of a claim whose answer had been lost, nobody knows."""
+
+    hold: Hold
+    channel: Channel | None
+    host: str
 
 
 class DeliveryThread:
@@ -49,7 +59,7 @@ class DeliveryThread:
         self._send = send
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
-        self._under_way: dict[Future[str], tuple[Hold, str]] = {}
+        self._under_way: dict[Future[str], UnderWay] = {}
         self._unsure: dict[ObjectId, tuple[str, float]] = {}  # claims without an answer, and when they were made
         self._beat_at = 0.0
         self._is_throttled = False
@@ -106,7 +116,7 @@ class DeliveryThread:
 
     def _collect(self) -> None:
         for future in [future for future in self._under_way if future.done()]:
-            hold, _host = self._under_way.pop(future)
+            hold = self._under_way.pop(future).hold
             error = future.exception()
             if error is None:
                 log.info(f"delivery {future.result()}", extra=self._about(hold))
@@ -117,20 +127,23 @@ class DeliveryThread:
     def _keep_leases(self) -> None:
         if self._under_way and time.monotonic() - self._beat_at >= get_settings().heartbeat_seconds:
             self._beat_at = time.monotonic()
-            ledger.beat(hold for hold, _host in self._under_way.values())
+            ledger.beat(each.hold for each in self._under_way.values())
 
     def _begin(self) -> bool:
         self._take_found_claims()
         now, is_any = database_clock.now(), False
         self._is_throttled = False
         #: Hosts that are busy, or whose turn is not yet.
-        waiting = {host for _hold, host in self._under_way.values() if host}
+        waiting = {each.host for each in self._under_way.values() if each.host}
         for channel in Channel:
-            for found in ledger.due(channel, now, besides=waiting):
-                if len(self._under_way) >= AT_ONCE:
-                    return is_any
+            for found in ledger.due(channel, now, besides=waiting) if self._has_room(channel) else ():
+                if not self._has_room(channel):
+                    break
                 is_any = self._begin_one(channel, found, now, waiting) or is_any
         return is_any
+
+    def _has_room(self, channel: Channel) -> bool:
+        return sum(each.channel is channel for each in self._under_way.values()) < AT_ONCE
 
     def _begin_one(self, channel: Channel, found: Due, now: datetime, waiting: set[str]) -> bool:
         is_its_turn = found.host not in waiting and self._is_its_turn(channel, found.host, now)
@@ -144,13 +157,14 @@ class DeliveryThread:
         hold = ledger.claim(found, self._worker_id)
         if hold is None:
             return False
-        self._hand_on(hold, found.host, self._send if is_its_turn else sending.give_up)
+        self._hand_on(UnderWay(hold, channel, found.host), self._send if is_its_turn else sending.give_up)
         return True
 
-    def _hand_on(self, hold: Hold, host: str, send: Callable[[Hold], str]) -> None:
+    def _hand_on(self, begun: UnderWay, send: Callable[[Hold], str]) -> None:
+        hold = begun.hold
         log.info("delivery claimed", extra=self._about(hold))
         future: Future[str] = Future()
-        self._under_way[future] = (hold, host)
+        self._under_way[future] = begun
 
         def work() -> None:
             try:
@@ -168,7 +182,7 @@ class DeliveryThread:
             if hold is not None or time.monotonic() - made_at > get_settings().lease_seconds:
                 del self._unsure[delivery_id]
             if hold is not None:
-                self._hand_on(hold, "", self._send)
+                self._hand_on(UnderWay(hold, None, ""), self._send)
 
     @staticmethod
     def _is_its_turn(channel: Channel, host: str, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from tests.commands import recorded
 from tests.factories import People, make_job
@@ -382,3 +383,23 @@ def test_every_look_of_the_thread_is_served_by_an_index(people: People, mail: Ma
         asked = {name: find[name] for name in ("find", "filter", "sort", "limit", "hint") if name in find}
         plan = current_database().command("explain", asked)["queryPlanner"]["winningPlan"]
         assert "COLLSCAN" not in str(plan), (asked, plan)
+
+
+def test_what_was_sent_does_not_go_out_again_because_the_database_was_away_a_moment(
+    people: People, mail: MailServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready_report(tmp_path, people.owner, wishes.letters(people.colleague.email))
+    making.make_due()
+    real, tries = ledger.sent, []
+
+    def away_twice(*args: Any, **more: Any) -> bool:
+        tries.append(1)
+        if len(tries) < 3:
+            raise AutoReconnect("away")
+        return real(*args, **more)
+
+    monkeypatch.setattr(ledger, "sent", away_twice)
+    monkeypatch.setattr(sending, "AGAIN_SECONDS", 0.01)
+    assert sending.send(take()) == "sent"
+    found = deliveries()[people.colleague.email]
+    assert (found.state, found.unsure_count, len(mail.letters)) == ("sent", 0, 1)

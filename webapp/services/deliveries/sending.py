@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+import pymongo
 from pymongo.errors import PyMongoError
 
 from webapp.documents import Channel, Delivery, ReportJob
@@ -33,6 +35,8 @@ from webapp.settings import get_settings
 
 log = logging.getLogger(__name__)
 
+#: One step with the database, as in the worker's loop; and until it is tried again.
+STEP_SECONDS, AGAIN_SECONDS = 4.0, 0.5
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 60.0, 4 * 3600.0
 _SENDERS: Mapping[Channel, Callable[[Delivery, ReportJob, HandOver], Outcome]] = {
     Channel.EMAIL: mail.send,
@@ -51,7 +55,7 @@ def send(hold: Hold) -> str:
         outcome = _tried(delivery, handing_over(lambda sets: ledger.hand_over(hold, sets)))
     except LostError:
         return "lost"
-    return settle(hold, delivery, outcome)
+    return _settled(hold, delivery, outcome)
 
 
 def give_up(hold: Hold) -> str:
@@ -86,6 +90,22 @@ def _tried(delivery: Delivery, hand_over: HandOver) -> Outcome:
         # A fault of ours with one delivery must not stop all others; it is tried again, and ends at its time.
         log.exception("delivery failed", extra={"delivery_id": str(delivery.id), "channel": delivery.channel})
         return Later(Message("Something unexpected went wrong; the worker's log has it."))
+
+
+def _settled(hold: Hold, delivery: Delivery, outcome: Outcome) -> str:
+    """As `settle`, with patience: what has been sent must not go out again because the database was away a moment.
+
+    Raises PyMongoError once whoever holds it is taken for dead.
+    """
+    end = time.monotonic() + get_settings().lease_seconds
+    while True:
+        try:
+            with pymongo.timeout(STEP_SECONDS):
+                return settle(hold, delivery, outcome)
+        except PyMongoError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(AGAIN_SECONDS)
 
 
 def settle(hold: Hold, delivery: Delivery, outcome: Outcome) -> str:

@@ -19,7 +19,7 @@ from webapp import record
 from webapp.clock import aware
 from webapp.documents import Delivery, ReportJob
 from webapp.messages import Message
-from webapp.record.versions import VersionGoneError
+from webapp.record.versions import NEVER, VersionGoneError
 from webapp.renderers.about import LAYOUT
 from webapp.renderers.numbers import decimal_text
 from webapp.renderers.page_result import column_of
@@ -122,24 +122,22 @@ def facts(job: ReportJob, reader: Reader, now: datetime) -> list[tuple[str, str]
     question = in_words.describe(ways.from_job(job), scope)
     told = [(say(what), say(said)) for what, said in question if str(what) not in LAYOUT]
     told.append((say(Message("Data scope")), say(data_scope.scope_in_words(scope))))
-    moment = _data_from(job.provenance)
-    if moment is not None:
-        age = format_timedelta(aware(moment) - now, threshold=1.2, add_direction=True, locale=reader.language)
-        said = Message("last changed %(age)s (%(moment)s)", age=age, moment=reader.instant(moment))
-        told.append((say(Message("Data")), say(said)))
+    if (age := _age(job.provenance, reader, now)) is not None:
+        told.append((say(Message("Data")), say(age)))
     return told
 
 
-def _data_from(provenance: dict[str, Any]) -> datetime | None:
-    """When the record was last changed before the report was made."""
-    number = provenance.get("recordVersion")
-    if number:
-        try:
-            return record.at(int(number)).published_at
-        except VersionGoneError:
-            pass  # the moment of the question is told in its place
-    moment = provenance.get("asOf")
-    return moment if isinstance(moment, datetime) else None
+def _age(provenance: dict[str, Any], reader: Reader, now: datetime) -> Message | None:
+    """How old the data are: when the record that the report read was last changed, as long as that is known."""
+    try:
+        changed = record.at(int(provenance.get("recordVersion") or 0)).published_at
+    except VersionGoneError:
+        changed = NEVER
+    if changed > NEVER:
+        age = format_timedelta(aware(changed) - now, threshold=1.2, add_direction=True, locale=reader.language)
+        return Message("last changed %(age)s (%(moment)s)", age=age, moment=reader.instant(changed))
+    asked = provenance.get("asOf")
+    return Message("as of %(moment)s", moment=reader.instant(asked)) if isinstance(asked, datetime) else None
 
 
 def _foot(reader: Reader, sender: str) -> list[str]:
