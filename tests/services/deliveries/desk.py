@@ -11,7 +11,7 @@ from typing import Any
 from bson import ObjectId
 
 from tests.factories import make_job
-from webapp import clock, storage
+from webapp import clock, record, storage
 from webapp.documents import Channel, Delivery, DeliveryWish, ReportJob, User
 from webapp.messages import Message
 from webapp.services import database_clock
@@ -60,7 +60,8 @@ def ready_report(
         "sha256": hashlib.sha256(content).hexdigest(),
         "mimeType": "text/csv",
     }
-    provenance = {"rowsWritten": 1, "asOf": clock.utcnow(), "timeZone": "Europe/Madrid"}
+    seen = {"recordVersion": record.current().number, "asOf": clock.utcnow()}
+    provenance = {"rowsWritten": 1, "timeZone": "Europe/Madrid", **seen}
     assert held.finish(hold, storage=stored, provenance=provenance, records=1)
     return job.reload()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories import People
+from tests.factories import People, make_spring
 from tests.services.deliveries import mail_server
 from tests.services.deliveries.desk import CONTENT, deliveries, due_at_once, failed_report, ready_report, send_all
 from tests.services.deliveries.mail_server import PASSWORD, USER, MailServer
@@ -21,6 +21,7 @@ def test_a_letter_says_what_the_report_says_as_text_and_as_html(
     people: People, mail: MailServer, tmp_path: Path
 ) -> None:
     colleague = people.colleague
+    make_spring(people, "completed")
     ready_report(tmp_path, people.owner, wishes.letters(colleague.email, note="For Monday.\nThanks!"))
     assert send_all() == ["sent"]
     (letter,) = mail.to(colleague.email)
@@ -37,6 +38,7 @@ def test_a_letter_says_what_the_report_says_as_text_and_as_html(
             assert said in body, said
         assert f"https://desk.example/reports/{delivery.job_id}" in body
         assert "last changed" in body
+        assert "ago (" in body
     assert (delivery.state, delivery.form, delivery.server_said) == ("sent", "file", "250 2.0.0 Taken as test-1")
     assert delivery.size == len(mail.letters[0][2])
 

@@ -66,7 +66,6 @@ def sealed(
     message["Subject"] = _line(letter.subject)
     message["Date"] = format_datetime(at)
     message["Message-ID"] = message_id(delivery)
-    message["Content-Language"] = letter.language
     # Nobody's autoresponder need answer it.
     message["Auto-Submitted"] = "auto-generated"
     if (address := links.of_unsubscribing(unsubscribing.token_of(delivery))) is not None:
@@ -83,6 +82,8 @@ def sealed(
         message.add_attachment(
             attachment.content, maintype=kind, subtype=subtype or "octet-stream", filename=attachment.name
         )
+    # Last: what is made of parts takes along what was said of its content.
+    message["Content-Language"] = letter.language
     return message.as_bytes()
 
 

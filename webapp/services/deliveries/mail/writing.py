@@ -18,6 +18,7 @@ import webapp
 from webapp import record
 from webapp.clock import aware
 from webapp.documents import Delivery, ReportJob
+from webapp.errors import NotFoundError
 from webapp.messages import Message
 from webapp.record.versions import NEVER, VersionGoneError
 from webapp.renderers.about import LAYOUT
@@ -131,7 +132,7 @@ def _age(provenance: dict[str, Any], reader: Reader, now: datetime) -> Message |
     """How old the data are: when the record that the report read was last changed, as long as that is known."""
     try:
         changed = record.at(int(provenance.get("recordVersion") or 0)).published_at
-    except VersionGoneError:
+    except (VersionGoneError, NotFoundError):
         changed = NEVER
     if changed > NEVER:
         age = format_timedelta(aware(changed) - now, threshold=1.2, add_direction=True, locale=reader.language)
