@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, url_for
+from flask import Flask, g, url_for
 from flask_babel import (
     format_date,
     format_datetime,
@@ -22,8 +22,6 @@ from flask_babel import (
     to_user_timezone,
 )
 from markupsafe import Markup
-from mongoengine.connection import ConnectionFailure
-from pymongo.errors import PyMongoError
 
 from webapp import clock, statuses
 from webapp.documents import JobStatus, LookupCategory
@@ -94,13 +92,10 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def unread_notices() -> tuple[int, str]:
-    """How many notices the person has not read, and the tag of that for the next poll. While the database is away
-    none: the page that says so has this number in its head."""
-    try:
-        count = inbox.unread(access.current_actor())
-    except (PyMongoError, ConnectionFailure):
-        count = 0
-    return count, tag_of(count)
+    """How many notices the person of this request has not read, and the tag of that for the next poll."""
+    if "unread_notices" not in g:
+        g.unread_notices = inbox.unread(access.current_actor())
+    return g.unread_notices, tag_of(g.unread_notices)
 
 
 def instant(moment: datetime | None, form: str = "short") -> Markup:
