@@ -1,11 +1,10 @@
-"""A worker process that only delivers; it is killed from outside."""
+"""A worker process that only delivers, by the name that it is given; it is killed from outside."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
-import uuid
 
 
 def main() -> None:
@@ -21,7 +20,7 @@ def main() -> None:
     connect(settings.mongodb_uri, settings.mongodb_database)
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
-    sender = DeliveryThread(uuid.uuid4().hex, look_seconds=0.05)
+    sender = DeliveryThread(sys.argv[1], look_seconds=0.05)
     sender.start()
     over.wait()
     sender.stop()

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,33 +27,61 @@ from tests.services.deliveries.mail_server import MailServer
 from tests.worker.conftest import SHORT_TIMES
 from webapp.documents import Delivery, When
 from webapp.documents.notice import Notice
-from webapp.services.deliveries import wishes
+from webapp.services.deliveries import making, wishes
 from webapp.settings import get_settings
 
 pytestmark = pytest.mark.slow
 
-REPORTS, KILLS = (500, 200) if IS_FULL else (30, 8)
+REPORTS, KILLS = (500, 200) if IS_FULL else (12, 6)
 
 
-@contextmanager
-def workers(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    running = [_worker() for _ in range(count)]
-    try:
-        yield running
-    finally:
-        for each in running:
+class Workers:
+    """Some processes by the names that their leases have."""
+
+    def __init__(self, count: int) -> None:
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.killed: list[str] = []
+        for _ in range(count):
+            self.start()
+
+    def start(self) -> None:
+        name = uuid.uuid4().hex
+        command = [sys.executable, "-m", "tests.faults.delivery_process", name]
+        self.running[name] = subprocess.Popen(command, env=dict(os.environ))
+
+    def kill_one_that_sends(self) -> bool:
+        """At a random moment of a try, every other time after it was handed over; False when nothing is left."""
+        wanted = {"state": "sending"} | ({"handed_over_at__exists": True} if len(self.killed) % 2 else {})
+        while Delivery.objects(state__in=["queued", "sending"]).first() is not None:
+            sending = Delivery.objects(channel="email", **wanted).only("lease").first()
+            if sending is not None and sending.lease.worker_id in self.running:
+                time.sleep(random.uniform(0, 0.1))
+                self.killed.append(sending.lease.worker_id)
+                self.running[sending.lease.worker_id].send_signal(signal.SIGKILL)
+                self.running.pop(sending.lease.worker_id).wait()
+                self.start()
+                return True
+        return False
+
+    def end(self) -> None:
+        for each in self.running.values():
             each.kill()
             each.wait()
 
 
-def _worker() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tests.faults.delivery_process"], env=dict(os.environ))
+@contextmanager
+def workers(count: int) -> Iterator[Workers]:
+    found = Workers(count)
+    try:
+        yield found
+    finally:
+        found.end()
 
 
 def test_killed_at_random_each_recipient_is_served_once_or_told_why_not(
     people: People, settings_env: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with mail_server.running(MailServer(), context=None) as mail:
+    with mail_server.running(MailServer(thinks=0.2), context=None) as mail:
         for name, value in {
             **SHORT_TIMES,
             "PUBLIC_URL": "https://desk.example",
@@ -71,12 +100,8 @@ def test_killed_at_random_each_recipient_is_served_once_or_told_why_not(
         ]
         jobs = [ready_report(tmp_path, people.owner, wanted, name=f"Figures {number}") for number in range(REPORTS)]
         with workers(2) as running:
-            for _ in range(KILLS):
-                time.sleep(random.uniform(0.2, 1.5))
-                place = random.randrange(len(running))
-                running[place].send_signal(signal.SIGKILL)
-                running[place].wait()
-                running[place] = _worker()
+            making.make_due()
+            kills = sum(running.kill_one_that_sends() for _ in range(KILLS))
             end = time.monotonic() + (600 if IS_FULL else 120)
             while Delivery.objects(state__in=["sent", "skipped", "failed"]).count() < 3 * REPORTS:
                 assert time.monotonic() < end, Counter(each.state for each in Delivery.objects)
@@ -95,4 +120,7 @@ def test_killed_at_random_each_recipient_is_served_once_or_told_why_not(
         unsure = {each.message_id: each.unsure_count for each in Delivery.objects(channel="email", state="sent")}
         twice = {message_id: count for message_id, count in came.items() if count > 1 + unsure[message_id]}
         assert twice == {}, "a letter came again although no answer was lost"
-        print(f"{sum(came.values()) - len(came)} letters came twice, {sum(unsure.values())} answers were lost")
+        assert kills == KILLS
+        print(
+            f"{kills} kills: {sum(came.values()) - len(came)} letters came twice, {sum(unsure.values())} answers were lost"
+        )

@@ -170,12 +170,7 @@ def ask_no_more_of_the_database() -> None:
     if not hasattr(g, "_login_user"):
         g._login_user = AnonymousUserMixin()
     g.setdefault("permissions", frozenset())
-    g.is_without_database = True
-
-
-def is_without_database() -> bool:
-    """Has this request found that the database is away?"""
-    return bool(g.get("is_without_database"))
+    g.setdefault("unread_notices", 0)
 
 
 def current_session() -> OpenSession:

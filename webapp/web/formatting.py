@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, url_for
+from flask import Flask, g, url_for
 from flask_babel import (
     format_date,
     format_datetime,
@@ -93,10 +93,10 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def unread_notices() -> tuple[int, str]:
-    """How many notices the person has not read, and the tag of that for the next poll. None while the database is
-    away: the page that says so has this number in its head."""
-    count = 0 if access.is_without_database() else inbox.unread(access.current_actor())
-    return count, tag_of(count)
+    """How many notices the person of this request has not read, and the tag of that for the next poll."""
+    if "unread_notices" not in g:
+        g.unread_notices = inbox.unread(access.current_actor())
+    return g.unread_notices, tag_of(g.unread_notices)
 
 
 def instant(moment: datetime | None, form: str = "short") -> Markup:

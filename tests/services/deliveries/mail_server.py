@@ -37,6 +37,7 @@ class MailServer:
     puts_off: Counter[str] = field(default_factory=Counter)
     loses_answer: int = 0  # takes so many letters, and goes before it has said so
     hangs: bool = False
+    thinks: float = 0.0  # seconds between having taken a letter and saying so
     letters: list[tuple[str, EmailMessage, bytes]] = field(default_factory=list)
     conversations: int = 0
 
@@ -72,6 +73,7 @@ class MailServer:
             letter = email.message_from_bytes(content, policy=default)
             assert isinstance(letter, EmailMessage)
             self.letters.append((address, letter, content))
+        await asyncio.sleep(self.thinks)
         if self.loses_answer:
             self.loses_answer -= 1
             server.transport.abort()

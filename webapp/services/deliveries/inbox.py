@@ -37,6 +37,8 @@ def unread(actor: User) -> int:
 
 def page(actor: User, number: int = 1) -> NoticePage:
     """The person's notices, the newest first."""
+    # Whoever looks sees the number that belongs to what they see.
+    _unread.forget(actor.id)
     number = max(number, 1)
     found = Notice.objects(user_id=actor.id).order_by("-at")
     shown = list(found.skip((number - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1))
