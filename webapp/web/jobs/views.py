@@ -231,18 +231,6 @@ def notify(job_id: str) -> ResponseReturnValue:
     return _back_to(job, _("You will be told in your inbox."))
 
 
-@jobs.post("/<job_id>/notify")
-def notify(job_id: str) -> ResponseReturnValue:
-    """Have oneself told, in one's inbox, when it is ready, or only if it fails."""
-    actor = current_actor()
-    when = When.FAILED if request.form.get("when") == When.FAILED else When.ENDED
-    try:
-        job = wishes.add(actor, job_id, wishes.notify(actor, when))
-    except ConflictError as error:
-        return _back_to(visibility.visible_job(actor, job_id), str(error), "info")
-    return _back_to(job, _("You will be told in your inbox."))
-
-
 @jobs.post("/<job_id>/sibling")
 def sibling(job_id: str) -> ResponseReturnValue:
     """The same answer in another format, from the same data."""
