@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import documents, embedded
 from webapp.private_home import make_private
+from webapp.services.deliveries.mail.plain import mailer_of
 from webapp.services.jobs import facts as job_facts
 from webapp.services.people.resets import Mailer
 from webapp.services.questions import filter_choices
@@ -32,6 +33,7 @@ from webapp.web.admin.views import admin
 from webapp.web.auth.views import auth
 from webapp.web.department.views import department
 from webapp.web.home.views import home
+from webapp.web.inbox.views import inbox, unsubscribe_now
 from webapp.web.jobs.views import jobs
 from webapp.web.schedules.views import schedules
 from webapp.web.verify.views import verify
@@ -39,16 +41,18 @@ from webapp.web.verify.views import verify
 ROOT = Path(__file__).resolve().parent.parent
 #: A form is small; views that take files say so (`web.uploading`).
 LARGEST_FORM_BYTES = 2 * 1024 * 1024
-BLUEPRINTS = (auth, home, jobs, schedules, department, admin, verify)
+BLUEPRINTS = (auth, home, jobs, schedules, department, admin, verify, inbox)
 
 
 def create_app(settings: Settings | None = None, *, connect: bool = True, mailer: Mailer | None = None) -> Flask:
     """The WSGI application. Connects to the database (starting the embedded one where none is set).
 
     `connect=False` leaves the connection to the caller: tests have theirs already. `mailer` sends links for new
-    passwords; without one an administrator hands them over. Raises ValueError for one where `public_url` is not set.
+    passwords, by default the mail server that is set; without one an administrator hands them over. Raises ValueError
+    for one where `public_url` is not set.
     """
     settings = settings or get_settings()
+    mailer = mailer or mailer_of(settings)
     if mailer is not None and settings.public_url is None:
         raise ValueError("Letters have links in them: set REPORTDESK_PUBLIC_URL to where people find the desk.")
     if connect:
@@ -80,7 +84,8 @@ def create_app(settings: Settings | None = None, *, connect: bool = True, mailer
     # Before CSRF: a session that has ended must lead to the sign-in page, with what was typed, not to an error.
     access.register(app)
     this_machine.register(app)
-    CSRFProtect(app)
+    # A program for mail unsubscribes with one click, and has no session; the link itself is the proof.
+    CSRFProtect(app).exempt(unsubscribe_now)
     limits.register(app)
     formatting.register(app, settings)
     security_headers.register(app, settings)

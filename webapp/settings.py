@@ -9,7 +9,7 @@ import secrets
 from datetime import timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     file_retention_days: float = Field(default=7, gt=0)
     job_retention_days: float = Field(default=30, gt=0)
     audit_retention_days: float = Field(default=365, gt=0)
+    delivery_retention_days: float = Field(
+        default=90, gt=0, description="How long the ledger keeps what was delivered to whom."
+    )
     notice_retention_days: float = Field(default=90, gt=0, description="How long a notice stays in an inbox.")
     record_retention_days: float = Field(
         default=30, gt=0, description="How long one can go back to an older version of the learning record."
@@ -147,6 +150,40 @@ class Settings(BaseSettings):
     )
     oneroster_page_size: int = Field(default=1000, ge=1, le=100_000, description="Rows of one answer.")
     oneroster_allow_http: bool = Field(default=False, description="True: it is asked without encryption.")
+    # What goes out (webapp/services/deliveries)
+    smtp_host: str | None = Field(default=None, description="The mail server; unset: nothing goes out by e-mail.")
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: str = Field(
+        default="starttls",
+        pattern="^(starttls|tls|none)$",
+        description="starttls (port 587), tls from the first byte (465), or none: for a server on this machine.",
+    )
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_timeout_seconds: Seconds = Field(default=30, description="How long one answer of the mail server may take.")
+    mail_from: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$",
+        description="The address that letters come from, such as reports@example.org.",
+    )
+    mail_size_limit_mb: float = Field(
+        default=10, gt=0, description="Of a whole letter as it is sent; a larger file goes as a link."
+    )
+    mail_allowed_domains: str = Field(
+        default="",
+        description="Domains, with blanks between them, to whose addresses reports may go although nobody signs in "
+        "with them.",
+    )
+    mail_per_minute: int = Field(default=120, ge=1, description="Letters that the mail server is given in a minute.")
+    webhook_allow_http: bool = Field(default=False, description="True: webhooks may go out without encryption.")
+    webhook_allow_private: bool = Field(
+        default=False, description="True: webhooks may go to this machine and to private networks."
+    )
+    webhook_per_minute: int = Field(default=60, ge=1, description="Webhooks that one host is given in a minute.")
+    delivery_retry_hours: float = Field(
+        default=24, gt=0, description="How long a delivery is tried again that could not be made."
+    )
+    delivery_time_limit_seconds: Seconds = Field(default=120, description="How long one try may take.")
     upload_limit_mb: int = Field(default=1024, ge=1, description="Of LMS files sent by the browser in one go.")
     filename_template: str = Field(default="{name}-{date}", description="What a file is called that nobody named.")
     pdf_row_limit: int = Field(default=5000, ge=1)
@@ -185,6 +222,22 @@ class Settings(BaseSettings):
         if secret is not None and len(secret.get_secret_value().strip()) < least:
             raise ValueError(f"it is too short to keep anyone out; use at least {least} characters")
         return secret
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        if self.smtp_host is not None:
+            for name, why in (
+                ("public_url", "letters have links in them"),
+                ("mail_from", "letters come from somebody"),
+            ):
+                if getattr(self, name) is None:
+                    raise ValueError(f"set REPORTDESK_{name.upper()} beside REPORTDESK_SMTP_HOST: {why}")
+        return self
+
+    @property
+    def mail_domains(self) -> frozenset[str]:
+        """`mail_allowed_domains`, one by one, in lower case."""
+        return frozenset(self.mail_allowed_domains.lower().split())
 
     @property
     def lease(self) -> timedelta:

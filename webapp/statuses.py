@@ -32,6 +32,7 @@ SCORM: Statuses = {
 }
 #: Not stored: whether a learner has handed something in.
 SUBMISSION: Statuses = {
+    "not-due": Message("Not due yet"),
     "not-submitted": ASSESSMENT["not-submitted"],
     "submitted": ASSESSMENT["submitted"],
     "exempt": ASSESSMENT["exempt"],

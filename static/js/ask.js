@@ -86,7 +86,7 @@
     const params = new URLSearchParams();
     const conditions = [...form.querySelectorAll(".condition")].some((row) => row.querySelector("select").value);
     for (const [name, value] of new FormData(form)) {
-      if (["csrf_token", "submission", "insist", "made_for"].includes(name)) continue;
+      if (["csrf_token", "submission", "insist", "made_for", "notify", "send_to"].includes(name)) continue;
       // The three columns of the conditions stand side by side: an empty cell keeps its place.
       if (["where", "compare", "value"].includes(name) ? conditions : value) params.append(name, value);
     }

@@ -1,4 +1,4 @@
-"""How much memory a process has used at most, and this one with those that it has started.
+"""How much memory a process has used at most, and those that this one has started.
 
 Not `ru_maxrss`: Linux lets a new program inherit that of the process that started it.
 """
@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 
 
-def peak_together_mb() -> float:
-    """This process and all it has started that live: the peaks of all, which need not be at one time."""
+def peak_of_started_mb() -> float:
+    """All that this process has started and that live: the sum of their peaks, which need not be at one time."""
     started = psutil.Process().children(recursive=True)
-    return peak_mb() + sum(peak_mb(each.pid) for each in started if each.status() != psutil.STATUS_ZOMBIE)
+    return sum(peak_mb(each.pid) for each in started if each.status() != psutil.STATUS_ZOMBIE)
 
 
 def peak_mb(pid: int | None = None) -> float:

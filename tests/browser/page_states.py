@@ -28,6 +28,7 @@ PAGES = {
     "new-report-activity": "/reports/new?type=learner-activity&period=custom&start=2026-01-01&end=2026-06-30",
     "new-report-detail": "/reports/new?type=transcript",
     "account": "/account",
+    "inbox": "/inbox",
     "verify": "/verify",
     "find": "/find?q=re",
     "schedules-none": "/schedules/",
@@ -50,6 +51,8 @@ ADMIN_PAGES = {
     "storage": "/admin/storage/",
     "calendars": "/admin/calendars/",
     "add-calendar": "/admin/calendars/add",
+    "deliveries": "/admin/deliveries/",
+    "webhooks": "/admin/webhooks/",
     "audit": "/admin/audit/",
 }
 

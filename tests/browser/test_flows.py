@@ -260,7 +260,7 @@ def test_an_administrator_sees_why_a_report_failed_and_starts_it_again(
     page.click("text=Technical details")
     expect(page.locator("pre")).to_contain_text("Traceback")
     page.click("text=Retry")
-    expect(page.locator("#messages")).to_contain_text("starts again")
+    expect(page.locator("#messages")).to_contain_text("started again")
     expect(page.locator("#download")).to_be_visible(timeout=180_000)
     page.click("summary:has-text('Delete')")
     page.click("text=Delete it")
@@ -357,3 +357,22 @@ def test_by_keyboard_one_goes_anywhere_sorts_a_result_and_takes_back_what_was_do
     page.click("#messages >> text=Undo")
     expect(page.locator("#messages")).to_contain_text("Undone for 1 report")
     expect(page.locator("#job-rows")).to_contain_text("Enrollments, waiting")
+
+
+def test_one_is_told_in_the_inbox_that_a_report_is_ready_and_goes_there_from_it(open_as: Open) -> None:
+    page = open_as(REGISTRAR)
+    page.goto("/reports/new?type=completion-rates")
+    page.fill("#name", "Told of")
+    page.select_option("#notify", "ended")
+    page.click("text=Ask for the report")
+    expect(page.locator("#download")).to_be_visible(timeout=180_000)
+    for _ in range(60):
+        page.goto("/inbox")
+        if page.get_by_text("“Told of” is ready.").count():
+            break
+        page.wait_for_timeout(250)
+    expect(page.locator("#inbox-link")).to_have_attribute("aria-label", re.compile("^Inbox, [0-9]+ unread"))
+    page.get_by_role("link", name="“Told of” is ready.").click()
+    expect(page.locator("h1")).to_have_text("Told of")
+    page.goto("/inbox")
+    expect(page.locator(".notice", has_text="Told of")).not_to_contain_text("unread")

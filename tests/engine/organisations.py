@@ -123,6 +123,7 @@ def make(seed: int) -> Tables:
     ]
     enrollments = [_place(m, classes, user_ids, None) | _enrollment(m) for _ in range(m.one([0, 1, 25, 45]))]
     content_ids = [*(c["id"] for c in contents), gone]
+    _tell_more(random.Random(f"more {seed}"), users, contents, department_ids)
     return {
         "departments": departments,
         "persons": users,
@@ -162,6 +163,23 @@ def make(seed: int) -> Tables:
             for _ in range(25)
         ],
     }  # fmt: skip
+
+
+def _tell_more(chance: random.Random, users: list[Row], contents: list[Row], department_ids: list[str]) -> None:
+    """Addresses, roles and places of people, some of whom no row names; and by when something is to be handed in. Drawn
+    apart, so that all else stays what it was."""
+    users += [
+        {"id": f"{0xABCDEF00 + n:024x}", "name": f"Idle {n}", "key": f"idle-{n}", "is_active": n != 2} for n in range(5)
+    ]
+    for number, user in enumerate(users):
+        is_idle = number >= len(users) - 5
+        user |= {
+            "email": chance.choice([None, "", f"p{number}@x.example", "both@x.example"]),
+            "roles": ["learner"] if is_idle else chance.choice([None, [], ["learner"], ["instructor"], ["instructor", "learner"]]),
+            "department_ids": chance.choice([None, [], department_ids[1:2], department_ids[1:4], department_ids[-1:]]),
+        }  # fmt: skip
+    for content in contents:
+        content["due_at"] = chance.choice([None, datetime(2024, 5, 31, tzinfo=UTC), datetime(2024, 6, 30, tzinfo=UTC)])
 
 
 def _place(m: _Maker, classes: list[Row], user_ids: list[str], content_ids: list[str] | None) -> Row:

@@ -25,7 +25,8 @@ DATES = {
     "scorm-attempts": ["started_at", "completed_at"],
     "certificates": ["issued_at", "expires_at", "revoked_at"],
     "classes": ["starts_at", "ends_at"],
-    "submissions": ["enrolled_at", "submitted_at"],
+    "submissions": ["enrolled_at", "due_at", "submitted_at"],
+    "persons": ["enrolled_at", "last_activity"],
 }
 TABLE = {
     "enrollments": "enrollments",
@@ -35,6 +36,7 @@ TABLE = {
     "certificates": "certificates",
     "classes": "classes",
     "submissions": "enrollments",
+    "persons": "enrollments",
 }
 ENTITY_TABLE = {
     "department": "departments",
@@ -120,8 +122,8 @@ def _result_fits(value: Any, operator: str, given: tuple[Any, ...]) -> bool:
 def _rows(question: Question, tables: Tables) -> list[Row]:
     """One row for each record; for classes one for each enrollment (`_one` is what counts once)."""
     found: list[Row] = []
-    sources = tables[TABLE[question.dataset]]
-    for source in _expected(tables) if question.dataset == "submissions" else sources:
+    made = {"submissions": lambda: _expected(tables, question.moment), "persons": lambda: _learners(question, tables)}
+    for source in made.get(question.dataset, lambda: tables[TABLE[question.dataset]])():
         record = dict(source)
         if question.dataset == "enrollments":
             record |= _absence(record, question.moment, tables)
@@ -147,6 +149,62 @@ def _rows(question: Question, tables: Tables) -> list[Row]:
             record["_one"] = record
             found.append(record)
     return found
+
+
+def _learners(question: Question, tables: Tables) -> list[Row]:
+    """Everyone's enrollments, what they did elsewhere, and who has neither, all within what may be counted."""
+
+    def counts(row: Row) -> bool:
+        return _in_scope(question, row) and (row["is_active"] is not False or question.include_inactive)
+
+    nothing = dict.fromkeys(tables["enrollments"][0] if tables["enrollments"] else _OF_ENROLLMENTS)
+    others = {p["id"] for p in tables["persons"] if p.get("roles") and "learner" not in p["roles"]}
+    enrolled = [
+        row | _absence(row, question.moment, tables) | {"enrollments": 1}
+        for row in tables["enrollments"]
+        if counts(row)
+    ]
+    in_class = {(row["learner_id"], row["class_id"]) for row in enrolled if row["class_id"] is not None}
+    places: dict[tuple[Any, ...], list[Row]] = {}
+    for event in tables["events"]:
+        if event["is_active"] is False or str(event["event_type"] or "").startswith("enrollment-"):
+            continue
+        if event["learner_id"] is not None and event["learner_id"] not in others:
+            key = tuple(event[name] for name in ("learner_id", "class_id", "course_id", "department_id", "program_id"))
+            places.setdefault(key, []).append(event)
+    active = []
+    for (learner, of_class, course, department, program), events in places.items():
+        row = nothing | {"id": f"{learner} {of_class} {department}", "learner_id": learner, "is_active": True}
+        row |= {"class_id": of_class, "course_id": course, "department_id": department, "program_id": program}
+        last = max((e["timestamp"] for e in events if e["timestamp"] is not None), default=None)
+        row |= {"events": len(events), "last_activity": last, "days_since_activity": _days(last, question.moment)}
+        row |= {"results": len(_of_learner(row, tables["results"])), "days_enrolled": None, "enrollments": 0}
+        if counts(row) and (learner, of_class) not in in_class:
+            active.append(row)
+    anywhere = {row["learner_id"] for row in [*enrolled, *active]}
+    absent = []
+    for person in tables["persons"]:
+        if person["id"] in anywhere or "learner" not in (person.get("roles") or ()):
+            continue
+        for department in person.get("department_ids") or [None]:
+            row = nothing | {
+                "id": f"{person['id']} {department}",
+                "learner_id": person["id"],
+                "events": 0,
+                "results": 0,
+            }
+            row |= {"department_id": department, "is_active": person["is_active"], "enrollments": 0}
+            row |= {"last_activity": None, "days_since_activity": None, "days_enrolled": None}
+            if counts(row):
+                absent.append(row)
+    return [*enrolled, *active, *absent]
+
+
+#: What an enrollment has, where there is none to look at.
+_OF_ENROLLMENTS = (
+    *("id", "key", "is_active", "learner_id", "class_id", "course_id", "department_id", "program_id", "status"),
+    *("score", "passed", "enrolled_at", "started_at", "completed_at", "withdrawn_at"),
+)
 
 
 def _absence(record: Row, moment: datetime, tables: Tables) -> Row:
@@ -176,7 +234,7 @@ def _days(begin: datetime | None, end: datetime) -> int | None:
     return None if begin is None else max((math.floor(end.timestamp()) - math.floor(begin.timestamp())) // 86_400, 0)
 
 
-def _expected(tables: Tables) -> list[Row]:
+def _expected(tables: Tables, moment: datetime) -> list[Row]:
     """Every enrollment with every assessment that is of its class, or of its course and of no class."""
     found = []
     for enrollment in tables["enrollments"]:
@@ -190,7 +248,8 @@ def _expected(tables: Tables) -> list[Row]:
             tries = [r for r in _of_learner(enrollment, tables["results"]) if r["content_id"] == content["id"]]
             handed_in = [r for r in tries if r["status"] in ("submitted", "graded") or r["score"] is not None]
             is_open = enrollment["status"] in ("not-started", "in-progress")
-            status = "not-submitted" if is_open else "not-expected"
+            is_due = content.get("due_at") is None or content.get("due_at") <= moment
+            status = "not-expected" if not is_open else "not-submitted" if is_due else "not-due"
             if any(r["status"] == "exempt" for r in tries):
                 status = "exempt"
             if handed_in:
@@ -201,7 +260,7 @@ def _expected(tables: Tables) -> list[Row]:
             found.append(
                 row
                 | {"content_id": content["id"], "status": status, "submitted_at": max(days, default=None)}
-                | {"score": max(scores, default=None)}
+                | {"score": max(scores, default=None), "due_at": content.get("due_at")}
             )
     return found
 
@@ -341,6 +400,8 @@ def _fits(question: Question, row: Row, condition: tuple[str, str, tuple[Any, ..
         return _compare(row[name.replace("-", "_")], operator, values)
     if name == "data.clicks":
         return _compare(row.get("data_clicks"), operator, values)
+    if name in ("learner-email", "instructors"):
+        return _compare((_email if name == "learner-email" else _instructors)(row, tables), operator, values)
     value = _value(question, row, name, tables)
     if operator in ("contains", "starts-with") and name in ENTITY_TABLE:
         known = any(r["id"] == value for r in tables[ENTITY_TABLE[name]])
@@ -399,6 +460,10 @@ def _field_values(
     for row in rows:
         if name == "learner" and question.dataset == "classes":
             found += [person for person in row["_learners"] if person is not None]
+        elif name == "learner-email":
+            found.append(_email(row, tables))
+        elif name == "instructors":
+            found.append(_instructors(row, tables))
         elif name == "data.clicks":
             found.append(row.get("data_clicks"))
         elif name == "time-to-complete":
@@ -408,6 +473,17 @@ def _field_values(
         else:
             found.append(row[name.replace("-", "_")])
     return [value for value in found if value is not None]
+
+
+def _email(row: Row, tables: Tables) -> str | None:
+    return _of(tables["persons"], row["learner_id"], "email")
+
+
+def _instructors(row: Row, tables: Tables) -> str | None:
+    """The names of those who teach the class, in their order; who is not in the record by the id."""
+    of_class = [c for c in tables["classes"] if c["id"] == row["class_id"] and row["class_id"] is not None]
+    people = [person for c in of_class for person in (c["instructor_ids"] or ())]
+    return ", ".join(sorted(label("instructor", each, tables) for each in people)) or None
 
 
 def _is_dimension(name: str, row: Row) -> bool:

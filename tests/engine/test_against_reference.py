@@ -50,6 +50,7 @@ TYPE_OF = {
     "certificates": "certification-status",
     "classes": "instructor-workload",
     "submissions": "missing-submissions",
+    "persons": "last-access",
 }
 
 World = tuple[Tables, dict[str, list[str]]]

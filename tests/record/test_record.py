@@ -6,6 +6,8 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from tests.conftest import S3Bucket
@@ -14,6 +16,7 @@ from tests.record.small import AT, roster
 from webapp import record
 from webapp.errors import NotFoundError
 from webapp.record import Change, staging, upkeep, versions
+from webapp.record.lake import sorting
 from webapp.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -183,6 +186,41 @@ def test_a_source_that_has_no_event_left_ends_all_of_its_own_and_only_those():
         assert comparison.changes("events", Change.ADDED).num_rows == 0
         staged.publish()
     assert active_events() == ["3", "4", "5", "6"]
+
+
+@pytest.mark.parametrize("many", [0, 3, 20_000])
+def test_events_lie_by_class_and_time_in_files_of_a_month_that_any_program_reads_as_texts(monkeypatch, many):
+    monkeypatch.setattr(sorting, "MANY_TEXTS", many)
+    with importing() as staged:
+        staged.add("persons", [{"key": "p"}])
+        staged.add("classes", [{"key": f"c{n}", "name": "C"} for n in range(3)])
+        staged.add(
+            "events",
+            [
+                {
+                    "key": str(n),
+                    "learner_id": roster("persons", "p"),
+                    "class_id": None if n % 4 == 3 else roster("classes", f"c{n % 4}"),
+                    "timestamp": AT - timedelta(days=n * 7 % 50, minutes=n % 3),
+                    "verb": f"verb {n % 5}",
+                }
+                for n in range(200)
+            ],
+        )
+        version = staged.publish()
+    keys: list[str] = []
+    for path in version.files(["events"])["events"]:
+        rows = pyarrow.parquet.ParquetFile(path).read()
+        assert {rows.schema.field(name).type for name in ("class_id", "verb", "key")} == {pa.string()}
+        assert len({moment.month for moment in rows["timestamp"].to_pylist()}) == 1
+        found = rows.to_pylist()
+        in_order = sorted(
+            found, key=lambda row: (row["class_id"] is None, row["class_id"], row["timestamp"], row["id"])
+        )
+        assert found == in_order
+        assert all(row["verb"] == f"verb {int(row['key']) % 5}" for row in found)
+        keys += [row["key"] for row in found]
+    assert sorted(keys, key=int) == [str(n) for n in range(200)]
 
 
 def test_numbers_that_are_none_and_texts_that_are_no_unicode_do_no_harm():

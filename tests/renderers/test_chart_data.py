@@ -199,3 +199,11 @@ def test_no_text_stands_on_an_axis_twice(tmp_path: Path, unit: str, largest: flo
     chart = drawn(make_result(tmp_path, rows, (CLASS, column), chart=chart_of(query, (CLASS, column))))
     texts = chart_svg._tick_texts(chart, chart_svg.ticks_of(chart))
     assert len(set(texts)) == len(texts) >= 2
+
+
+def test_the_hour_that_a_zones_clocks_leave_out_is_not_drawn_as_empty(tmp_path: Path) -> None:
+    moments = [datetime(2025, 3, 30, 0, 10, tzinfo=UTC), datetime(2025, 3, 30, 3, 10, tzinfo=UTC)]
+    chart = active(tmp_path, *moments, dimensions=("hour",), time_zone="Europe/Madrid")
+    assert [name[-5:] for name in chart.categories] == ["01:00", "03:00", "04:00", "05:00"]
+    assert chart.values == [[1, 0, 0, 1]]
+    assert len(active(tmp_path, *moments, dimensions=("hour",)).categories) == 4

@@ -173,6 +173,38 @@ def test_what_is_no_file_of_statements_is_told_by_what_it_looks_like(tmp_path: P
         read(path)
 
 
+LINES = b"".join(b'{"n": %d}\n' % n for n in range(3_000))
+
+
+@pytest.mark.parametrize("piece", [7, 1_000, 1 << 20])
+def test_a_packed_file_may_be_packed_in_parts_with_zeros_between_and_after_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr("webapp.sources.files.PIECE", piece)
+    monkeypatch.setattr("webapp.sources.files.PACKED_PIECE", max(piece // 10, 3))
+    path = tmp_path / "x.ndjson.gz"
+    path.write_bytes(gzip.compress(LINES[:10_000]) + b"\0" * 99 + gzip.compress(LINES[10_000:]) + b"\0" * 99)
+    assert read(path) == [{"n": n} for n in range(3_000)]
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(LINES)[:-1],
+        gzip.compress(LINES)[:20],
+        gzip.compress(LINES)[:-8] + b"\1" * 8,
+        gzip.compress(LINES) + b"and more",
+        gzip.compress(LINES) + gzip.compress(LINES)[:-1],
+    ],
+    ids=["cut in its last byte", "cut early", "wrong checksum", "followed by something else", "cut in its second part"],
+)
+def test_a_packed_file_that_is_damaged_anywhere_is_told_as_that(tmp_path: Path, packed: bytes) -> None:
+    path = tmp_path / "x.ndjson.gz"
+    path.write_bytes(packed)
+    with pytest.raises(SourceFileError, match="cut off or damaged"):
+        read(path)
+
+
 def test_what_unpacks_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webapp.sources.files.SMALL", 1 << 16)
     path = tmp_path / "x.json.gz"

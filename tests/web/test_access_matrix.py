@@ -19,10 +19,12 @@ from flask.testing import FlaskClient
 from tests.factories import People, make_learner, make_user
 from tests.services.schedules.conftest import wish
 from tests.web.conftest import Client
-from webapp.documents import LookupValue, Order, ReportJob, User
+from webapp import clock
+from webapp.documents import Delivery, LookupValue, Order, ReportJob, User, WebhookEndpoint
 from webapp.documents.lookup_value import lookup_cache
 from webapp.services import remembered
 from webapp.services.calendars import calendars
+from webapp.services.deliveries.mail import unsubscribing
 from webapp.services.permissions import TERMINAL
 from webapp.services.schedules import keeping
 from webapp.settings import get_settings
@@ -53,7 +55,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
     **dict.fromkeys(
         [("health.live", G), ("health.ready", G), ("auth.sign_in", G), ("auth.sign_in", P), ("auth.forgotten", G),
          ("auth.forgotten", P), ("auth.new_password", G), ("auth.new_password", P), ("auth.strength", P),
-         ("health.security_contact", G)],
+         ("health.security_contact", G), ("inbox.unsubscribe", G), ("inbox.unsubscribe_now", P)],
         Needs.NOTHING,
     ),
     ("health.metrics", G): Needs.TOKEN,
@@ -62,7 +64,8 @@ NEEDS: dict[tuple[str, str], Needs] = {
         [("home.index", G), ("auth.account", G), ("auth.account", P), ("auth.password", P), ("auth.sign_out", P),
          ("auth.end_session", P), ("auth.end_all_sessions", P),
          ("verify.index", G), ("verify.check", P), ("jobs.index", G), ("jobs.shared", G), ("jobs.rows", G),
-         ("jobs.bulk", P), ("home.find", G), ("schedules.index", G), ("schedules.upcoming", G)],
+         ("jobs.bulk", P), ("home.find", G), ("schedules.index", G), ("schedules.upcoming", G),
+         ("inbox.index", G), ("inbox.unread", G), ("inbox.mark_read", P)],
         Needs.SIGN_IN,
     ),
     **dict.fromkeys(
@@ -89,12 +92,15 @@ NEEDS: dict[tuple[str, str], Needs] = {
          ("admin.add_department", G), ("admin.add_department", P), ("admin.activate_department", P),
          ("admin.calendars", G), ("admin.add_calendar", G), ("admin.add_calendar", P), ("admin.calendar", G),
          ("admin.calendar", P), ("admin.fill_calendar", P), ("admin.upload_calendar", P), ("admin.activate_calendar", P),
+         ("admin.deliveries", G), ("admin.delivery_again", P), ("admin.webhooks", G), ("admin.webhooks", P),
+         ("admin.webhook", G), ("admin.webhook", P), ("admin.webhook_rotate", P), ("admin.webhook_test", P),
+         ("admin.webhook_delete", P),
          ("admin.quality_verbs", P), ("admin.add_team", P), ("admin.team", G), ("admin.team", P), ("admin.activate_team", P)],
         Needs.ADMINISTER,
     ),
     **dict.fromkeys(
         [("jobs.show", G), ("jobs.live", G), ("jobs.row", G), ("jobs.download", G), ("jobs.chart", G),
-         ("jobs.change", G)],
+         ("jobs.change", G), ("jobs.notify", P)],
         Needs.SEES,
     ),
     **dict.fromkeys(
@@ -109,6 +115,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
         [("schedules.edit", G), ("schedules.change", P), ("schedules.run", P), ("schedules.delete", P)],
         Needs.EDITS_SCHEDULE,
     ),
+    ("inbox.follow", G): Needs.DID_IT,  # one's own notice
     **dict.fromkeys([("jobs.cancel", P), ("jobs.priority", P)], Needs.STEERS),
     **dict.fromkeys([("jobs.edit", P), ("jobs.share", P), ("jobs.retry", P), ("jobs.delete", P)], Needs.OWNS),
 }  # fmt: skip
@@ -319,8 +326,21 @@ def _ids(entry: Entry, people: People) -> dict[str, Any]:
         "schedule_id": lambda: keeping.create(people.owner, wish()).id,
         "calendar_id": lambda: calendars.add(TERMINAL, name=str(ObjectId())).id,
         "act_id": ObjectId,
+        "notice_id": ObjectId,
+        "token": lambda: unsubscribing.token_of(_delivery()),
+        "delivery_id": lambda: _delivery().id,
+        "endpoint_id": lambda: WebhookEndpoint(name="Warehouse", url="https://hooks.example/x").save().id,
     }
     return {name: known[name]() for name in entry.names}
+
+
+def _delivery() -> Delivery:
+    now = clock.utcnow()
+    job_id = ObjectId()
+    return Delivery(
+        job_id=job_id, occasion="ready", channel="email", recipient="a@staff.example", sender_id=ObjectId(),
+        state="failed", made_at=now, queued_at=now,
+    ).save()  # fmt: skip
 
 
 def _worker() -> str:

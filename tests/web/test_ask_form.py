@@ -197,3 +197,15 @@ def test_a_value_is_picked_and_read_in_the_readers_own_words(people: People, as_
     assert client.post("/reports/new", data=asked).status_code == 303
     (condition,) = ReportJob.objects.get().parameters.filters.conditions
     assert condition.value == ["in progress", "not started"]
+
+
+def test_what_is_said_of_a_report_on_its_way_is_gone_when_it_has_ended(people: People, as_person: Client) -> None:
+    client = as_person(people.owner)
+    address = client.post("/reports/new", data=ask()).location
+    said = "This page shows how far it is."
+    # Not a message, which would stay beside “Ready”: part of what moves while the report is made.
+    page = client.get(address).text
+    assert page.count(said) == 1
+    assert said in page.split('id="report"')[1]
+    ReportJob.objects(id=address.rsplit("/", 1)[1]).update(set__status="cancelled")
+    assert said not in client.get(address).text

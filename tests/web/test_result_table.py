@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import pytest
 from flask.testing import FlaskClient
 from lxml import html
 
-from tests.factories import People
+from tests.commands import recorded, scans
+from tests.factories import People, make_job
 from webapp import statuses, storage
 from webapp.documents import ReportJob, User
 from webapp.engine.result import ChartSpec, Column, Result
+from webapp.messages import Message
 from webapp.renderers import kept_rows, page_result
 from webapp.renderers.chart_svg import Chart, Sketch
+from webapp.renderers.reader import Reader
+from webapp.services.files import comparison
 from webapp.services.plain_text import folded
 from webapp.settings import get_settings
 
@@ -230,3 +235,55 @@ def test_the_kind_of_chart_is_chosen_on_the_page_and_kept_in_a_file_of_its_own(
     assert (made.output.chart, made.output.format, made.parameters.as_of_job_id) == ("line", "excel", job.id)
     answer = client.post(f"/reports/{job.id}/chart", data={"kind": "pie"}, follow_redirects=True)
     assert "There is no chart “pie”." in answer.text
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "Average time to complete (days)"), ("es", "(días)")])
+def test_a_heading_tells_its_unit_as_that_of_the_file_does(
+    as_person: Client, people: People, with_rows: Ready, language: str, told: str
+) -> None:
+    to_complete = Message("Average time to complete")
+    long = Column("avg-time-to-complete", to_complete, "number", "seconds", "measure", is_long=True)
+    columns = [COURSE, COUNT, long, SCORE, TIME]
+    job = with_rows(columns, [["Algebra", 3, 864_000.0, 50.0, 60.0]], {"count": 3})
+    people.owner.update(locale=language)
+    page = html.fromstring(as_person(people.owner.reload()).get(f"/reports/{job.id}").text)
+    shown = [each.text_content().strip() for each in page.xpath("//div[@id='result-table']//thead/tr/th")]
+    assert told in shown[2]
+    assert shown == [Reader(language).heading(column) for column in columns]
+
+
+def test_the_report_before_is_looked_for_by_an_index_among_reports_of_its_type_and_little_of_each_is_read(
+    database: Any, people: People, with_rows: Ready
+) -> None:
+    older, newer = with_rows([COURSE, COUNT], [["Algebra", 3]]), with_rows([COURSE, COUNT], [["Algebra", 5]])
+    of_others = [
+        make_job(people.owner.id, report_type="transcript", status="ready") for _ in range(comparison.LOOKED_AT)
+    ]
+    now = newer.created_at
+    ReportJob.objects(id=older.id).update(set__provenance__recordVersion=7, set__created_at=now - timedelta(days=2))
+    ReportJob.objects(id=newer.id).update(set__provenance__recordVersion=9)
+    ReportJob.objects(id__in=[each.id for each in of_others]).update(set__created_at=now - timedelta(days=1))
+    newer.reload()
+    with recorded() as heard:
+        found = comparison.report_before(people.owner, newer)
+    assert found is not None
+    assert found.id == older.id
+    asked = [each for each in heard if each.is_query and each.body.get("find") == "reportjobs"]
+    assert len(asked) == 1
+    assert scans(database, asked) == []
+    assert not {"history", "output", "attempts", "searchWords"} & set(asked[0].body["projection"])
+
+
+def test_the_same_relative_term_is_the_same_question_whatever_term_it_meant(people: People, with_rows: Ready) -> None:
+    jobs = []
+    for term in ("2025-A1", "2025-A2", "2025-A3"):
+        job = with_rows([COURSE, COUNT], [["Algebra", 3]])
+        ReportJob.objects(id=job.id).update(
+            set__provenance__recordVersion=7, set__parameters__period="last-term", set__parameters__term=term
+        )
+        jobs.append(job.reload())
+    ReportJob.objects(id=jobs[1].id).update(set__status="downloaded")
+    found = comparison.report_before(people.owner, jobs[2])
+    assert found is not None
+    # The newest of them, whether it was fetched or not.
+    assert found.id == jobs[1].id

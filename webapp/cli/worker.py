@@ -10,6 +10,7 @@ import click
 from webapp import embedded, logs
 from webapp.cli.session import connected
 from webapp.worker import execution, startup
+from webapp.worker.deliveries import DeliveryThread
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 from webapp.worker.orders import OrderThread
@@ -46,6 +47,7 @@ def command(concurrency: int, log_level: str) -> None:
 
         orders = OrderThread(worker.id, uri)
         scheduler = SchedulerThread(worker.id)
+        deliveries = DeliveryThread(worker.id)
 
         def stop(number: int, _frame: FrameType | None) -> None:
             worker.stop(at_once=number == signal.SIGINT)
@@ -55,7 +57,9 @@ def command(concurrency: int, log_level: str) -> None:
         maintenance.start()
         orders.start()
         scheduler.start()
+        deliveries.start()
         worker.run()
         scheduler.stop()
+        deliveries.stop()
         orders.stop()
         maintenance.stop()

@@ -5,6 +5,8 @@ from webapp.documents.act import Act
 from webapp.documents.admin_event import AdminArea, AdminEvent
 from webapp.documents.calendar import Calendar, ClosedDay
 from webapp.documents.connection import connect, disconnect
+from webapp.documents.delivery import Channel, Delivery, DeliveryState, DeliveryWish, When
+from webapp.documents.delivery_host import DeliveryHost
 from webapp.documents.job_event import JobEvent
 from webapp.documents.job_status import JobStatus
 from webapp.documents.lease import Lease
@@ -29,6 +31,8 @@ from webapp.documents.report_schedule import ReportSchedule, ScheduleFire
 from webapp.documents.schedule_feed import ScheduleFeed
 from webapp.documents.session import PasswordReset, Session
 from webapp.documents.sweep_figures import SweepFigures
+from webapp.documents.unsubscribe import Unsubscribe
+from webapp.documents.webhook_endpoint import WebhookEndpoint
 from webapp.documents.worker_record import WorkerRecord
 
 __all__ = [
@@ -37,9 +41,14 @@ __all__ = [
     "AdminEvent",
     "Attempt",
     "Calendar",
+    "Channel",
     "ClosedDay",
     "Condition",
     "DateRange",
+    "Delivery",
+    "DeliveryHost",
+    "DeliveryState",
+    "DeliveryWish",
     "Department",
     "JobError",
     "JobEvent",
@@ -68,7 +77,10 @@ __all__ = [
     "StoredFile",
     "SweepFigures",
     "Team",
+    "Unsubscribe",
     "User",
+    "WebhookEndpoint",
+    "When",
     "WorkerRecord",
     "connect",
     "disconnect",

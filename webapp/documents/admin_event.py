@@ -26,6 +26,7 @@ class AdminArea(StrEnum):
     DEPARTMENTS = "departments"
     IMPORTS = "imports"
     STORAGE = "storage"
+    DELIVERIES = "deliveries"
     AUDIT = "audit"
 
 

@@ -15,6 +15,7 @@ from mongoengine.errors import ValidationError
 from webapp.clock import utcnow
 from webapp.documents.base import Stamped
 from webapp.documents.connection import JOBS
+from webapp.documents.delivery import DeliveryWish
 from webapp.documents.job_status import JobStatus
 from webapp.documents.lease import LEASE_INDEX, Lease
 from webapp.documents.lookup_value import LookupCategory, active_lookups
@@ -173,6 +174,11 @@ class ReportJob(Stamped):
             {"name": "file_expires_at", "fields": ["output.storage.expires_at"], "sparse": True},
             {"name": "file_sha256", "fields": ["output.storage.sha256"], "sparse": True},
             {"name": "question", "fields": ["requested_by", "question_hash", "-created_at"]},
+            {
+                "name": "deliveries",
+                "fields": ["deliveries_wanted", "status"],
+                "partialFilterExpression": {"deliveriesWanted": {"$type": "bool"}},
+            },
         ],
     }
 
@@ -216,6 +222,9 @@ class ReportJob(Stamped):
     named_by_question = me.BooleanField(db_field="namedByQuestion", default=False)  # nobody has named it
     asked_for = me.ListField(me.DictField(), db_field="askedFor")  # what a list says of the question: chips
     search_words = me.StringField(db_field="searchWords")  # who asks what, folded, for the search of lists
+    deliver_to = me.EmbeddedDocumentListField(DeliveryWish, db_field="deliverTo")
+    # True from when somebody wants to hear of its end until their deliveries are in the ledger.
+    deliveries_wanted = me.BooleanField(db_field="deliveriesWanted")
     download_count = me.IntField(db_field="downloadCount", default=0)
     downloaded_at = me.DateTimeField(db_field="downloadedAt")
 

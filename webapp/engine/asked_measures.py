@@ -106,6 +106,21 @@ def value_of(query: Query, dataset: Dataset, key: str, rows: Table) -> Value:
     return value
 
 
+def unit_of(query: Query, dataset: Dataset, text: str) -> tuple[Unit, bool]:
+    """What the numbers of a measure count; and of seconds, whether people count them in days. Plain numbers, for a
+    measure that there is not."""
+    measure = measure_of(query, dataset, split_measure(text)[0])
+    if measure is None:
+        return Unit.NUMBER, False
+    unit = measure.unit or Unit.NUMBER
+    field = field_of(dataset, field_of_measure(query, text)) if measure.requires_field else None
+    if measure.unit is None and field is not None:
+        # A sum or a mean of whole numbers need not be one; the mean of scores is a score.
+        is_whole = field.unit is not Unit.COUNT or measure.key in ("sum", "min", "max")
+        unit = field.unit if is_whole else Unit.NUMBER
+    return unit, unit is Unit.SECONDS and (measure.is_long or (field is not None and field.is_long))
+
+
 def field_of_measure(query: Query, text: str) -> str:
     """The field that a measure is of: its own, or for one that administrators made, the one they named."""
     key, field = split_measure(text)

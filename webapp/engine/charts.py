@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from webapp.engine.asked_measures import measure_of, split_measure
@@ -64,6 +64,7 @@ def chart_of(query: Query, columns: Sequence[Column]) -> ChartSpec | None:
         series,
         title,
         time=time,
+        time_zone=query.time_zone,
         first=first,
         last=last,
         groups=tuple(group_key(query.dimensions.index(key)) for key in drawn),
@@ -101,17 +102,26 @@ def bucket_text(unit: str, moment: datetime | date) -> str:
     return f"{text}:00" if unit == "hour" else text
 
 
-def buckets(unit: str, first: str, last: str, most: int) -> list[str]:
-    """Every bucket from `first` to `last`, both of them included, but no more than `most`."""
+def buckets(unit: str, first: str, last: str, most: int, time_zone: str = "UTC") -> list[str]:
+    """Every bucket from `first` to `last`, both of them included, but no more than `most`; without the hours that the
+    clocks of `time_zone` leave out."""
     found: list[str] = []
-    here = _begin(unit, first)
+    here, zone = _begin(unit, first), ZoneInfo(time_zone)
     while (text := bucket_text(unit, here)) <= last and len(found) < most:
-        found.append(text)
+        if unit != "hour" or _is_on_the_clock(here, zone):
+            found.append(text)
         try:
             here = _next(unit, here)
         except (OverflowError, ValueError):  # the calendar ends
             break
     return found
+
+
+def _is_on_the_clock(hour: datetime, zone: ZoneInfo) -> bool:
+    try:
+        return hour.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == hour
+    except OverflowError:  # the calendar's first and last days, when no clock changes
+        return True
 
 
 def _begin(unit: str, text: str) -> datetime:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from webapp.engine import compiler
-from webapp.engine.asked_measures import field_of_measure, measure_of, split_measure
+from webapp.engine.asked_measures import field_of_measure, measure_of, split_measure, unit_of
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.measures import COUNT_DISTINCT
-from webapp.engine.declarations import Dataset, Field, Measure, Unit
+from webapp.engine.declarations import Dataset, Field, Measure
 from webapp.engine.fields import field_of
 from webapp.engine.keys import dataset_of
 from webapp.engine.query import Query
@@ -55,19 +55,12 @@ def _measure_column(query: Query, text: str) -> Column:
     dataset = dataset_of(query)
     measure = measure_of(query, dataset, split_measure(text)[0])
     assert measure is not None  # noqa: S101 - the query is checked
-    key = field_of_measure(query, text)
-    label, unit, definition = measure.label, measure.unit or Unit.NUMBER, measure.definition
-    field = field_of(dataset, key) if measure.requires_field else None
-    if measure.requires_field:
-        if split_measure(text)[1]:
-            label = label_of_field(dataset, measure, key)
-        if measure.unit is None:
-            unit = field.unit if field is not None else Unit.NUMBER
-            # A sum or a mean of whole numbers need not be one; the mean of scores is a score.
-            unit = Unit.NUMBER if unit is Unit.COUNT and measure.key not in ("sum", "min", "max") else unit
-    is_long = unit is Unit.SECONDS and (measure.is_long or (field is not None and field.is_long))
+    label = measure.label
+    if measure.requires_field and split_measure(text)[1]:
+        label = label_of_field(dataset, measure, field_of_measure(query, text))
+    unit, is_long = unit_of(query, dataset, text)
     kind: Any = compiler.type_of(unit)
-    return Column(text, label, kind, unit.value, "measure", definition, is_long=is_long)
+    return Column(text, label, kind, unit.value, "measure", measure.definition, is_long=is_long)
 
 
 def label_of_field(dataset: Dataset, measure: Measure, key: str) -> str:

@@ -95,9 +95,14 @@ def _filtered(query: Query, tables: Tables, *, in_period: bool) -> Table:
         moment = ibis.literal(naive(query.moment), "timestamp(6)")
         tables = {**tables, dataset.table: tables[dataset.table].mutate(moment=moment)}
     rows = dataset.prepare(tables) if dataset.prepare else tables[dataset.table]
+    if dataset.has_moment:
+        # What is no row of its own table has it too.
+        rows = rows.mutate(moment=moment)
     allowed = _in_scope(query, rows)
     if not query.include_inactive:
         allowed.append(rows.is_active.fill_null(True))
+    if dataset.settle is not None:
+        rows, allowed = dataset.settle(rows.filter(allowed) if allowed else rows), []
     instant = rows[date_column(query)]
     if not in_period:
         allowed.append(instant.isnull())

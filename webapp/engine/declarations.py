@@ -128,6 +128,8 @@ class Dataset:
     measures: dict[str, Measure]
     needs: tuple[str, ...] = ()  # tables beside its own that its rows are made with
     prepare: Callable[[dict[str, Table]], Table] | None = None
+    #: Of the rows that the requester may count, those that stand: where some are there for the lack of others.
+    settle: Callable[[Table], Table] | None = None
     has_data: bool = False  # `data.<name>` are fields too
     once: str | None = None  # rows may repeat one thing: its id; the first of its rows has `is_first`
     has_moment: bool = False  # some of its values depend on the query's `moment`

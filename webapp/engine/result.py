@@ -48,10 +48,10 @@ class ChartSpec:
     """What a chart shows: columns by key. No drawing.
 
     Each of `ys` is a series of its own; with `series`, the values of that column are the series of the one `ys`. `time`
-    is the bucket that the values of `x` begin (`month`); `first` and `last` are the texts of the period's own, where it
-    has any. `rows_path` holds the points where they are not the rows of the result: groups put together, because a
-    chart has room for fewer dimensions. `groups` are the columns of the file of rows that say what `x`, and `series`,
-    are grouped by. `notes` say what the chart leaves out.
+    is the bucket that the values of `x` begin (`month`), on the clocks of `time_zone`; `first` and `last` are the texts
+    of the period's own, where it has any. `rows_path` holds the points where they are not the rows of the result:
+    groups put together, because a chart has room for fewer dimensions. `groups` are the columns of the file of rows
+    that say what `x`, and `series`, are grouped by. `notes` say what the chart leaves out.
     """
 
     kind: ChartKind
@@ -60,6 +60,7 @@ class ChartSpec:
     series: str | None
     title: str
     time: str | None = None
+    time_zone: str = "UTC"
     first: str | None = None
     last: str | None = None
     rows_path: Path | None = None

@@ -92,6 +92,9 @@ class _Run:
         self.dataset = dataset_of(query)
         self.tables = open_tables(backend, query, files)
         self._dates = dates_in(files, self.dataset.table, date_column(query))
+        if self.dataset.settle is not None:
+            # Some of its rows stand in no table.
+            self._dates = replace(self._dates, may_be_empty=True)
         if self._dates.first is not None and self._dates.last is not None:
             # Between the first and the last, few of a zone's clock changes need to be looked at in every row.
             query = replace(query, span=DateRange(self._dates.first, self._dates.last + timedelta(seconds=1)))

@@ -88,7 +88,7 @@ class RecordTable:
 
 
 _OF_ITS_CLASS = ("course_id", "department_id", "program_id")
-_MORE_OF_PERSONS = dict.fromkeys(("email", "email_sha1", "account_home", "account_name"), Kind.TEXT)
+_MORE_OF_PERSONS = dict.fromkeys(("email_sha1", "account_home", "account_name"), Kind.TEXT)
 
 
 def _read(name: str, derived: Sequence[str] = ()) -> Columns:

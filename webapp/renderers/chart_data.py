@@ -204,9 +204,9 @@ def _axis(found: Sequence[Key], spec: ChartSpec, unit: str) -> list[Key]:
     if not texts:
         return []
     first, last = min(texts[0], spec.first or texts[0]), max(texts[-1], spec.last or texts[-1])
-    axis = buckets(unit, first, last, MOST_POINTS + 1)
+    axis = buckets(unit, first, last, MOST_POINTS + 1, spec.time_zone)
     if len(axis) > MOST_POINTS:  # a period of centuries, and rows of months
-        axis = buckets(unit, texts[0], texts[-1], 10 * MOST_POINTS)
+        axis = buckets(unit, texts[0], texts[-1], 10 * MOST_POINTS, spec.time_zone)
     return list(axis)
 
 

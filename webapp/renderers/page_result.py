@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from webapp.engine.result import Result
+from webapp.engine.result import Column, Result
 from webapp.messages import from_document, to_document
 from webapp.renderers.chart_svg import Chart, Sketch
 from webapp.renderers.json_file import dumps
@@ -58,6 +58,13 @@ def read(text: bytes) -> dict[str, Any]:
         sketch["description"] = from_document(sketch["description"])
         sketch["notes"] = [from_document(note) for note in sketch["notes"]]
     return document
+
+
+def column_of(stored: Mapping[str, Any]) -> Column:
+    """A column as `read` gives it, for whoever writes its cells (`Reader.cell`)."""
+    names = ("key", "label", "type", "unit", "role", "time")
+    given = {name: stored.get(name) or "" for name in names} | {"time": stored.get("time")}
+    return Column(**given, words=stored.get("words") or {}, is_long=bool(stored.get("is_long")))
 
 
 def page_document(result: Result, chart: Chart | None, *, has_all_rows: bool) -> dict[str, Any]:

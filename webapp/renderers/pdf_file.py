@@ -30,6 +30,7 @@ ROUNDS = 12
 _NO_FONT = re.compile(r"the text `?(?P<quoted>\"(?:[^\"\\]|\\.)*\")`? could not be displayed")
 _REPLACEMENT = "?"
 CHART = "chart.svg"
+_SIZE = re.compile(r'viewBox="\S+ \S+ (?P<wide>[\d.]+) (?P<high>[\d.]+)"')
 #: The first bytes of a PNG; a logo is one, or an SVG.
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -72,6 +73,7 @@ def write(
             (folder / CHART).write_text(chart.svg, encoding="utf-8")
             say = about.reader.text
             drawn = {"path": CHART, "alt": say(chart.description), "notes": [say(note) for note in chart.notes]}
+            drawn["ratio"] = _ratio_of(chart.svg)
         # Through the file and out of memory: typesetting needs all there is.
         document = pdf_pages.document(result, about, _rows(result, limit), notes, drawn)
         if about.logo:
@@ -90,6 +92,12 @@ def write(
         )
     on_progress(written, written)
     return written, notes
+
+
+def _ratio_of(svg: str) -> float:
+    """A drawing's height by its width."""
+    found = _SIZE.search(svg)
+    return float(found["high"]) / float(found["wide"]) if found and float(found["wide"]) else 1.0
 
 
 def can_print(logo: bytes) -> bool:

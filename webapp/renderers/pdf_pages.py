@@ -24,6 +24,10 @@ from webapp.renderers.reader import Reader
 PORTRAIT_WIDTH, LANDSCAPE_WIDTH = 105, 155
 NARROWEST, WIDEST = 6, 34
 LONGEST_CELL = 300
+#: Of charts, in points: upright; flipped, and what is left for it under title and key figures there.
+CHART_WIDTH, CHART_NARROWEST, CHART_WIDEST, CHART_HEIGHT_LEFT = 480, 400, 600, 285
+#: A table that is wider than its page by no more than this has narrower columns, in place of another table.
+SQUEEZED = 1.2
 #: A cell of more lines than this may go over the end of a page.
 MOST_LINES = 12
 PART_ROWS = 500
@@ -41,7 +45,8 @@ Rows = Sequence[Sequence[Any]]
 def document(
     result: Result, about: About, rows: Rows, notes: Sequence[str], chart: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """`rows` are the first rows of the result; `chart` has `path`, `alt` and `notes`."""
+    """`rows` are the first rows of the result; `chart` has `path`, `alt`, `notes` and `ratio`, its height by its
+    width."""
     reader = about.reader
     say = reader.text
     sheets, landscape, breakable = _sheets(result, reader, rows)
@@ -69,12 +74,19 @@ def document(
         "notes": [shown(say(note)) for note in [*result.notes, *notes]],
         "figures": [] if result.pages else _figures(result, reader),
         "chart": chart and {**chart, "alt": shown(chart["alt"]), "notes": [shown(each) for each in chart["notes"]],
-                            "width": 600 if landscape else 480},
+                            "width": _chart_width(chart["ratio"], landscape=landscape)},
         "sheets": sheets,
         "question": [[shown(what), shown(said)] for what, said in about.question],
         "definitions": [[shown(what), shown(said)] for what, said in about.definitions()],
         "facts": [[shown(what), shown(said)] for what, said in about.facts() if said],
     }  # fmt: skip
+
+
+def _chart_width(ratio: float, *, landscape: bool) -> float:
+    """In points. On a flipped page as wide as leaves it under the key figures, where it can still be read so."""
+    if not landscape:
+        return CHART_WIDTH
+    return min(max(CHART_HEIGHT_LEFT / ratio, CHART_NARROWEST), CHART_WIDEST)
 
 
 def _figures(result: Result, reader: Reader) -> list[list[str]]:
@@ -172,8 +184,10 @@ def _tables(
     """Columns that fit side by side, group after group."""
     widths = widths or _widths(columns, [*texts[:ROWS_MEASURED], *([totals] if totals else [])], reader)
     landscape = sum(widths) > PORTRAIT_WIDTH if landscape is None else landscape
+    room = LANDSCAPE_WIDTH if landscape else PORTRAIT_WIDTH
+    widths = _squeezed(widths, columns, texts[:ROWS_MEASURED], reader, room)
     keys = [place for place, column in enumerate(columns) if column.role == "dimension"][:3] or ([0] if columns else [])
-    groups = _column_groups(columns, widths, keys, LANDSCAPE_WIDTH if landscape else PORTRAIT_WIDTH)
+    groups = _column_groups(columns, widths, keys, room)
     found = []
     for number, group in enumerate(groups, start=1):
         chosen = [columns[place] for place in group]
@@ -227,16 +241,45 @@ def _column_groups(columns: Sequence[Column], widths: list[int], keys: list[int]
             blocks[-1].append(place)
         else:
             blocks.append([place])
+    groups = _filled(blocks, widths, room - taken)
+    # As many tables, about equally wide: none with a single column beside full ones.
+    least = max((sum(widths[place] for place in block) for block in blocks), default=0)
+    even = max(sum(widths[place] for place in others) / len(groups), least)
+    while len(balanced := _filled(blocks, widths, even)) > len(groups):
+        even += 1
+    return [[*keys, *group] for group in balanced]
+
+
+def _filled(blocks: Sequence[Sequence[int]], widths: Sequence[int], room: float) -> list[list[int]]:
+    """The blocks one after another, a new group where the next one does not fit any more."""
     groups: list[list[int]] = [[]]
-    width = taken
+    width = 0
     for block in blocks:
         wide = sum(widths[place] for place in block)
         if groups[-1] and width + wide > room:
             groups.append([])
-            width = taken
+            width = 0
         groups[-1] += block
         width += wide
-    return [[*keys, *group] for group in groups]
+    return groups
+
+
+def _squeezed(
+    widths: list[int], columns: Sequence[Column], texts: list[list[str]], reader: Reader, room: int
+) -> list[int]:
+    """Narrower columns where that keeps a table in one piece, none narrower than its longest word."""
+    over = sum(widths) - room
+    if not 0 < over <= (SQUEEZED - 1) * room:
+        return widths
+    is_one = headings.one_measure(columns)
+    spare = []
+    for place, column in enumerate(columns):
+        shown_there = [headings.leaf(column, reader, is_one_measure=is_one), *(row[place] for row in texts)]
+        longest = max((len(word) for text in shown_there for word in text.split()), default=0)
+        spare.append(max(widths[place] - max(longest + 2, NARROWEST), 0))
+    if sum(spare) < over:
+        return widths
+    return [width - math.ceil(each * over / sum(spare)) for width, each in zip(widths, spare, strict=True)]
 
 
 def _widths(columns: Sequence[Column], texts: list[list[str]], reader: Reader) -> list[int]:

@@ -155,7 +155,10 @@ def _write_chart(book: xlsxwriter.Workbook, sheet: Worksheet, formats: Formats, 
     begin = row + math.ceil(height / ROW_PIXELS) + 1
     say = data.reader.text
     sheet.write_string(begin, 0, plain(say(data.x_label)), formats.heading)
+    # One series is called by what it counts, with its unit; several by what they are of, and the axis tells the unit.
+    told = data.reader.with_unit(say(data.y_label), data.y_column)
     for place, name in enumerate(data.series, start=1):
+        name = name if len(data.series) > 1 else told
         sheet.write_string(begin, place, plain(name), formats.heading_of(data.y_column))
     scale = DAY_SECONDS if data.y_column.unit == "seconds" else 1
     for number, category in enumerate(data.categories, start=1):
@@ -187,6 +190,7 @@ def _write_chart(book: xlsxwriter.Workbook, sheet: Worksheet, formats: Formats, 
     chart.set_title({"name": plain(say(data.title)), "name_font": {"size": 12}})
     ticks = [tick / scale for tick in ticks_of(data)]
     axis: dict[str, Any] = {
+        "name": plain(told),
         "num_format": (formats.number(data.y_column) or "").replace(".00", "").replace("0.0 %", "0 %"),
         "min": ticks[0],
         "max": ticks[-1],

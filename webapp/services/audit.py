@@ -44,6 +44,8 @@ class ReportAct(StrEnum):
     DOWNLOADED_IN_PARTS = "downloaded in parts"
     LOOKED_AT = "looked at"
     VERIFIED = "file verified"
+    SENT = "sent"
+    DISCLOSED = "sent outside"
 
 
 class SessionAct(StrEnum):
@@ -76,6 +78,12 @@ def record(
 def record_on_report(by: User, act: ReportAct, job: ReportJob, *, changes: Changes | None = None) -> None:
     """Write down what `by` did to the report."""
     record(by, AdminArea.REPORTS, act.value, job.name or job.report_type, subject_id=job.id, changes=changes)
+
+
+def record_once(by: User, act: ReportAct, job: ReportJob, *, key: str, changes: Changes | None = None) -> None:
+    """As `record_on_report`, for what is tried again until it works: one entry for each `key`."""
+    event = _event(by.id, AdminArea.REPORTS, act.value, job.name or job.report_type, job.id, changes)
+    _insert_once(event, key)
 
 
 def record_once_an_hour(by: User, act: ReportAct, job: ReportJob) -> None:

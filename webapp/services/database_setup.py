@@ -27,6 +27,10 @@ INDEXED = (
     documents.ScheduleFire,
     documents.ScheduleFeed,
     documents.Notice,
+    documents.Delivery,
+    documents.DeliveryHost,
+    documents.Unsubscribe,
+    documents.WebhookEndpoint,
 )
 
 

@@ -3,12 +3,12 @@ path that an archive names; what is damaged, encrypted or made to do harm is tol
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,6 +25,10 @@ SMALL = 64 << 20
 #: Of one file of a zip, unpacked: a bundle of a large university is a tenth of it.
 LARGEST_MEMBER = 4 << 30
 BUFFER = 1 << 18
+#: So many bytes are unpacked at a time, and so many packed ones read. Large: each time costs a wait for the reader.
+PIECE, PACKED_PIECE = 1 << 20, 1 << 17
+#: What zlib calls the header and the checksums of gzip.
+GZIP_HEADER = 16 + zlib.MAX_WBITS
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _NOTHING = re.compile(rb"\s*\[\s*\]\s*")
 _BOM = b"\xef\xbb\xbf"
@@ -83,7 +87,7 @@ def told_in_words(name: str) -> Iterator[None]:
     """What libraries raise for damaged files becomes one sentence that names the file."""
     try:
         yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         raise SourceFileError(
             Message(
                 "“%(file)s” is cut off or damaged: its packed content ends or breaks before its end. Nothing of it was "
@@ -138,7 +142,7 @@ def _unpacked(file: IO[bytes], name: str) -> IO[bytes]:
     file.seek(0)
     if begin != _GZIP:
         return file
-    return io.BufferedReader(_Bounded(gzip.GzipFile(fileobj=file, mode="rb"), file, name), BUFFER)
+    return io.BufferedReader(_Gunzipped(file, name), BUFFER)
 
 
 class _Packed(io.RawIOBase):
@@ -154,28 +158,56 @@ def packed_position(file: IO[bytes]) -> int:
     return raw.packed_position() if isinstance(raw, _Packed) else file.tell()
 
 
-class _Bounded(_Packed):
-    """An unpacking stream that stops what expands without end."""
+class _Gunzipped(_Packed):
+    """What is packed with gzip, unpacked by a thread a piece ahead of its reader; what has no end is stopped."""
 
-    def __init__(self, unpacking: gzip.GzipFile, packed: IO[bytes], name: str) -> None:
-        self._unpacking, self._packed, self._name = unpacking, packed, name
+    def __init__(self, packed: IO[bytes], name: str) -> None:
+        self._packed, self._name = packed, name
+        self._member = zlib.decompressobj(GZIP_HEADER)
+        self._left = b""  # packed bytes that wait
         self._count = 0
+        self._piece = memoryview(b"")
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="unpacking")
+        self._following = self._ahead.submit(self._unpack)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        chunk = self._unpacking.read(len(buffer))
-        self._count += len(chunk)
+        if not self._piece:
+            self._piece = memoryview(self._following.result())
+            if self._piece:
+                self._following = self._ahead.submit(self._unpack)
+        count = min(len(buffer), len(self._piece))
+        buffer[:count], self._piece = self._piece[:count], self._piece[count:]
+        return count
+
+    def _unpack(self) -> bytes:
+        """The next piece; none at the end. Raises EOFError for a file that is cut off, zlib.error for a damaged one."""
+        piece = b""
+        while not piece:
+            given = self._left or self._packed.read(PACKED_PIECE)
+            if not given and self._member.eof:
+                return b""
+            if not given:
+                raise EOFError
+            if self._member.eof:
+                # Another member may follow, and zeros before it.
+                self._left = given.lstrip(b"\0")
+                self._member = zlib.decompressobj(GZIP_HEADER) if self._left else self._member
+                continue
+            piece = self._member.decompress(given, PIECE)
+            self._left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+        self._count += len(piece)
         if self._count > SMALL and self._count > MOST_EXPANSION * max(self._packed.tell(), 1):
             raise _bomb(self._name)
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
+        return piece
 
     def packed_position(self) -> int:
         return self._packed.tell()
 
     def close(self) -> None:
+        self._ahead.shutdown(cancel_futures=True)
         self._packed.close()
         super().close()
 

@@ -170,6 +170,7 @@ def ask_no_more_of_the_database() -> None:
     if not hasattr(g, "_login_user"):
         g._login_user = AnonymousUserMixin()
     g.setdefault("permissions", frozenset())
+    g.setdefault("unread_notices", 0)
 
 
 def current_session() -> OpenSession:

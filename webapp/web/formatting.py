@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, url_for
+from flask import Flask, g, url_for
 from flask_babel import (
     format_date,
     format_datetime,
@@ -26,13 +26,17 @@ from markupsafe import Markup
 from webapp import clock, statuses
 from webapp.documents import JobStatus, LookupCategory
 from webapp.documents.job_status import STATES
-from webapp.engine.result import ROW_TYPE, Column
+from webapp.engine.result import ROW_TYPE
 from webapp.engine.words import ROW_TYPES
 from webapp.messages import Message
 from webapp.renderers.numbers import decimal_text
+from webapp.renderers.page_result import column_of
 from webapp.renderers.reader import Reader
+from webapp.services.deliveries import inbox
 from webapp.services.lookups import values as lookups
 from webapp.settings import Settings
+from webapp.web import access, delivery_words
+from webapp.web.fragments import tag_of
 from webapp.web.languages import in_readers_language, language
 
 BOUND = 1_000
@@ -63,6 +67,7 @@ def register(app: Flask, settings: Settings) -> None:
         cell_writers=lambda columns: [cell_writer(column) for column in columns],
         cell_class=cell_class,
         column_class=column_class,
+        column_heading=column_heading,
         difference=difference,
         initials=initials,
         attempt_word=attempt_word,
@@ -78,8 +83,20 @@ def register(app: Flask, settings: Settings) -> None:
         current_locale=get_locale,
         current_zone=lambda: str(get_timezone()),
         job_url=lambda job: url_for("jobs.show", job_id=job.id),
+        unread_notices=unread_notices,
+        delivery_channel_word=lambda channel: delivery_words.channel_words()[channel],
+        delivery_state_word=lambda state: delivery_words.state_words()[state],
+        delivery_form_word=delivery_words.form_words,
+        delivery_colour=delivery_words.STATE_COLOURS.__getitem__,
         new_token=lambda: secrets.token_urlsafe(12),
     )
+
+
+def unread_notices() -> tuple[int, str]:
+    """How many notices the person of this request has not read, and the tag of that for the next poll."""
+    if "unread_notices" not in g:
+        g.unread_notices = inbox.unread(access.current_actor())
+    return g.unread_notices, tag_of(g.unread_notices)
 
 
 def instant(moment: datetime | None, form: str = "short") -> Markup:
@@ -186,7 +203,7 @@ def value(cell: Any, column: dict[str, Any]) -> str:
 
 def cell_writer(column: dict[str, Any]) -> Callable[[Any], str]:
     """How the cells of a column are written for whoever asked for this page: a page has thousands of them."""
-    reader, declared, key = readers(), _column(column), column.get("key", "")
+    reader, declared, key = readers(), column_of(column), column.get("key", "")
     if column.get("type") in {"datetime", "date"}:
         read = datetime.fromisoformat if column["type"] == "datetime" else lambda text: date.fromisoformat(text[:10])
         return lambda cell: reader.cell(read(cell) if cell and isinstance(cell, str) else cell, declared)
@@ -206,12 +223,6 @@ def _reader(locale: str, time_zone: str) -> Reader:
     return Reader(locale, time_zone)
 
 
-def _column(stored: dict[str, Any]) -> Column:
-    names = ("key", "label", "type", "unit", "role", "time")
-    given = {name: stored.get(name) or "" for name in names} | {"time": stored.get("time")}
-    return Column(**given, words=stored.get("words") or {}, is_long=bool(stored.get("is_long")))
-
-
 def difference(amount: float, column: dict[str, Any]) -> str:
     """“+3”, “−2.5 points”, “±0”: by how much a number of this column has changed."""
     if not amount:
@@ -220,6 +231,11 @@ def difference(amount: float, column: dict[str, Any]) -> str:
     if column.get("unit") == "ratio":
         return gettext("%(amount)s points", amount=f"{sign}{number(abs(amount) * 100, 1)}")
     return f"{sign}{value(abs(amount), column)}"
+
+
+def column_heading(column: dict[str, Any]) -> str:
+    """What stands above a column of a result, its unit too, as above that of its files."""
+    return readers().heading(column_of(column))
 
 
 def column_class(column: dict[str, Any]) -> str:

@@ -42,9 +42,11 @@ def fragment(template: str, *, tag: str | None = None, status: int = 200, **cont
     return response
 
 
-def redirect_after(to: str, message: str, category: str = "success") -> ResponseReturnValue:
-    """After an action: say what happened, on the page it leads to. htmx is told to load that page."""
-    flash(in_readers_language(message), category)
+def redirect_after(to: str, message: str = "", category: str = "success") -> ResponseReturnValue:
+    """After an action: say what happened, on the page it leads to, unless that page says it by itself. It stays there
+    as long as the page does, so it must stay true. htmx is told to load that page."""
+    if message:
+        flash(in_readers_language(message), category)
     if is_htmx():
         response = Response(status=204)
         response.headers["HX-Redirect"] = to

@@ -7,6 +7,7 @@ import contextlib
 from pymongo.errors import OperationFailure, PyMongoError
 
 from webapp.documents import (
+    Delivery,
     JobEvent,
     JobStatus,
     LookupCategory,
@@ -71,7 +72,7 @@ def _check_pipeline_updates() -> None:
 
 def _check_indexes() -> None:
     try:
-        for document in (ReportJob, JobEvent, WorkerRecord, Order, ReportSchedule, ScheduleFire):
+        for document in (ReportJob, JobEvent, WorkerRecord, Order, Delivery, ReportSchedule, ScheduleFire):
             indexes.ensure(document)
     except OperationFailure as error:
         raise UnusableDatabaseError(f"The queue's indexes cannot be made: {error}") from error

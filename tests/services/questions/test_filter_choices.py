@@ -56,6 +56,26 @@ def test_nobody_is_offered_learners_outside_their_data_scope(people: People) -> 
     assert len(found("lee", data_scope.data_scope(people.administrator))) == 3
 
 
+def test_a_learner_of_ones_own_department_is_offered_before_they_are_in_any_class(people: People) -> None:
+    place, elsewhere = people.department.id, people.other_department.id
+    ids = [ObjectId() for _ in range(4)]
+    persons = [
+        {"name": "Lee New", "roles": ["learner"], "department_ids": [place]},
+        {"name": "Lee Away", "roles": ["learner"], "department_ids": [elsewhere]},
+        {"name": "Lee Teacher", "roles": ["instructor"], "department_ids": [place]},
+        {"name": "Lee Gone", "roles": ["learner"], "department_ids": [place], "is_active": False},
+    ]
+    make_record(persons=[{"id": each, **person} for each, person in zip(ids, persons, strict=True)])
+    for reader, offered in (
+        (people.owner, ["Lee New"]),
+        (people.manager, ["Lee New"]),
+        (people.stranger, ["Lee Away"]),
+    ):
+        scope = data_scope.data_scope(reader)
+        assert found("lee", scope) == offered
+        assert [each.name for each in filter_choices.named("learner", ids, scope)] == offered
+
+
 def test_a_learner_of_a_big_organisation_is_found_however_many_others_match(people: People) -> None:
     mine = make_class("History 1", code="H1", department=people.department)
     _many_learners(3_000)

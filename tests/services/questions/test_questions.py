@@ -13,7 +13,8 @@ from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import TERMINAL
-from webapp.services.questions import as_query, in_words, report_types
+from webapp.services.questions import as_query, conditions, in_words, report_types
+from webapp.services.questions.conditions import ConditionTexts
 from webapp.services.questions.period import Period
 from webapp.services.questions.request import Condition, ReportRequest
 from webapp.services.rights.data_scope import DataScope
@@ -207,3 +208,35 @@ def test_a_share_made_by_an_administrator_is_offered_once_its_field_is_there(dat
     lookups.add("measure-type", "few-clicks", "Few clicks", metadata=share, by=TERMINAL)
     assert "few-clicks" in report_types.measures_for(dataset)
     assert to_query("learner-activity", measures=["few-clicks"])
+
+
+def test_times_are_compared_in_the_unit_of_their_heading_and_stand_in_the_question_so(database: Any) -> None:
+    late = Condition(field="avg-time-to-complete", operator="gt", value=30)
+    short = Condition(field="average:duration", operator="between", value=(0.25, 1.5))
+    asked: dict[str, Any] = {"measures": ["avg-time-to-complete"], "results": [late]}
+    assert [each.values for each in to_query(**asked).results] == [(30 * 86_400,)]
+    told = in_words.describe(ReportRequest(report_type="enrollment-summary", **asked), EVERYTHING)
+    assert ("Only groups where", "Average time to complete is over 30 days") in told
+    asked = {"measures": ["average:duration"], "results": [short]}
+    assert [each.values for each in to_query("assessment-results", **asked).results] == [(900, 5_400)]
+    told = in_words.describe(ReportRequest(report_type="assessment-results", **asked), EVERYTHING)
+    assert ("Only groups where", "Average recorded time is between 0.25, 1.5 hours") in told
+
+
+@pytest.mark.parametrize(
+    ("report_type", "measure", "typed", "value"),
+    [
+        ("assessment-results", "average:duration", "1:30:00", 1.5),
+        ("assessment-results", "average:duration", "0:20", 1 / 3),
+        ("assessment-results", "average:duration", "2.5", 2.5),
+        ("completion-rates", "avg-time-to-complete", "1:30:00", None),
+        ("completion-rates", "completion-rate", "60 %", 60),
+    ],
+)
+def test_a_time_of_hours_may_be_typed_as_results_show_it(
+    database: Any, report_type: str, measure: str, typed: str, value: float | None
+) -> None:
+    dataset = report_types.dataset_of_type(report_type)
+    found, problems = conditions.read_results([ConditionTexts(measure, "gt", typed)], dataset)
+    assert [each.value for each in found] == ([] if value is None else [value])
+    assert bool(problems) is (value is None)

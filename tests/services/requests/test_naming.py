@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from bson import ObjectId
 
-from tests.factories import People, make_record
-from webapp.documents import ReportJob
+from tests.factories import People, make_class, make_job, make_learner, make_record
+from webapp.documents import ReportJob, User
 from webapp.services.jobs import lists as job_lists
 from webapp.services.jobs.lists import JobList, JobListQuery
 from webapp.services.questions.period import Period
@@ -81,6 +81,26 @@ def test_a_search_finds_people_courses_and_words_of_the_question(
     job = asking.create(people.owner, ReportRequest(report_type="completion-rates", course_ids=(ALGEBRA,), name="Mine"))
     found = job_lists.matching_ids(people.owner, JobList.OWN, JobListQuery(filters={"q": (text,)}))
     assert found == ([job.id] if is_found else [])
+
+
+def test_a_search_finds_the_learners_of_a_question_for_those_who_may_know_them(people: People) -> None:
+    mine = make_class("History 1", code="H1", department=people.department)
+    zoe = make_learner("Zoë Ramírez", "L-17", of=mine)
+    request = ReportRequest(report_type="transcript", learner_ids=(zoe.id,), visibility="organization", name="For her")
+    job = asking.create(people.owner, request, agreed=True)
+    make_job(people.owner.id, name="Another", visibility="organization")
+
+    def found(person: User, which: JobList, text: str) -> list[ObjectId]:
+        return job_lists.matching_ids(person, which, JobListQuery(filters={"q": (text,)}))
+
+    for text in ("zoe", "RAMIREZ transcript", "l-17"):
+        assert found(people.owner, JobList.OWN, text) == [job.id], text
+        assert found(people.manager, JobList.SHARED, text) == [job.id], text
+        assert found(people.administrator, JobList.DEPARTMENT, text) == [job.id], text
+        # Whoever may not count her rows knows of the report, and not whom it is about.
+        assert found(people.stranger, JobList.SHARED, text) == [], text
+    assert found(people.stranger, JobList.SHARED, "transcript") == [job.id]
+    assert found(people.owner, JobList.OWN, "zoe nobody") == []
 
 
 def test_the_slower_half_of_a_double_click_gets_the_report_that_the_faster_one_made(

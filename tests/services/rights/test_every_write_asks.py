@@ -23,12 +23,15 @@ from webapp.documents import (
     AdminArea,
     AdminEvent,
     Calendar,
+    Delivery,
     LookupValue,
     Order,
     OrderKind,
     ReportJob,
     ReportSchedule,
     User,
+    WebhookEndpoint,
+    When,
     WorkerRecord,
 )
 from webapp.documents.report_schedule import Timing
@@ -36,6 +39,8 @@ from webapp.errors import ForbiddenError, NotFoundError
 from webapp.services import audit_trail, sources
 from webapp.services.audit_trail import AuditQuery
 from webapp.services.calendars import calendars
+from webapp.services.deliveries import overview, wishes
+from webapp.services.deliveries.webhooks import endpoints
 from webapp.services.files import downloads, letterhead, verification
 from webapp.services.lookups import values as lookups
 from webapp.services.orders import dry_runs, imports, orders, pulls, rebuilding, uploads, verbs
@@ -79,6 +84,14 @@ WITHOUT_A_PERSON = {
         *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
     ],
     "tells somebody what happened to what is theirs, in nobody's name": ["deliveries.telling.tell"],
+    "workers make deliveries of wishes, and send each under its own hold; people reach them by wishes and overview": [
+        *("deliveries.making.*", "deliveries.ledger.*", "deliveries.hosts.*", "deliveries.sending.*"),
+        *("deliveries.mail.sending.send", "deliveries.notices.send", "deliveries.copies.send"),
+        *("deliveries.webhooks.sending.send", "deliveries.webhooks.endpoints.end_by_itself"),
+    ],
+    "nobody is signed in: the link of a letter is the proof, and reaches that letter's own address": [
+        *("deliveries.mail.unsubscribing.unsubscribe", "deliveries.mail.unsubscribing.subscribe_again"),
+    ],
     "a person's own inbox; it can change nobody else's": [
         "deliveries.inbox.mark_read",
         "deliveries.inbox.mark_all_read",
@@ -101,6 +114,8 @@ WITHOUT_A_PERSON = {
 }
 #: Which of those a door may use all the same: where, and what.
 DOORS = {
+    *(("webapp/web/inbox/views.py", f"deliveries.inbox.{name}") for name in ("mark_read", "mark_all_read")),
+    *(("webapp/web/inbox/views.py", f"deliveries.mail.unsubscribing.{name}") for name in ("unsubscribe", "subscribe_again")),
     ("webapp/web/auth/views.py", "people.accounts.authenticate"),
     ("webapp/web/auth/views.py", "people.accounts.set_preferences"),
     ("webapp/web/auth/password_views.py", "people.accounts.authenticate"),
@@ -133,6 +148,8 @@ class World:
     calendar: Calendar
     schedule: ReportSchedule  # the owner's
     paused: ReportSchedule  # the owner's
+    endpoint: WebhookEndpoint
+    delivery: Delivery  # one that has failed
 
 
 Call = Callable[[Any, World], object]
@@ -154,6 +171,17 @@ CALLS: dict[str, Call] = {
     "schedules.feed.end": lambda by, _: feed.end(by),
     "schedules.firing.run_now": lambda by, world: firing.run_now(by, world.schedule.id),
     "files.downloads.open_download": lambda by, world: downloads.open_download(by, world.job.id),
+    "deliveries.overview.again": lambda by, world: overview.again(by, str(world.delivery.id)),
+    "deliveries.wishes.add": lambda by, world: wishes.add(
+        by, world.job.id, wishes.notify(world.people.owner, When.ENDED)
+    ),
+    "deliveries.webhooks.endpoints.add": lambda by, _: endpoints.add(by, name="Mine", url="https://hooks.example/"),
+    "deliveries.webhooks.endpoints.change": lambda by, world: endpoints.change(
+        by, str(world.endpoint.id), name="Mine", url="https://hooks.example/", is_active=True
+    ),
+    "deliveries.webhooks.endpoints.rotate": lambda by, world: endpoints.rotate(by, str(world.endpoint.id)),
+    "deliveries.webhooks.endpoints.delete": lambda by, world: endpoints.delete(by, str(world.endpoint.id)),
+    "deliveries.webhooks.endpoints.test": lambda by, world: endpoints.test(by, str(world.endpoint.id)),
     "files.letterhead.change": lambda by, _: letterhead.change(by, name="Mine", logo=None),
     "lookups.values.add": lambda by, _: lookups.add("role", "chief", "Chief", metadata={"permissions": []}, by=by),
     "lookups.values.change": lambda by, _: lookups.change("role", "staff", display_as="Everybody", by=by),
@@ -270,8 +298,13 @@ def world(people: People, tmp_path: Path) -> World:
     AdminEvent._get_collection().delete_many({})
     ended = make_job(people.owner.id, status="failed", **place)
     ended.update(set__output__storage={"sha256": FILE})
+    endpoint = WebhookEndpoint(name="Warehouse", url="https://hooks.example/x").save()
+    delivery = Delivery(
+        job_id=ended.id, occasion="ready", channel="email", recipient="a@staff.example", state="failed",
+        made_at=clock.utcnow(), queued_at=clock.utcnow(),
+    ).save()  # fmt: skip
     job = make_job(people.owner.id, **place)
-    return World(people, job, ended.reload(), order, look, upload, calendar, schedule, paused)
+    return World(people, job, ended.reload(), order, look, upload, calendar, schedule, paused, endpoint, delivery)
 
 
 def nobody(which: str, people: People) -> User:

@@ -389,3 +389,18 @@ def test_so_many_schedules_one_may_own(make_schedule: Make, people: People, monk
     make_schedule()
     with pytest.raises(keeping.TooManySchedulesError):
         keeping.create(people.owner, wish())
+
+
+def test_a_fire_goes_to_whom_the_schedule_says_and_who_cannot_be_reached_keeps_it_from_nobody(
+    make_schedule: Make, people: People, now: datetime
+) -> None:
+    wanted = ({"channel": "inbox", "recipient": str(people.owner.id), "when": "ready"},)
+    schedule = make_schedule(due_at=now, delivery=wanted)
+    gone = {"channel": "webhook", "recipient": "0" * 24, "when": "ready"}
+    ReportSchedule.objects(id=schedule.id).update(push__delivery=gone)
+    (made,) = fire(schedule, now)
+    job = ReportJob.objects.get(id=made)
+    assert [(each.channel, each.recipient) for each in job.deliver_to] == [("inbox", str(people.owner.id))]
+    assert [each for each in told(people.owner) if "cannot go to everybody" in each]
+    with pytest.raises(InvalidRequestError):
+        make_schedule(delivery=(gone,))

@@ -47,6 +47,8 @@ def test_a_school_becomes_rows_that_lead_to_one_another(tmp_path: Path) -> None:
     assert (iva["roles"], iva["department_ids"]) == (["learner"], [ref("departments", "elm")])
     assert found["teachings"]["n3"]["person_id"] == ref("persons", "t1")
     assert found["contents"]["cells"] | {"lowest": "0", "highest": "40"} == found["contents"]["cells"]
+    # The day is included.
+    assert found["contents"]["cells"]["due_at"] == datetime(2024, 2, 19, 23, 59, 59, tzinfo=UTC)
     assert found["results"]["r1"]["score"] == 75
     assert found["results"]["r1"]["learner_id"] == ref("persons", "p1")
 

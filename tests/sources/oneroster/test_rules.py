@@ -54,6 +54,9 @@ def test_what_a_bulk_bundle_gets_wrong_is_told_and_taken(
     staging = read(school(tmp_path, manifest=ALL_BULK, **{file: SCHOOL[file].replace(given, instead, 1)}))
     assert any(each[:2] == (f"{file}.csv", line) and told in each[2] for each in staging.broken), staging.told
     assert len(staging.tables["persons"]) == 3
+    # A due day that is none takes neither the line item nor its results away.
+    due_at = staging.tables["contents"]["cells"]["due_at"]
+    assert (due_at is None) == (instead == "19.2.2024")
     assert not staging.refused
 
 

@@ -343,7 +343,7 @@ SUBMISSION_MEASURES = (
     _rate(
         "submission-rate",
         Message("Submission rate"),
-        Message("Submitted / submitted or still expected; empty where nothing is expected."),
+        Message("Submitted / submitted or missing, what is not due yet left out; empty where nothing is expected."),
         lambda table: table.status == "submitted",
         lambda table: table.status.isin(["submitted", "not-submitted"]),
     ),

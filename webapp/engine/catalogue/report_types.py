@@ -178,11 +178,22 @@ _TYPES = [
     ReportType(
         key="last-access",
         label=Message("Last access"),
-        dataset="enrollments",
+        dataset="persons",
         group_by=("learner",),
-        measures=("max:last-activity", "min:days-since-activity", "sum:events", "count"),
-        description=Message("When each enrolled learner was last active, those who never were included."),
-        detail=(*_PERSON, "class", "status", "enrolled-at", "last-activity", "days-since-activity", "events"),
+        measures=("max:last-activity", "min:days-since-activity", "sum:events", "sum:enrollments"),
+        description=Message(
+            "When each learner was last active; those who never were, and those who are in no class, included."
+        ),
+        detail=(
+            *_PERSON,
+            "department",
+            "class",
+            "status",
+            "enrolled-at",
+            "last-activity",
+            "days-since-activity",
+            "events",
+        ),
         detail_sort=("-days-since-activity", "learner", "learner-number", "class"),
         sort=("-min:days-since-activity",),
     ),
@@ -192,8 +203,10 @@ _TYPES = [
         dataset="submissions",
         group_by=("class", "assessment"),
         measures=("count", "count-distinct:learner"),
-        description=Message("Assessments of open enrollments in which nothing was handed in, learner by learner."),
-        detail=("class", "assessment", *_PERSON, "enrolled-at"),
+        description=Message(
+            "Assessments of open enrollments that were due, or have no due date, and for which nothing was handed in."
+        ),
+        detail=("class", "assessment", "due-at", *_PERSON, "enrolled-at"),
         detail_sort=("class", "assessment", "learner", "learner-number"),
         detail_first=True,
         where=(("status", "in", ("not-submitted",)),),

@@ -52,16 +52,16 @@ def _columns(ids: str = "", texts: str = "", numbers: str = "", instants: str = 
 
 _OF_A_CLASS = "learner_id class_id course_id department_id program_id enrollment_id"
 
-#: No e-mail address and no account's name is among them: a report needs names and numbers of people only.
+#: No account's name is among them, nor a hash: a report needs names, numbers and addresses of people only.
 TABLES: dict[str, Columns] = {
     "departments": _columns("parent_id", "name code kind"),
-    "persons": _columns("", "name number") | {"roles": Kind.TEXTS, "department_ids": Kind.IDS},
+    "persons": _columns("", "name number email") | {"roles": Kind.TEXTS, "department_ids": Kind.IDS},
     "programs": _columns("department_id", "name code"),
     "courses": _columns("department_id program_id", "name code"),
     "terms": _columns("parent_id", "name", "", "starts_at ends_at"),
     "classes": _columns("course_id department_id program_id term_id", "name code term", "", "starts_at ends_at")
     | {"instructor_ids": Kind.IDS},
-    "contents": _columns("course_id class_id department_id", "name content_type lowest highest"),
+    "contents": _columns("course_id class_id department_id", "name content_type lowest highest", "", "due_at"),
     "enrollments": _columns(
         "learner_id class_id course_id department_id program_id",
         "status",

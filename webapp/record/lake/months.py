@@ -18,24 +18,28 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 from deltalake.transaction import AddAction
 
+from webapp.record.lake.delta import ROWS_A_GROUP
 from webapp.settings import get_settings
 from webapp.storage import open_storage
 
 #: Larger months are several files, so that one can be read by several threads, or machines.
 ROWS_A_FILE = 4_000_000
-ROWS_A_GROUP = 122_880
+#: Columns in which hardly two values are equal.
+UNLIKE = ("id", "key")
 
 
-def write_files(table: str, rows: Iterable[pa.RecordBatch], schema: pa.Schema, scratch: Path) -> list[AddAction]:
-    """Parquet files of `rows`, which come sorted by `month`, put where the Delta table `table` is.
+def write_files(table: str, rows: pa.RecordBatchReader, scratch: Path) -> list[AddAction]:
+    """Parquet files of `rows`, which come sorted by `month`, put where the Delta table `table` is. Texts may come as
+    dictionaries; the files say nothing of that.
 
     Nobody knows of them before a commit names them. Raises StorageError.
     """
     storage = open_storage(get_settings().effective_record_url)
-    inside = schema.remove(schema.get_field_index("month"))
-    # Of a column without two equal values a dictionary is only more work.
-    repeating = [name for name in inside.names if name not in ("id", "key")]
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating}
+    inside = rows.schema.remove(rows.schema.get_field_index("month"))
+    # Of a column without two equal values a dictionary is only more work, and its bounds tell nothing.
+    repeating = [name for name in inside.names if name not in UNLIKE]
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "store_schema": False}
+    options |= {"use_dictionary": repeating, "write_statistics": repeating}
     added: list[AddAction] = []
     for month, batches in _by_month(_ahead(rows)):
         for part in _files(batches):

@@ -11,7 +11,8 @@ from webapp.engine.sql import literal
 from webapp.messages import Message
 from webapp.record.lake import delta
 from webapp.record.lake.delta import RecordBusyError, VersionGoneError
-from webapp.record.lake.months import write_files
+from webapp.record.lake.months import UNLIKE, write_files
+from webapp.record.lake.sorting import in_order
 from webapp.record.merging import derived
 from webapp.record.merging.comparison import Comparison
 from webapp.record.merging.merge import Merge
@@ -62,8 +63,9 @@ def _write_events(merge: Merge) -> None:
         parts.append(f"SELECT {derived.named(there)} FROM ({merge.events_there(months)})")  # noqa: S608
     if given is not None and given.count > merge.skipped[table.name]:
         parts.append(f"SELECT {derived.named(new)} FROM ({merge.events_new()})")  # noqa: S608
-    sql = f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY month, class_id, timestamp, id"  # noqa: S608
-    added = write_files(table.name, merge.duck.batches(sql, schema), schema, merge.duck.folder)
+    order = ("month", "class_id", "timestamp", "id")
+    rows = in_order(merge.duck, " UNION ALL ".join(parts), schema, order, unlike=UNLIKE)
+    added = write_files(table.name, rows, merge.duck.folder)
     known = _as_published(merge, table.name) or delta.create(table.name, schema)
     gone = delta.paths(known, months if table.name in merge.base.tables else None)
     delta.change_files(table.name, known, schema, added, gone)

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from bson import ObjectId
 
 from webapp.documents import User
+from webapp.documents.ids import id_or_nobody
 from webapp.documents.notice import Notice
+from webapp.errors import NotFoundError
+from webapp.messages import Message
 from webapp.services.remembered import Remembered
 
 PAGE_SIZE = 30
@@ -34,10 +37,20 @@ def unread(actor: User) -> int:
 
 def page(actor: User, number: int = 1) -> NoticePage:
     """The person's notices, the newest first."""
+    # Whoever looks sees the number that belongs to what they see.
+    _unread.forget(actor.id)
     number = max(number, 1)
     found = Notice.objects(user_id=actor.id).order_by("-at")
     shown = list(found.skip((number - 1) * PAGE_SIZE).limit(PAGE_SIZE + 1))
     return NoticePage(shown[:PAGE_SIZE], number, len(shown) > PAGE_SIZE)
+
+
+def find(actor: User, notice_id: str) -> Notice:
+    """The person's own notice. Raises NotFoundError."""
+    found = Notice.objects(id=id_or_nobody(notice_id), user_id=actor.id).first()
+    if found is None:
+        raise NotFoundError(Message("There is no such notice."))
+    return found
 
 
 def mark_read(actor: User, notice_ids: Iterable[ObjectId]) -> int:

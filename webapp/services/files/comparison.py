@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from webapp.documents import ReportJob, User
+from webapp.documents import ReportJob, User, indexes
 from webapp.documents.job_status import WITH_FILE
 from webapp.errors import ReportdeskError
 from webapp.renderers.kept_rows import KeptRows
@@ -16,10 +16,16 @@ from webapp.services.files import downloads, result_table
 from webapp.services.files.result_table import TablePage
 from webapp.services.questions import ways
 from webapp.services.questions.period import CUSTOM
+from webapp.services.rights import visibility
 from webapp.services.rights.visibility import Reach
 
-#: So many of a person's reports are looked at for the one before.
+#: So many of a person's reports of the same type are looked at for the one before.
 LOOKED_AT = 30
+#: What of them tells whether it is the one.
+_LOOKED_INTO = (
+    *("id", "report_type", "requested_by", "department_id", "visibility", "created_at", "parameters"),
+    *("provenance.scope", "provenance.recordVersion"),
+)
 #: More rows than this nobody compares by eye.
 MOST_ROWS = 20_000
 #: So many rows that are gone are named.
@@ -41,15 +47,24 @@ class Comparison:
 
 def report_before(actor: User, job: ReportJob) -> ReportJob | None:
     """The newest earlier report of the same person that asked the same, of the same rows, from other data, as far as
-    `actor` may read it. A relative period counts by its phrase."""
+    `actor` may know of it; with what tells that, and nothing else of it. A relative period counts by its phrase."""
     if (job.provenance or {}).get("recordVersion") is None:
         return None
-    reach, asked = Reach(actor), _question(job)
-    found = ReportJob.objects(requested_by=job.requested_by, created_at__lt=job.created_at).order_by("-created_at")
-    for other in found[:LOOKED_AT]:
-        if other.report_type != job.report_type or other.state not in WITH_FILE or not reach.sees(other):
+    found = ReportJob.objects(
+        requested_by=job.requested_by,
+        created_at__lt=job.created_at,
+        report_type=job.report_type,
+        status__in=[state.value for state in WITH_FILE],
+    )
+    # Because of the type, which no index has, the embedded server would read all jobs.
+    by_index = indexes.hint(ReportJob._get_collection(), (("requestedBy", 1), ("createdAt", -1)))
+    asked: dict[str, Any] | None = None
+    reach = Reach(actor)
+    for other in found.hint(by_index).order_by("-created_at").only(*_LOOKED_INTO)[:LOOKED_AT]:
+        if not _is_of_other_data(other, job) or not reach.sees(other):
             continue
-        if _question(other) == asked and _is_of_other_data(other, job):
+        asked = asked or _question(job)
+        if _question(other) == asked:
             return other
     return None
 
@@ -57,8 +72,9 @@ def report_before(actor: User, job: ReportJob) -> ReportJob | None:
 def compare(actor: User, job: ReportJob, table: TablePage, earlier: ReportJob) -> Comparison | None:
     """The rows of `table` beside those of `earlier`; None where one of them is not there to compare, or too long.
 
-    Raises ScopeError for an earlier report that `actor` may not read.
+    Raises JobNotFoundError and ScopeError for an earlier report that `actor` may not read.
     """
+    earlier = visibility.visible_job(actor, earlier.id)
     then_page = downloads.page_of(actor, earlier)
     now, then = result_table.kept_of(job, downloads.page_of(actor, job)), result_table.kept_of(earlier, then_page)
     if now is None or then is None or then_page is None or max(now.count, then.count) > MOST_ROWS:
@@ -93,13 +109,17 @@ def is_comparable(columns: list[dict[str, Any]]) -> bool:
 
 def _question(job: ReportJob) -> dict[str, Any]:
     """What two reports must have in common to be the same question."""
+    asked = job.parameters.to_mongo().to_dict() if job.parameters else {}
     try:
-        parameters = ways.to_document(ways.from_job(job))["parameters"]
+        parameters = ways.to_document(ways.from_document({"reportType": job.report_type, "parameters": asked}))[
+            "parameters"
+        ]
     except ReportdeskError:
         return {"of": job.id}  # like no other
     parameters.pop("asOfJobId", None)
     if parameters.get("period") not in (None, CUSTOM):
-        parameters.pop("dateRange", None)
+        for meant in ("dateRange", "term"):
+            parameters.pop(meant, None)
     return {"parameters": parameters, "scope": (job.provenance or {}).get("scope")}
 
 
@@ -107,8 +127,12 @@ def _is_of_other_data(earlier: ReportJob, job: ReportJob) -> bool:
     then, now = earlier.provenance or {}, job.provenance or {}
     if then.get("recordVersion") is None:
         return False
-    days = [(each.parameters.date_range and each.parameters.date_range.to_mongo()) for each in (earlier, job)]
-    return bool(then["recordVersion"] != now["recordVersion"] or days[0] != days[1])
+    return bool(then["recordVersion"] != now["recordVersion"] or _period_meant(earlier) != _period_meant(job))
+
+
+def _period_meant(job: ReportJob) -> tuple[Any, Any]:
+    asked = job.parameters
+    return (asked.date_range and asked.date_range.to_mongo(), asked.term) if asked else (None, None)
 
 
 def _places(columns: list[dict[str, Any]]) -> tuple[int, ...]:

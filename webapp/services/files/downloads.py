@@ -130,6 +130,15 @@ def page_of(actor: User, job: ReportJob) -> dict[str, Any] | None:
     return page
 
 
+def page_for_letter(job: ReportJob) -> dict[str, Any] | None:
+    """As `page_of`, for a letter: whether its reader may have it was judged before (`deliveries.mail.recipients`), and
+    what was sent is written down there. None as well for a report that has no file."""
+    stored = job.output.storage
+    if not job.state.has_file or stored is None or not stored.key:
+        return None
+    return _page(get_settings().effective_storage_url, f"{str(stored.key).rpartition('/')[0]}/page.json")
+
+
 @lru_cache(maxsize=PAGES_KEPT)
 def _page(url: str, key: str) -> dict[str, Any] | None:
     # A key has the fence in its name: what lies under it never changes.

@@ -21,8 +21,10 @@ RECENT_KEPT = 20_000
 _FIELDS = (
     *("name", "reportType", "status", "priorityRank", "requestedBy", "departmentId", "visibility", "createdAt"),
     *("scheduledFor", "completedAt", "updatedAt", "expiresAt", "eventCount", "downloadCount", "output.format"),
-    *("error.code", "searchWords"),
+    *("error.code", "searchWords", "parameters.filters.learnerIds"),
 )
+#: A question about more learners than this is about none of them in particular.
+_LEARNERS_KNOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class JobFacts:
     expires_at: datetime | None
     event_count: int
     download_count: int
+    learner_ids: tuple[ObjectId, ...]
 
     @property
     def state(self) -> JobStatus:
@@ -109,7 +112,14 @@ def _facts(document: dict[str, Any]) -> JobFacts:
         expires_at=document.get("expiresAt"),
         event_count=document.get("eventCount") or 0,
         download_count=document.get("downloadCount") or 0,
+        learner_ids=_learners_of(document),
     )
+
+
+def _learners_of(document: dict[str, Any]) -> tuple[ObjectId, ...]:
+    """Whom the question is about."""
+    filters = (document.get("parameters") or {}).get("filters") or {}
+    return tuple(filters.get("learnerIds") or ())[:_LEARNERS_KNOWN]
 
 
 def _deleted(since: datetime) -> list[ObjectId]:

@@ -104,6 +104,9 @@ def _refused(job_id: ObjectId, wanted: JobStatus, sources: Sequence[str]) -> Con
     return IllegalTransitionError(job_id, found["status"], wanted.value)
 
 
+#: Of what begins again: who waited for its end waits again. Who was served by that end before is not served twice.
+_HAS_WISHES: Document = {"$gt": [{"$size": {"$ifNull": ["$deliverTo", []]}}, 0]}
+
 # --- waiting ----------------------------------------------------------------------------------------------------------
 
 
@@ -185,7 +188,10 @@ def take_back_cancel(job_id: ObjectId, *, by: ObjectId) -> None:
         PENDING,
         why="cancelling was undone",
         user_id=by,
-        sets={"progress": {"currentStep": None, "percentage": 0, "recordsProcessed": 0, "totalRecords": 0}},
+        sets={
+            "progress": {"currentStep": None, "percentage": 0, "recordsProcessed": 0, "totalRecords": 0},
+            "deliveriesWanted": _HAS_WISHES,
+        },
         unsets=[*asked, "slot", "lease.until", "startedAt", "completedAt"],
     )
     mine = {"_id": job_id, "cancelRequestedBy": by}
@@ -214,6 +220,7 @@ def retry(job_id: ObjectId, *, by: ObjectId, fills: Mapping[str, Any] | None = N
             "expiresAt": after(timedelta(days=get_settings().job_retention_days)),
             "progress": {"currentStep": None, "percentage": 0, "recordsProcessed": 0, "totalRecords": 0},
             "downloadCount": 0,
+            "deliveriesWanted": _HAS_WISHES,
         },
         unsets=[
             "slot",

@@ -17,6 +17,8 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bson import ObjectId
+
 from webapp.documents import LookupCategory
 from webapp.documents.ids import id_or_nobody
 from webapp.documents.job_status import RUNNING, WAITING, WITH_FILE, JobStatus
@@ -28,6 +30,17 @@ from webapp.services.rights import organisation
 MOST_VALUES = 20
 LONGEST_VALUE = 200
 Test = Callable[[JobFacts], bool]
+
+
+@dataclass(frozen=True)
+class Looker:
+    """Who looks: in which zone, and by which names, folded, they know learners; whom they may not know is not there."""
+
+    time_zone: str
+    learners: Callable[[], Mapping[ObjectId, str]]
+
+
+Narrow = Callable[[tuple[str, ...], Looker], Test]
 
 #: States as people think of them.
 STATE_GROUPS: dict[str, tuple[str, tuple[JobStatus, ...]]] = {
@@ -57,7 +70,7 @@ class ListFilter:
     name: str
     label: str
     control: Control
-    narrow: Callable[[tuple[str, ...], str], Test]  # (values, time zone)
+    narrow: Narrow
     read: Callable[[str], str]
     is_many: bool = True
     lookup: LookupCategory | None = None
@@ -88,38 +101,48 @@ def _midnight(text: str, time_zone: str, *, plus_days: int = 0) -> datetime:
     return datetime.combine(date.fromisoformat(text) + timedelta(days=plus_days), time(), tzinfo=ZoneInfo(time_zone))
 
 
-def _found(values: tuple[str, ...], _zone: str) -> Test:
-    """Each word has to be in the report's name, in its question, or in the name of whoever asked."""
+def _found(values: tuple[str, ...], looker: Looker) -> Test:
+    """Each word has to be in the report's name, in its question, in the name of whoever asked, or in those of learners
+    whom it is about."""
     words = [word for value in values for word in folded(value).split()]
-    return lambda job: all(word in job.name or word in job.words for word in words)
+
+    def is_found(job: JobFacts) -> bool:
+        rest = [word for word in words if word not in job.name and word not in job.words]
+        if not rest or not job.learner_ids:
+            return not rest
+        known = looker.learners()
+        named = " ".join(known.get(each, "") for each in job.learner_ids)
+        return all(word in named for word in rest)
+
+    return is_found
 
 
-def _one_of(attribute: str) -> Callable[[tuple[str, ...], str], Test]:
-    return lambda values, _zone: lambda job: getattr(job, attribute) in values
+def _one_of(attribute: str) -> Narrow:
+    return lambda values, _looker: lambda job: getattr(job, attribute) in values
 
 
-def _in_states(values: tuple[str, ...], _zone: str) -> Test:
+def _in_states(values: tuple[str, ...], _looker: Looker) -> Test:
     wanted = {state.value for value in values for state in STATE_GROUPS.get(value, ("", ()))[1]}
     return lambda job: job.status in wanted
 
 
-def _asked_by(values: tuple[str, ...], _zone: str) -> Test:
+def _asked_by(values: tuple[str, ...], _looker: Looker) -> Test:
     people = {id_or_nobody(value) for value in values}
     return lambda job: job.requested_by in people
 
 
-def _in_departments(values: tuple[str, ...], _zone: str) -> Test:
+def _in_departments(values: tuple[str, ...], _looker: Looker) -> Test:
     below = organisation.with_departments_below([id_or_nobody(value) for value in values])
     return lambda job: job.department_id in below
 
 
-def _since(values: tuple[str, ...], time_zone: str) -> Test:
-    since = _midnight(values[0], time_zone)
+def _since(values: tuple[str, ...], looker: Looker) -> Test:
+    since = _midnight(values[0], looker.time_zone)
     return lambda job: job.created_at >= since
 
 
-def _until(values: tuple[str, ...], time_zone: str) -> Test:
-    until = _midnight(values[0], time_zone, plus_days=1)
+def _until(values: tuple[str, ...], looker: Looker) -> Test:
+    until = _midnight(values[0], looker.time_zone, plus_days=1)
     return lambda job: job.created_at < until
 
 
@@ -127,7 +150,7 @@ FILTERS: dict[str, ListFilter] = {
     each.name: each
     for each in (
         ListFilter(
-            "q", Message("Search: name, person, course, words"), Control.SEARCH, _found, _line, is_many=False,
+            "q", Message("Search: name, person, learner, course, words"), Control.SEARCH, _found, _line, is_many=False,
             words=lambda value: f"“{value[:40]}{'…' if len(value) > 40 else ''}”",
         ),
         ListFilter(
@@ -174,6 +197,6 @@ def in_force(typed: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def tests_of(filters: Mapping[str, tuple[str, ...]], time_zone: str) -> list[Test]:
+def tests_of(filters: Mapping[str, tuple[str, ...]], looker: Looker) -> list[Test]:
     """One test for each filter in force; a job matches when it passes all."""
-    return [FILTERS[name].narrow(values, time_zone) for name, values in filters.items()]
+    return [FILTERS[name].narrow(values, looker) for name, values in filters.items()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -21,7 +22,9 @@ from webapp.messages import from_document
 from webapp.services.jobs import facts as job_facts
 from webapp.services.jobs import list_filters
 from webapp.services.jobs.facts import JobFacts
+from webapp.services.jobs.list_filters import Looker
 from webapp.services.plain_text import folded
+from webapp.services.record import names
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
 from webapp.services.rights import data_scope, organisation
 from webapp.services.rights.data_scope import DataScope
@@ -233,10 +236,11 @@ def _documents(found: Iterable[JobFacts], more: tuple[str, ...] = ()) -> list[Re
 
 def _matching(actor: User, which: JobList, query: JobListQuery) -> list[JobFacts]:
     """Jobs of the list that match, in the order asked for. By date it ends once there are more than any count tells."""
-    rules = (_rule(actor, which), *list_filters.tests_of(query.filters, query.time_zone))
+    jobs = job_facts.every()
+    looker = Looker(query.time_zone, cache(lambda: _learners_known(actor, jobs)))
+    rules = (_rule(actor, which), *list_filters.tests_of(query.filters, looker))
     name = query.sort.removeprefix("-")
     is_by_date = name not in SORTS or name == "created"
-    jobs = job_facts.every()
     found: list[JobFacts] = []
     for job in jobs if query.sort == "created" else reversed(jobs):
         if all(rule(job) for rule in rules):
@@ -245,6 +249,14 @@ def _matching(actor: User, which: JobList, query: JobListQuery) -> list[JobFacts
                 break
     # A stable sort: equal values stay newest first, so they keep their place from page to page.
     return found if is_by_date else sorted(found, key=_sort_key(SORTS[name]), reverse=query.sort.startswith("-"))
+
+
+def _learners_known(actor: User, jobs: Iterable[JobFacts]) -> dict[ObjectId, str]:
+    """Those whom these reports are about and whose rows `actor` may count, with all that a search looks into."""
+    ids, scope = list({each for job in jobs for each in job.learner_ids}), data_scope.data_scope(actor)
+    if ids and not scope.is_everything:
+        ids = list(names.learners_among(ids, scope.department_ids or (), scope.class_ids or ()))
+    return {each.id: each.folded for each in names.of_ids(names.LEARNER, ids)}
 
 
 def _sort_key(attribute: str) -> Callable[[JobFacts], Any]:

@@ -17,7 +17,7 @@ from webapp import clock
 from webapp.documents import LookupCategory
 from webapp.documents.lookup_value import lookup_cache
 from webapp.engine import compiler, validation
-from webapp.engine.asked_measures import fields_of_measure, measure_of, split_measure
+from webapp.engine.asked_measures import fields_of_measure, unit_of
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
@@ -37,6 +37,7 @@ from webapp.services.questions.ways import to_document
 from webapp.services.rights.data_scope import DataScope
 
 MOST_ROWS = 10**9
+HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
 FIELDS_TOLD = 30
 
 
@@ -154,10 +155,19 @@ def _grouped(
 
 
 def _result(query: Query, dataset: Dataset, condition: Condition) -> Filter:
-    """A condition on a measure, as the engine has its values: rates are fractions there, percent to people."""
-    measure = measure_of(query, dataset, split_measure(condition.field)[0])
-    is_rate = measure is not None and measure.unit is Unit.RATIO
-    values = tuple(each / 100 if is_rate and isinstance(each, int | float) else each for each in condition.values)
+    """A condition on a measure, as the engine has its values: rates are fractions there, percent to people; times are
+    seconds there, hours or days to people."""
+    unit, is_long = unit_of(query, dataset, condition.field)
+
+    def as_engine_has_it(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        if unit is Unit.SECONDS:
+            # Twenty minutes are a third of an hour, which no number is exactly.
+            return round(value * (DAY_SECONDS if is_long else HOUR_SECONDS), 6)
+        return value / 100 if unit is Unit.RATIO else value
+
+    values = tuple(map(as_engine_has_it, condition.values))
     return Filter(condition.field, cast(Operator, condition.operator), values)
 
 

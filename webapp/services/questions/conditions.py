@@ -5,6 +5,7 @@ them. What `written` writes, `read` reads back to the same condition.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -17,6 +18,7 @@ from webapp.engine.fields import field_of
 from webapp.messages import Message
 from webapp.services.plain_text import folded
 from webapp.services.questions.period import FIRST_YEAR, LAST_YEAR
+from webapp.services.questions.report_types import unit_of_measure
 from webapp.services.questions.request import Condition
 
 MOST_CONDITIONS = 50
@@ -34,6 +36,8 @@ OF_RESULTS = ("gt", "gte", "lt", "lte", "eq", "ne", "between", "is-null", "is-no
 MOST_DAYS = 36_500
 #: Dimensions whose values are the program's own, told in words.
 VALUES_IN_WORDS = ("completion-status",)
+#: A time as results show it, h:mm:ss; the seconds may be left out.
+_CLOCK = re.compile(r"\d{1,6}:[0-5]\d(:[0-5]\d)?")
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -71,7 +75,8 @@ def read(
 
 
 def read_results(typed: Sequence[ConditionTexts], dataset: Dataset) -> tuple[list[Condition], list[str]]:
-    """As `read`, of measures and numbers; a rate is in percent, with its sign or without."""
+    """As `read`, of measures and numbers; a rate is in percent, with its sign or without, a time in hours (1:30:00 too)
+    or, where people count it so, in days."""
     return _read(typed, lambda row: _result(row, dataset))
 
 
@@ -102,10 +107,20 @@ def _result(row: ConditionTexts, dataset: Dataset) -> Condition:
     texts = _parts(row.value) if operator == "between" else [row.value] if row.value else []
     if len(texts) != (2 if operator == "between" else 1):
         raise _NoConditionError(Message("Say with what “%(field)s” is compared.", field=label))
-    values = [_number(each.strip().removesuffix("%").strip(), label) for each in texts]
+    is_clock = unit_of_measure(dataset, row.field) == (Unit.SECONDS, False)
+    values = [
+        _hours(each.strip()) if is_clock and _CLOCK.fullmatch(each.strip()) else _number(each.rstrip("% "), label)
+        for each in texts
+    ]
     return Condition(
         field=row.field[:200], operator=operator[:20], value=tuple(values) if operator == "between" else values[0]
     )
+
+
+def _hours(text: str) -> float:
+    """1:30:00 as 1.5."""
+    hours, minutes, seconds = (*map(int, text.split(":")), 0)[:3]
+    return hours + (60 * minutes + seconds) / 3_600
 
 
 def instants(condition: Condition, moment: datetime, zone: ZoneInfo) -> tuple[str, tuple[str, ...]]:

@@ -104,7 +104,7 @@ def read_ahead(scope: DataScope | None = None) -> None:
     if scope is None:
         names.read_ahead()
     elif not scope.is_everything:
-        _learners_of.read_ahead((scope, names.enrolled_state()))
+        _learners_of.read_ahead((scope, names.learners_state()))
 
 
 def forget() -> None:
@@ -150,7 +150,7 @@ def _rule(kind: str, scope: DataScope) -> Callable[[Choice], bool]:
     if scope.is_everything:
         return lambda choice: True
     if kind == LEARNER:
-        learners = _learners_of.get((scope, names.enrolled_state()))
+        learners = _learners_of.get((scope, names.learners_state()))
         return lambda choice: choice.id in learners
     departments, classes = _ids(scope.department_ids), _ids(scope.class_ids)
     if kind == "class":

@@ -17,7 +17,7 @@ from webapp.messages import Message
 from webapp.services.lookups import values as lookups
 from webapp.services.questions import filter_choices
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
-from webapp.services.questions.report_types import report_type_of, standing
+from webapp.services.questions.report_types import report_type_of, standing, unit_of_measure
 from webapp.services.questions.request import Condition, ReportRequest
 from webapp.services.rights.data_scope import DataScope
 
@@ -45,6 +45,9 @@ OPERATOR_WORDS = {
     "is-not-null": Message("is not empty"),
 }
 
+
+#: What people mean by the number that a result is compared with; of times, whether they are long or not.
+_TOLD_UNITS = {Unit.RATIO: ("%", "%"), Unit.SECONDS: (Message("hours"), Message("days"))}
 
 RELATIVE_WORDS = {
     "days-ago-over": Message("is more than %(days)s days ago"),
@@ -99,12 +102,22 @@ def describe(request: ReportRequest, scope: DataScope) -> list[tuple[str, str]]:
 
 
 def _result_in_words(dataset: Dataset, condition: Condition) -> str:
-    said = ", ".join(str(each) for each in condition.values)
-    key = split_measure(condition.field)[0]
-    is_rate = key in dataset.measures and dataset.measures[key].unit is Unit.RATIO
+    said: list[str] = [", ".join(str(each) for each in condition.values)]
+    unit, is_long = unit_of_measure(dataset, condition.field)
+    if unit in _TOLD_UNITS and condition.values:
+        said.append(_TOLD_UNITS[unit][is_long])
     operator = OPERATOR_WORDS.get(condition.operator, condition.operator)
-    return Message.joined(
-        [measure_label(dataset, condition.field), operator, f"{said} %" if is_rate and said else said]
+    return Message.joined([measure_label(dataset, condition.field), operator, *said])
+
+
+def result_label(dataset: Dataset, text: str) -> str:
+    """A measure as it stands in a condition on results, with what its numbers are there."""
+    unit, is_long = unit_of_measure(dataset, text)
+    label = measure_label(dataset, text)
+    return (
+        Message.joined([label, Message("(%(unit)s)", unit=_TOLD_UNITS[unit][is_long])])
+        if unit in _TOLD_UNITS
+        else label
     )
 
 

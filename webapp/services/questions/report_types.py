@@ -9,13 +9,13 @@ from webapp.documents import (
     LookupCategory,
 )
 from webapp.documents.lookup_value import active_lookups, lookup_cache
-from webapp.engine.asked_measures import split_measure
+from webapp.engine.asked_measures import split_measure, unit_of
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.custom_measures import made_measure
-from webapp.engine.declarations import Dataset, ReportType
+from webapp.engine.declarations import Dataset, ReportType, Unit
 from webapp.engine.fields import DATA
-from webapp.engine.query import CustomMeasure
+from webapp.engine.query import CustomMeasure, Query
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
 from webapp.services.lookups import values as lookups
@@ -71,6 +71,11 @@ def custom_measures() -> tuple[CustomMeasure, ...]:
     values = lookup_cache.category(LookupCategory.MEASURE_TYPE).values()
     found = (made_measure(value.key, value.display_as, value.metadata) for value in values)
     return tuple(each for each in found if each is not None)
+
+
+def unit_of_measure(dataset: Dataset, text: str) -> tuple[Unit, bool]:
+    """What the numbers of a measure count; and of seconds, whether people count them in days, else in hours."""
+    return unit_of(Query("", dataset.key, custom_measures=custom_measures()), dataset, text)
 
 
 def event_words() -> dict[str, str]:

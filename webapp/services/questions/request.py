@@ -224,7 +224,8 @@ class ReportRequest(BaseModel):
         tuple[Condition, ...],
         Written(
             "parameters.results", "result", "--only-groups",
-            "A measure, how it is compared and with what, rates in percent: completion-rate lt 60.", Kind.CONDITIONS,
+            "A measure, how it is compared and with what, rates in percent, times in hours or, long ones, in days: "
+            "completion-rate lt 60.", Kind.CONDITIONS,
         ),
     ] = ()  # fmt: skip
     sort: Annotated[

@@ -103,20 +103,21 @@ def meant_by(kind: str, text: str, most: int) -> list[list[ObjectId]]:
     return found
 
 
-def enrolled_state() -> State:
-    """Equal as long as the same enrollments are published."""
-    return state_of(reading.current(), ["enrollments"])
+def learners_state() -> State:
+    """Equal as long as the same enrollments and persons are published."""
+    return state_of(reading.current(), ["enrollments", "persons"])
 
 
 def learners_within(department_ids: Sequence[str], class_ids: Sequence[str]) -> frozenset[ObjectId]:
-    """Everyone enrolled in one of these classes, or in a class of these departments."""
+    """Everyone enrolled in one of these classes, or in a class of these departments; and the learners of these
+    departments themselves, enrolled or not."""
     return frozenset(map(ObjectId, _learners_within(reading.current(), department_ids, class_ids)))
 
 
 def learners_among(
     ids: Sequence[ObjectId], department_ids: Sequence[str], class_ids: Sequence[str]
 ) -> frozenset[ObjectId]:
-    """Those of `ids` who are enrolled there: asked of the enrollments, before anybody's name is read."""
+    """Those of `ids` who are there as in `learners_within`: asked by ids alone, before anybody's name is read."""
     wanted = [str(each) for each in ids]
     return frozenset(map(ObjectId, _learners_within(reading.current(), department_ids, class_ids, wanted)))
 
@@ -140,7 +141,14 @@ def _learners_within(
     if wanted is not None:
         where, parameters = f"{where} AND list_contains(?, learner_id)", [*parameters, wanted]
     found = quick.select(version, "enrollments", ["learner_id"], where, parameters)
-    return [each for each in found["learner_id"].unique().to_pylist() if each is not None]
+    enrolled = [each for each in found["learner_id"].unique().to_pylist() if each is not None]
+    if not department_ids:
+        return enrolled
+    where = "list_has_any(department_ids, ?) AND list_contains(roles, ?) AND is_active IS NOT FALSE"
+    parameters = [list(department_ids), LEARNER]
+    if wanted is not None:
+        where, parameters = f"{where} AND list_contains(?, id)", [*parameters, wanted]
+    return [*enrolled, *quick.select(version, "persons", ["id"], where, parameters)["id"].to_pylist()]
 
 
 def _reader(kind: str) -> Callable[[RecordVersion], list[Choice]]:

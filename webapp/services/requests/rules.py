@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from bson import ObjectId
 from mongoengine.errors import ValidationError
 
 from webapp import renderers
-from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents import DeliveryWish, LookupCategory, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.documents.problems import problems_of
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
@@ -22,6 +23,7 @@ from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.renderers.filenames import is_file_name
 from webapp.services import permissions
+from webapp.services.deliveries import wishes
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Permission
 from webapp.services.questions import as_query, ways
@@ -48,6 +50,7 @@ class Circumstances:
     template_id: ObjectId | None = None
     schedule_id: ObjectId | None = None
     sibling_of: ObjectId | None = None
+    deliver_to: tuple[DeliveryWish, ...] = ()
 
 
 BY_ITSELF = Circumstances()
@@ -132,7 +135,7 @@ def checked_job(
         # Kept for its time after it was due, however long it waits.
         expires_at=min(scheduled_for, now + FURTHEST_AHEAD) + timedelta(days=get_settings().job_retention_days),
         provenance={"scope": scope.to_document()},
-        **{name: value for name, value in vars(of).items() if name != "job_id"},
+        **_circumstances(actor, of, errors),
     )
     job.output.filename = filename
     if not errors:
@@ -145,6 +148,17 @@ def checked_job(
     job.question_hash = as_query.question_hash(request, scope)
     naming.name(job, actor, request, scope, say)
     return job
+
+
+def _circumstances(actor: User, of: Circumstances, errors: dict[str, str]) -> dict[str, Any]:
+    """As fields of the job."""
+    try:
+        wishes_of = wishes.check(actor, of.deliver_to)
+    except InvalidRequestError as error:
+        errors.update(error.fields)
+        wishes_of = []
+    fields = {name: value for name, value in vars(of).items() if name != "job_id"}
+    return {**fields, "deliver_to": wishes_of, "deliveries_wanted": True if wishes_of else None}
 
 
 def check_sizes(request: ReportRequest) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 
-from webapp.documents import ReportSchedule, User
+from webapp.documents import DeliveryWish, ReportSchedule, User
+from webapp.errors import InvalidRequestError
+from webapp.services.deliveries import wishes
 from webapp.services.questions import ways
 from webapp.services.questions.period import today_in
 from webapp.services.questions.request import ReportRequest
@@ -43,6 +46,23 @@ def kept_fields(request: ReportRequest) -> dict[str, Any]:
     """The fields of a `ReportSchedule` that keep this request. The data of an earlier report is not asked again."""
     fields = ways.job_fields(request.model_copy(update={"as_of_job_id": None}))
     return {name: value for name, value in fields.items() if name not in _NOT_KEPT}
+
+
+def wishes_of(delivery: Iterable[dict[str, Any]]) -> tuple[DeliveryWish, ...]:
+    """Who is to hear of its reports, as a job keeps it."""
+    return tuple(DeliveryWish._from_son(dict(each)) for each in delivery)
+
+
+def possible_wishes(owner: User, schedule: ReportSchedule) -> tuple[tuple[DeliveryWish, ...], list[str]]:
+    """Those that can be fulfilled today, and what is wrong with the others: no recipient keeps a report from being
+    made."""
+    possible, problems = list[DeliveryWish](), list[str]()
+    for wish in wishes_of(schedule.delivery):
+        try:
+            possible += wishes.check(owner, [wish])
+        except InvalidRequestError as error:
+            problems.append(error.args[0])
+    return tuple(possible), problems
 
 
 def names_of_people(schedule: ReportSchedule) -> dict[ObjectId, str]:

@@ -20,9 +20,9 @@ from webapp.services.questions.period import today_in
 from webapp.services.questions.request import ReportRequest
 from webapp.services.record import reading
 from webapp.services.requests import rules as request_rules
-from webapp.services.requests.rules import BY_ITSELF
+from webapp.services.requests.rules import Circumstances
 from webapp.services.rights import data_scope, organisation
-from webapp.services.schedules import planning
+from webapp.services.schedules import asked, planning
 from webapp.services.timing.local_time import cron_of
 from webapp.services.timing.runs import runs_after
 
@@ -73,7 +73,7 @@ def check(owner: User, wish: Wish, schedule: ReportSchedule, now: datetime) -> N
     try:
         request = wish.request.model_copy(update={"name": schedule.name, "description": "", "scheduled_for": None})
         meant = request.meant_on(today_in(request.time_zone, now))
-        request_rules.checked_job(owner, meant, now, BY_ITSELF)
+        request_rules.checked_job(owner, meant, now, Circumstances(deliver_to=asked.wishes_of(wish.delivery)))
     except InvalidRequestError as error:
         errors |= {f"question.{name}": text for name, text in error.fields.items()}
     if errors:

@@ -187,12 +187,20 @@ def _make(schedule: ReportSchedule, runner: User, occasion: Occasion, now: datet
 
 def _ask(schedule: ReportSchedule, owner: User, occasion: Occasion) -> ReportJob:
     """The job: the question as it is meant on the day of the occasion, with the rows that its owner may read now."""
+    deliver_to, problems = asked.possible_wishes(owner, schedule)
     circumstances = Circumstances(
-        job_id=fire_id(schedule.id, occasion.key), template_id=schedule.template_id, schedule_id=schedule.id
+        job_id=fire_id(schedule.id, occasion.key),
+        template_id=schedule.template_id,
+        schedule_id=schedule.id,
+        deliver_to=deliver_to,
     )
     request = asked.meant_at(schedule, occasion.moment)
     # Whoever made the schedule was told how many people would see its reports, and agreed.
-    return asking.create(owner, request, insist=True, agreed=True, of=circumstances)
+    job = asking.create(owner, request, insist=True, agreed=True, of=circumstances)
+    if problems:
+        reason = Message.joined(problems)
+        telling.tell_people(schedule, telling.not_delivered(schedule, reason), once=f"not-delivered:{job.id}")
+    return job
 
 
 def _write_line(

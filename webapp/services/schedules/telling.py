@@ -75,6 +75,14 @@ def failed(schedule: ReportSchedule, reason: str) -> Message:
     return Message("“%(name)s” could not be made: %(reason)s", name=schedule.name, reason=reason)
 
 
+def not_delivered(schedule: ReportSchedule, reason: str) -> Message:
+    return Message(
+        "“%(name)s” is made, but cannot go to everybody whom it should reach: %(reason)s",
+        name=schedule.name,
+        reason=reason,
+    )
+
+
 def skipped(schedule: ReportSchedule, count: int) -> Message:
     return Message.counted(
         "“%(name)s” was not made %(num)s time, because no worker was running.",

@@ -28,6 +28,8 @@ Columns = dict[str, Kind]
 _NOT_OF_DOCUMENTS = frozenset({"outcomes", "voids", "aliases"})
 #: Kept by the record as text, so that no digit is lost.
 _EXACT = frozenset({"lowest", "highest"})
+#: No address of a person is taken from an LMS.
+_PRIVATE = frozenset({"email"})
 
 #: The table that each reference leads to, whatever table it stands in.
 REFERS_TO = {
@@ -44,9 +46,9 @@ def refers_to(table: str, column: str) -> str | None:
 
 
 def _columns(table: str) -> Columns:
-    """Of a table that questions read only what they read: no address of a person is taken from an LMS."""
+    """Of a table that questions read only what they read."""
     given = OF_THE_RECORD[table].given
-    read = READ_BY_QUESTIONS.get(table, given)
+    read = READ_BY_QUESTIONS.get(table, given).keys() - _PRIVATE
     kinds = {column: Kind.EXACT if column in _EXACT else Kind(kind) for column, kind in given.items() if column in read}
     return {"is_active": Kind.BOOLEAN} | kinds
 

@@ -123,9 +123,17 @@ class Learning:
                 # What a result is out of: a later bundle may bring results alone.
                 "lowest": format(low, "f"),
                 "highest": format(high, "f"),
+                "due_at": self._due(row),
             }
 
         self.reading.each("lineItems", make)
+
+    def _due(self, row: Row) -> datetime | None:
+        """The last second of the due day. One that is no day is told by the rules, and takes nobody's results away."""
+        try:
+            return self.reading.ends(row, "dueDate")
+        except ValueError:
+            return None
 
     def read_results(self) -> None:
         reading = self.reading

@@ -29,6 +29,8 @@ REFUSED_ELSEWHERE = frozenset(
 
 #: (file, line, text, how many rows it is about)
 Tell = Callable[[str, int, str, int], None]
+#: (column, its key in rows, whether it is wrong where it is given, or where it is not, what is told)
+_Life = tuple[str, str, bool, str]
 _Check = tuple[str, Column, Callable[[Column, str], str | None], set[str], bool]
 
 
@@ -109,6 +111,7 @@ class FileRules:
             for column in self._form.columns_of(bundle.version)
             if column.key in there and self._leads(column, bundle)
         ]
+        self._life = list(self._rules_of_life())
         for text in self._of_heading(bundle.version):
             rules.broken(self._shown, 1, "", text)
 
@@ -172,19 +175,19 @@ class FileRules:
             self._broken(1, column.name, told)
         return False
 
-    def _check_life(self, line: int, row: Row) -> None:
-        if not self._mode:
-            return
+    def _rules_of_life(self) -> Iterator[_Life]:
         for name in ("status", "dateLastModified"):
-            given = row.get(name.casefold(), "")
-            if self._mode == "bulk" and given:
-                self._broken(
-                    line,
-                    name,
-                    Message("%(column)s is given in a bulk file, where the standard wants none", column=name),
-                )
-            if self._mode == "delta" and not given:
-                self._broken(line, name, Message("%(column)s is empty; every row of a delta needs it", column=name))
+            if self._mode == "bulk":
+                told = Message("%(column)s is given in a bulk file, where the standard wants none", column=name)
+                yield name, name.casefold(), True, told
+            if self._mode == "delta":
+                told = Message("%(column)s is empty; every row of a delta needs it", column=name)
+                yield name, name.casefold(), False, told
+
+    def _check_life(self, line: int, row: Row) -> None:
+        for name, key, is_wrong_if_given, told in self._life:
+            if bool(row.get(key, "")) is is_wrong_if_given:
+                self._broken(line, name, told)
 
     def _of_heading(self, version: str) -> Iterator[str]:
         wanted = [each.name for each in self._form.columns_of(version)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -22,7 +21,10 @@ ID_BYTES = 12
 @dataclass(slots=True, eq=False)
 class Kind:
     """What events with one verb, about one thing, in one context have in common. `event_type` is None where nobody
-    knows one for the verb; `notes` are what is worth telling of each of these events."""
+    knows one for the verb; `notes` are what is worth telling of each of these events.
+
+    `is_about_class`: they may say something about an enrollment; `kept_verb`: the verb that is kept for want of a type.
+    """
 
     verb: Verb
     about: About
@@ -30,24 +32,20 @@ class Kind:
     event_type: str | None
     notes: tuple[str, ...]
     rule: str
+    class_id: str | None = field(init=False)
+    is_about_class: bool = field(init=False)
+    kept_verb: str | None = field(init=False)
 
-    @property
-    def class_id(self) -> str | None:
-        return self.of_class["id"] if self.of_class is not None else None
-
-    @property
-    def is_about_class(self) -> bool:
-        """They may say something about an enrollment."""
-        return self.of_class is not None and self.about.class_key is not None
-
-    @property
-    def kept_verb(self) -> str | None:
-        return self.verb.iri if self.event_type is None else None
+    def __post_init__(self) -> None:
+        # Asked for each event, so worked out once.
+        self.class_id = self.of_class["id"] if self.of_class is not None else None
+        self.is_about_class = self.of_class is not None and self.about.class_key is not None
+        self.kept_verb = self.verb.iri if self.event_type is None else None
 
 
 def event_id(key: bytes) -> str:
     """The id of the event that a statement makes: the first 12 bytes of the SHA-256 of its id in small letters."""
-    return hashlib.sha256(key).digest()[:ID_BYTES].hex()
+    return hashlib.sha256(key).hexdigest()[: 2 * ID_BYTES]
 
 
 class Events:
@@ -56,7 +54,7 @@ class Events:
 
     def __init__(self) -> None:
         self._keys: list[bytes] = []
-        self._moments: list[datetime] = []
+        self._moments: list[int] = []
         self._persons: list[Who] = []
         self._kinds: list[Kind] = []
         self._results: list[Result] = []
@@ -64,8 +62,8 @@ class Events:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def add(self, key: bytes, moment: datetime, who: Who, kind: Kind, result: Result) -> None:
-        """`key`: the statement's id in small letters."""
+    def add(self, key: bytes, moment: int, who: Who, kind: Kind, result: Result) -> None:
+        """`key`: the statement's id in small letters; `moment`: when it happened, in microseconds since 1970."""
         self._keys.append(key)
         self._moments.append(moment)
         self._persons.append(who)

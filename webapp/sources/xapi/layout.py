@@ -41,8 +41,12 @@ class Layout:
         meaning. One that is none (a property's name stood within another property) shows that the text was cut wrongly.
         """
         text = text.strip()
-        style = next((each for each in self._styles if text.startswith(each[0])), None)
-        if style is None or not text.endswith(b"}"):
+        for style in self._styles:
+            if text.startswith(style[0]):
+                break
+        else:
+            return None
+        if not text.endswith(b"}"):
             return None
         begin, place, marks = style
         found = [b""] * len(_PARTS)

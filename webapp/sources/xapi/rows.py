@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from webapp.sources.xapi.layout import Layout
 from webapp.sources.xapi.meaning import EVENT_OF_EFFECT, VOIDED, ClassMapping, Effect, EventTypes, effect_of
 from webapp.sources.xapi.named import Contents, Persons
 from webapp.sources.xapi.parts import About, Context, Memo, RefusedError, SetAsideError, Verb, Who, broken
-from webapp.sources.xapi.values import quick_instant
+from webapp.sources.xapi.values import EPOCH, microseconds, quick_instant
 
 if TYPE_CHECKING:
     from webapp.record.staging import Staging
@@ -71,7 +71,7 @@ class Rows:
         self._actor_texts: Memo[bytes, Who] = Memo(_by_text(self._actors), MOST_PEOPLE)
         self._result_texts: Memo[bytes, parts.Result] = Memo(_by_text(self._results), MOST_OTHERS)
         self._kind_texts: Memo[tuple[bytes, bytes, bytes], Kind] = Memo(self._kind_of_texts, MOST_OTHERS)
-        self._moments: Memo[bytes, datetime | None] = Memo(_usual_moment, MOST_OTHERS)
+        self._moments: Memo[bytes, int | None] = Memo(_usual_moment, MOST_OTHERS)
         self._persons = Persons(staging.known("persons", ["name"]))
         self._contents = Contents(
             staging.known("contents", ["name", "content_type", "class_id", "course_id", "department_id"])
@@ -200,10 +200,10 @@ class Rows:
                 rule = rule or rule_of_context
         if not is_plain and not rule:
             rule = self._rule_of_rest(statement, about)
-        self._add(key.encode(), moment, who, self._kinds[verb, about, context], result)
+        self._add(key.encode(), microseconds(moment), who, self._kinds[verb, about, context], result)
         return rule
 
-    def _add(self, key: bytes, moment: datetime, who: Who, kind: Kind, result: parts.Result) -> None:
+    def _add(self, key: bytes, moment: int, who: Who, kind: Kind, result: parts.Result) -> None:
         """The event, and what it says about an enrollment. From here on nothing refuses the statement."""
         if not who.is_given:
             self._persons.give(who)
@@ -223,7 +223,7 @@ class Rows:
         if kind.kept_verb is not None:
             self._notes[_unknown(kind.verb.name)] += 1
 
-    def _with_outcome(self, key: bytes, moment: datetime, who: Who, kind: Kind, result: parts.Result) -> Kind:
+    def _with_outcome(self, key: bytes, moment: int, who: Who, kind: Kind, result: parts.Result) -> Kind:
         """What an event about a class is, and what it says about the enrollment."""
         effect = effect_of(kind.verb.name, is_failed=result.passed is False)
         if effect is None:
@@ -235,7 +235,7 @@ class Rows:
                 "learner_id": who.person_id,
                 "class_id": kind.class_id,
                 "effect": effect.value,
-                "at": moment,
+                "at": EPOCH + timedelta(microseconds=moment),
                 "score": result.score,
             }
         )
@@ -350,10 +350,10 @@ def _by_text(known: Memo[bytes, parts.Part]) -> Callable[[bytes], parts.Part]:
     return lambda text: known[orjson.dumps(orjson.loads(text))]
 
 
-def _usual_moment(text: bytes) -> datetime | None:
+def _usual_moment(text: bytes) -> int | None:
     """None for one that is not written as most are. Raises ValueError."""
     moment, is_usual = quick_instant(orjson.loads(text))
-    return moment if is_usual else None
+    return microseconds(moment) if is_usual else None
 
 
 def _rule_of_authority(key: bytes) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from webapp.messages import Message
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 #: More different numbers than this in one statement are noise, not measures.
 MOST_NUMBERS = 50
@@ -82,6 +83,12 @@ def quick_instant(text: Any) -> tuple[datetime, bool]:
         return instant(text), False
     micro = moment.microsecond
     return (moment.replace(microsecond=micro // 1000 * 1000) if micro % 1000 else moment), True
+
+
+def microseconds(moment: datetime) -> int:
+    """Since the beginning of 1970; `moment` is in UTC."""
+    since = moment - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _usual(found: re.Match[str]) -> datetime:

@@ -77,6 +77,7 @@ def _areas() -> dict[AdminArea, str]:
         AdminArea.DEPARTMENTS: _("Departments and teams"),
         AdminArea.IMPORTS: _("Imports"),
         AdminArea.STORAGE: _("Storage"),
+        AdminArea.DELIVERIES: _("Deliveries"),
         AdminArea.AUDIT: _("This trail"),
     }
 
@@ -96,6 +97,8 @@ def _act_words() -> dict[ReportAct | SessionAct, str]:
         ReportAct.DOWNLOADED_IN_PARTS: _("downloaded in parts"),
         ReportAct.LOOKED_AT: _("looked at"),
         ReportAct.VERIFIED: _("file verified"),
+        ReportAct.SENT: _("sent"),
+        ReportAct.DISCLOSED: _("sent outside (a disclosure)"),
         SessionAct.SIGNED_IN: _("signed in"),
         SessionAct.SIGN_IN_FAILED: _("sign-in failed"),
         SessionAct.SIGN_IN_SLOWED: _("sign-in slowed down"),

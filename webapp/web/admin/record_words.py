@@ -132,6 +132,7 @@ def columns() -> dict[str, str]:
         "verb": _("Verb"),
         "timestamp": _("When"),
         "at": _("When"),
+        "due_at": _("Due"),
         "starts_at": _("Starts"),
         "ends_at": _("Ends"),
         "enrolled_at": _("Enrolled"),

@@ -7,6 +7,7 @@ from flask import Blueprint
 from webapp.web.admin import (
     audit_views,
     calendar_views,
+    delivery_views,
     department_views,
     import_views,
     letterhead_views,
@@ -16,6 +17,7 @@ from webapp.web.admin import (
     queue_views,
     storage_views,
     version_views,
+    webhook_views,
 )
 
 admin = Blueprint("admin", __name__, url_prefix="/admin")
@@ -30,6 +32,8 @@ for page in (
     storage_views,
     letterhead_views,
     calendar_views,
+    delivery_views,
+    webhook_views,
     audit_views,
 ):
     page.register(admin)

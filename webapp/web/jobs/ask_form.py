@@ -24,12 +24,13 @@ from wtforms import (
 from wtforms.validators import Length, Optional
 
 from webapp import clock, statuses
-from webapp.documents import LookupCategory, User
+from webapp.documents import DeliveryWish, LookupCategory, User, When
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.declarations import Dataset, ReportType
 from webapp.engine.query import MAX_DIMENSIONS, MAX_SLICERS
 from webapp.errors import InvalidRequestError
+from webapp.services.deliveries import wishes
 from webapp.services.plain_text import folded
 from webapp.services.questions import chosen_filters, conditions, in_words, period, report_types, ways
 from webapp.services.questions.conditions import ConditionTexts
@@ -37,6 +38,8 @@ from webapp.services.questions.request import FIELDS, ReportRequest, fault_name
 from webapp.services.requests import usual
 from webapp.services.rights import data_scope
 from webapp.services.rights.data_scope import DataScope
+from webapp.settings import get_settings
+from webapp.web.delivery_words import when_words
 from webapp.web.forms import DeskForm
 from webapp.web.jobs import ask_offers, ask_typed
 from webapp.web.jobs.ask_offers import MeasureChoice
@@ -50,7 +53,9 @@ FIELD_OF = {fault_name(name): written.address for name, written in FIELDS.items(
     period.FIELD: "end",
     "parameters.filters": "where",
     "options": "with_zip",
+    wishes.FIELD: "send_to",
 }
+SEND_TO_LENGTH = 4_000
 #: Every way that `ways` writes a moment; the last one for the hour that the clocks show twice.
 _WHAT = ("top", "limit", "sort", "result", "detail")
 _MOMENTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
@@ -107,6 +112,12 @@ class AskForm(DeskForm):
     priority = SelectField(_l("Priority"), default="normal")
     scheduled = DateTimeLocalField(_l("Not before"), [Optional()], format=_MOMENTS)
     filed_under = SelectField(_l("Filed under"), default="")
+    notify = SelectField(_l("Notify me in my inbox"), default="")
+    send_to = StringField(
+        _l("Send it by e-mail to"),
+        [Length(max=SEND_TO_LENGTH, message=_l("At most %(max)d characters of addresses are possible."))],
+        render_kw={"inputmode": "email", "autocomplete": "off"},
+    )
     as_of = HiddenField()
     chart = HiddenField()
 
@@ -160,6 +171,9 @@ class AskForm(DeskForm):
         self.format.choices = ask_offers.of_category(LookupCategory.OUTPUT_FORMAT)
         self.visibility.choices = ask_offers.of_category(LookupCategory.REPORT_VISIBILITY)
         self.priority.choices = ask_offers.priorities(actor)
+        self.notify.choices = list(when_words().items())
+        if get_settings().smtp_host is None:
+            del self.send_to
         self.filed_under.choices = ask_offers.filing(actor, typed.get("filed_under", ""))
 
     def _offer_records(self, dataset: Dataset, scope: DataScope) -> None:
@@ -192,7 +206,7 @@ class AskForm(DeskForm):
         self.condition_fields = [*known.items(), *more.items()]
         asked = {row.field for row in self.condition_rows}
         self.condition_values = {key: found for key in asked if (found := ask_offers.values(dataset, key))}
-        measured = {key: said(in_words.measure_label(dataset, key)) for key in self.measure.data}
+        measured = {key: said(in_words.result_label(dataset, key)) for key in self.measure.data}
         more = {row.field: row.field[:60] for row in self.result_rows if row.field and row.field not in measured}
         self.result_fields = [*measured.items(), *more.items()]
 
@@ -257,6 +271,11 @@ class AskForm(DeskForm):
             self.measure.errors = [gettext("Choose at least one measure.")]
             return False
         return valid
+
+    def to_wishes(self, actor: User) -> tuple[DeliveryWish, ...]:
+        """To whom it goes when it has ended. Call it after `validate`."""
+        own = [wishes.notify(actor, When(self.notify.data))] if self.notify.data else []
+        return (*own, *wishes.letters((self.send_to.data or "") if "send_to" in self._fields else ""))
 
     def to_request(self) -> ReportRequest:
         """What was asked. Call it after `validate` has found it valid."""

@@ -97,7 +97,8 @@ def create() -> ResponseReturnValue:
     actor = current_actor()
     form = AskForm.build(actor, request.form.get("type", ""), request.form)
     if form.validate():
-        circumstances = Circumstances(submission_id=(form.submission.data or "")[:100])
+        submission_id = (form.submission.data or "")[:100]
+        circumstances = Circumstances(submission_id=submission_id, deliver_to=form.to_wishes(actor))
         try:
             agreed, insist = bool(request.form.get("agreed")), bool(request.form.get("insist"))
             asked = form.to_request()
@@ -109,7 +110,7 @@ def create() -> ResponseReturnValue:
         except InvalidRequestError as error:
             form.add_errors(error)
         else:
-            return redirect_after(url_for("jobs.show", job_id=job.id), _("Asked for. This page shows how far it is."))
+            return redirect_after(url_for("jobs.show", job_id=job.id))
     return page(form), HTTPStatus.UNPROCESSABLE_ENTITY
 
 

@@ -154,7 +154,10 @@ def _told(action: str, done: Done) -> str:
             "%(num)d report was moved: %(names)s.", "%(num)d reports were moved: %(names)s.", count, names=names
         ),
         "retry": ngettext(
-            "%(num)d report starts again: %(names)s.", "%(num)d reports start again: %(names)s.", count, names=names
+            "%(num)d report was started again: %(names)s.",
+            "%(num)d reports were started again: %(names)s.",
+            count,
+            names=names,
         ),
         "delete": ngettext(
             "%(num)d report was deleted: %(names)s.", "%(num)d reports were deleted: %(names)s.", count, names=names

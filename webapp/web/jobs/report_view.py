@@ -13,6 +13,7 @@ from webapp.documents.lookup_value import active_lookups
 from webapp.engine.charts import CHART_KINDS, NO_CHART
 from webapp.errors import ReportdeskError
 from webapp.services import permissions
+from webapp.services.deliveries import overview, wishes
 from webapp.services.files import comparison, downloads, result_table
 from webapp.services.files.result_table import TablePage, TableQuery
 from webapp.services.jobs import events as job_events
@@ -62,6 +63,8 @@ def context(
         "edit_form": edit_form or EditForm(formdata=None, obj=job),
         "edit_open": edit_form is not None,
         "schedule": schedule_lists.of_job(actor, job.schedule_id),
+        "notice_when": None if job.is_finished else wishes.own_notice(actor, job),
+        "deliveries": overview.of_job(actor, job),
         "audiences": _audiences(actor, job) if may_edit else {},
     }
 

@@ -9,9 +9,10 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from webapp.documents import ReportJob
-from webapp.errors import InvalidRequestError, NotFoundError
+from webapp.documents import ReportJob, When
+from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.renderers.filenames import content_disposition
+from webapp.services.deliveries import wishes
 from webapp.services.files import downloads
 from webapp.services.jobs import lists as job_lists
 from webapp.services.jobs.facts import JobFacts
@@ -215,7 +216,19 @@ def keep_chart(job_id: str) -> ResponseReturnValue:
         return _back_to(error.job, str(error), "info")
     except InvalidRequestError as error:
         return _back_to(job, str(error), "error")
-    return _back_to(made, _("The file with this chart is being made from the same data."))
+    return _back_to(made, _("This is the file with that chart, from the same data."))
+
+
+@jobs.post("/<job_id>/notify")
+def notify(job_id: str) -> ResponseReturnValue:
+    """Have oneself told, in one's inbox, when it is ready, or only if it fails."""
+    actor = current_actor()
+    when = When.FAILED if request.form.get("when") == When.FAILED else When.ENDED
+    try:
+        job = wishes.add(actor, job_id, wishes.notify(actor, when))
+    except ConflictError as error:
+        return _back_to(visibility.visible_job(actor, job_id), str(error), "info")
+    return _back_to(job, _("You will be told in your inbox."))
 
 
 @jobs.post("/<job_id>/sibling")
@@ -225,7 +238,7 @@ def sibling(job_id: str) -> ResponseReturnValue:
         job = asking.sibling(current_actor(), job_id, request.form.get("format", ""), say=in_readers_language)
     except AlreadyAskedError as error:
         return _back_to(error.job, str(error), "info")
-    return _back_to(job, _("The other format is being made from the same data."))
+    return _back_to(job, _("This is the same answer in the other format, from the same data."))
 
 
 def _act(job_id: str, wish: Wish) -> ResponseReturnValue:

@@ -1,0 +1,1 @@
+"""Letters: who may get what, how it is written, and the mail server."""
