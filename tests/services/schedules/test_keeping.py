@@ -247,9 +247,10 @@ def test_reports_that_everyone_would_see_are_agreed_to_once(make_schedule: Make,
 def test_lists_are_searched_and_narrowed(make_schedule: Make, people: People) -> None:
     now = datetime.now(UTC)
     late = make_schedule(name="Fällige", due_at=now + days(9))
-    soon = make_schedule(
-        name="Registry", due_at=now + days(1), delivery=({"channel": "email", "recipient": "dean@staff.example"},)
-    )
+    soon = make_schedule(name="Registry", due_at=now + days(1))
+    # As it was while the desk sent e-mail.
+    wanted = {"channel": "email", "recipient": "dean@staff.example"}
+    ReportSchedule.objects(id=soon.id).update(push__delivery=wanted, set__updated_at=now)
     paused = make_schedule(name="Paused")
     keeping.pause(people.owner, paused.id)
     failing = make_schedule(name="Failing", due_at=now + days(2))
