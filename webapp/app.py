@@ -34,12 +34,13 @@ from webapp.web.department.views import department
 from webapp.web.home.views import home
 from webapp.web.inbox.views import inbox, unsubscribe_now
 from webapp.web.jobs.views import jobs
+from webapp.web.report_templates.views import report_templates
 from webapp.web.verify.views import verify
 
 ROOT = Path(__file__).resolve().parent.parent
 #: A form is small; views that take files say so (`web.uploading`).
 LARGEST_FORM_BYTES = 2 * 1024 * 1024
-BLUEPRINTS = (auth, home, jobs, department, admin, verify, inbox)
+BLUEPRINTS = (auth, home, jobs, report_templates, department, admin, verify, inbox)
 
 
 def create_app(settings: Settings | None = None, *, connect: bool = True, mailer: Mailer | None = None) -> Flask:

@@ -1,4 +1,4 @@
-"""A question that is kept to be asked again (DESIGN §10).
+"""A question that is kept to be asked again (DESIGN §14).
 
 The document whose `is_latest` is true is the template itself: its id stays, whatever is saved over it. What it was
 before is kept beside it, one document for each version, which nobody changes any more. Those have no `updatedAt`, so

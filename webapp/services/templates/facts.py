@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -88,6 +89,20 @@ def name_of(template: HasTexts) -> str:
 def description_of(template: HasTexts) -> str:
     """As `name_of`."""
     return _seeded(template, template.description or "", lookups.description)
+
+
+def find(templates: Iterable[TemplateFacts], text: str, say: Callable[[str], str] = str) -> list[TemplateFacts]:
+    """Those that have all words of `text`, the desk's own also as `say` tells them in the reader's language."""
+    words = folded(text).split()
+    return (
+        [each for each in templates if all(word in _searched(each, say) for word in words)] if words else [*templates]
+    )
+
+
+def _searched(template: TemplateFacts, say: Callable[[str], str]) -> str:
+    if not template.is_system:
+        return template.words
+    return f"{template.words} {folded(say(name_of(template)))} {folded(say(description_of(template)))}"
 
 
 def _seeded(template: HasTexts, text: str, seeded: Any) -> str:

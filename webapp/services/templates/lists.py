@@ -65,7 +65,11 @@ class TemplatePage:
 def page(actor: User, query: TemplateQuery, say: Callable[[str], str] = str) -> TemplatePage:
     """`say` tells a text in the reader's language, in which the desk's own templates are searched too."""
     of_list = [template for template in seeing.visible_templates(actor) if _belongs(actor, template, query.whose)]
-    found = [template for template in of_list if _matches(template, query, say)]
+    found = [
+        template
+        for template in facts.find(of_list, query.text, say)
+        if not query.tag or folded(query.tag) in map(folded, template.tags)
+    ]
     favourites = set(actor.favourite_template_ids)
     # A stable sort: the favourites at the front, and among them, as among the others, by name.
     found.sort(key=lambda template: (template.id not in favourites, folded(say(facts.name_of(template)))))
@@ -97,18 +101,6 @@ def _belongs(actor: User, template: TemplateFacts, whose: Whose) -> bool:
         Whose.SHARED: not is_mine and not template.is_system,
         Whose.SYSTEM: template.is_system,
     }.get(whose, True)
-
-
-def _matches(template: TemplateFacts, query: TemplateQuery, say: Callable[[str], str]) -> bool:
-    if query.tag and folded(query.tag) not in map(folded, template.tags):
-        return False
-    words = folded(query.text).split()
-    if not words:
-        return True
-    has = template.words
-    if template.is_system:
-        has += " " + folded(" ".join([say(facts.name_of(template)), say(facts.description_of(template))]))
-    return all(word in has for word in words)
 
 
 def _tags(templates: list[TemplateFacts]) -> list[tuple[str, int]]:

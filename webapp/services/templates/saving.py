@@ -154,7 +154,7 @@ def clone(
     version = seeing.version_of(template, number)
     name = say(Message("Copy of %(name)s", name=facts.name_of(version)))
     texts = Texts(shortened(name, NAME_LENGTH), say(facts.description_of(version)), tuple(version.tags))
-    request = using.request_for(actor, template, version)
+    request = using.unmeant_for(actor, template, version)
     return save(actor, texts, request, submission_id=submission_id, say=say)
 
 

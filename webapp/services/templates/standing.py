@@ -37,7 +37,9 @@ class TemplateOutdatedError(ConflictError):
     code = "template-outdated"
     hint = Message("Use it with changes and leave that out, or save a new version without it.")
 
-    def __init__(self, template: ReportTemplate, problems: list[str]) -> None:
+    def __init__(self, template: ReportTemplate, problems: list[str], *, is_of_type: bool = False) -> None:
+        if is_of_type:
+            self.hint = Message("Ask an administrator to offer it again, or use another template.")
         super().__init__(
             Message.joined([Message("“%(name)s” cannot be used as it is.", name=facts.name_of(template)), *problems])
         )
@@ -72,11 +74,7 @@ def problems(question: HasQuestion | ReportRequest) -> list[str]:
 def _type_problems(report_type: str) -> list[str]:
     if report_type not in active_lookups(LookupCategory.REPORT_TYPE):
         label = lookups.label(LookupCategory.REPORT_TYPE, report_type)
-        return [
-            Message(
-                "The report type “%(type)s” is not offered any more: an administrator can offer it again.", type=label
-            )
-        ]
+        return [Message("The report type “%(type)s” is not offered any more.", type=label)]
     try:
         report_type_of(report_type)
     except InvalidRequestError as error:
@@ -84,9 +82,14 @@ def _type_problems(report_type: str) -> list[str]:
     return []
 
 
+def is_type_offered(report_type: str) -> bool:
+    """Whether there is a form to ask for such reports."""
+    return not _type_problems(report_type)
+
+
 def require_usable(template: ReportTemplate, version: ReportTemplate, request: ReportRequest) -> None:
     """`version` is the one to be used, with its question. Raises TemplateRetiredError and TemplateOutdatedError."""
     if not template.is_active:
         raise TemplateRetiredError(template)
     if found := problems(request):
-        raise TemplateOutdatedError(version, found)
+        raise TemplateOutdatedError(version, found, is_of_type=not is_type_offered(request.report_type))

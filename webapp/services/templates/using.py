@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bson import ObjectId
@@ -18,7 +18,7 @@ from webapp.services.permissions import Permission
 from webapp.services.questions.period import today_in
 from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
-from webapp.services.requests.rules import Circumstances
+from webapp.services.requests.rules import BY_ITSELF, Circumstances
 from webapp.services.rights.visibility import Reach
 from webapp.services.templates import kept, seeing, standing
 from webapp.settings import get_settings
@@ -52,7 +52,13 @@ def question_of(template_id: str | ObjectId, version: int | None = None) -> Repo
 
 
 def request_for(actor: User, template: ReportTemplate, version: ReportTemplate) -> ReportRequest:
-    """The question of `version`, as `actor` may ask it today. Raises InvalidRequestError for a period without meaning.
+    """What `version` asks, as `actor` may ask it today. Raises InvalidRequestError for a period without meaning."""
+    request = unmeant_for(actor, template, version)
+    return request.meant_on(today_in(request.time_zone, clock.utcnow()))
+
+
+def unmeant_for(actor: User, template: ReportTemplate, version: ReportTemplate) -> ReportRequest:
+    """As `request_for`, its period still to be meant.
 
     What others ask is theirs alone until they share it: who may see the author's reports is the author's to say.
     """
@@ -62,8 +68,7 @@ def request_for(actor: User, template: ReportTemplate, version: ReportTemplate) 
         changes["time_zone"] = actor.time_zone or get_settings().time_zone
     if template.created_by != actor.id:
         changes["visibility"] = "private"
-    request = request.model_copy(update=changes)
-    return request.meant_on(today_in(request.time_zone, clock.utcnow()))
+    return request.model_copy(update=changes)
 
 
 def use(
@@ -96,21 +101,20 @@ def use_with_changes(
     version: str,
     request: ReportRequest,
     *,
-    submission_id: str | None = None,
+    of: Circumstances = BY_ITSELF,
     insist: bool = False,
     agreed: bool = False,
     say: Say = str,
 ) -> ReportJob:
     """Ask for `request`, which began as this version of a template. The question is whole without it: where `actor` may
     not use the template (any more), it is asked by itself. Raises as `asking.create`."""
-    of = Circumstances(submission_id or None)
     try:
         template = seeing.visible_template(actor, template_id)
         chosen = seeing.version_of(template, int(version) if version.isdecimal() and len(version) < 10 else None)
     except NotFoundError:
         return asking.create(actor, request, insist=insist, agreed=agreed, of=of, say=say)
     if template.is_active:
-        of = Circumstances(submission_id or None, template_id=template.id, template_version=chosen.version)
+        of = replace(of, template_id=template.id, template_version=chosen.version)
     return _asked(actor, request, of, insist=insist, agreed=agreed, say=say)
 
 
