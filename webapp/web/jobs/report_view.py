@@ -49,7 +49,7 @@ def context(
         "timeline": job_events.timeline(job),
         "question": _question(actor, job),
         "names": job_lists.names_of([job], besides=actor),
-        "template": _template(actor, job),
+        "asked_by": _template(actor, job),
         "result": page,
         **(_table_context(actor, job, query, page) if page is not None else {}),
         "result_problem": problem,

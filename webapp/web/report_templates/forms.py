@@ -25,7 +25,7 @@ from webapp.web.forms import DeskForm
 from webapp.web.jobs import ask_offers
 from webapp.web.languages import in_readers_language as said
 
-#: Of both texts together no more is read.
+#: Of e-mail addresses no more is read.
 MOST_TYPED = 20_000
 
 
