@@ -62,7 +62,7 @@ def test_a_template_is_used_and_its_file_written(people: People, tmp_path: Path,
         "templates", "use", str(template.id), "--as", people.colleague.email, "--output", str(target), "--quiet"
     )
     assert done.exit_code == 0, done.stderr
-    assert target.read_text(encoding="utf-8-sig").splitlines()[1].startswith("Spring")
+    assert target.read_text(encoding="utf-8-sig").splitlines()[1] == "HIS1-S,4,50%"
     job = ReportJob.objects.get()
     assert (job.requested_by, job.template_id, job.template_version) == (people.colleague.id, template.id, 1)
     assert ReportTemplate.objects.get(id=template.id).usage_count == 1

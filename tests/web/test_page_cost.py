@@ -70,7 +70,7 @@ def addresses(
         *(f"/reports/{job.id}" for job in (ready, waiting, running, failed)),
         *(f"/reports/{job.id}/live" for job in (waiting, running)),
         f"/reports/rows?ids={waiting.id},{running.id},{failed.id}",
-        *("/templates/", "/templates/?q=rates&whose=shared", f"/templates/{template.id}", "/find?q=rates"),
+        *("/templates/", "/templates/?q=rates&whose=shared", f"/templates/{template.id}"),
         f"/templates/{template.id}/versions/1",
     ]
     departments = [f"/department/{query}" for query in (*LISTS, f"?department={people.department.id}")]

@@ -18,4 +18,4 @@ def make_template(
     by: User, name: str = "Rates of classes", question: ReportRequest = QUESTION, **more: Any
 ) -> ReportTemplate:
     texts = Texts(name, more.pop("description", ""), more.pop("tags", ()))
-    return saving.save(by, texts, question, **more)
+    return saving.create(by, texts, question, **more)

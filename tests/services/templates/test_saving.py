@@ -36,7 +36,7 @@ def said(template: ReportTemplate, number: int) -> list[tuple[str, str, str]]:
 
 def test_a_template_keeps_what_was_asked_and_says_who_saved_it(people: People) -> None:
     texts = Texts(" Rates  of classes ", "For the board", ("Board", "board ", "", "Fälle"))
-    saved = saving.save(people.owner, texts, QUESTION, visibility="team")
+    saved = saving.create(people.owner, texts, QUESTION, visibility="team")
     stored = ReportTemplate._get_collection().find_one({"_id": saved.id})
     assert (stored["name"], stored["tags"]) == ("Rates of classes", ["Board", "Fälle"])
     assert (stored["createdBy"], stored["departmentId"]) == (people.owner.id, people.department.id)
@@ -58,7 +58,7 @@ def test_every_field_at_fault_is_told_at_once_and_nothing_is_saved(people: Peopl
     wrong = changed(measures=("nothing",), filename="{nmae}", name="n" * 201)
     texts = Texts("", "d" * 2001, ("t" * 41,))
     with pytest.raises(InvalidRequestError) as caught:
-        saving.save(people.owner, texts, wrong, visibility="everybody")
+        saving.create(people.owner, texts, wrong, visibility="everybody")
     assert set(caught.value.fields) == {
         "template_name", "template_description", "tags", "template_visibility", "parameters.measures", "filename", "name",
     }  # fmt: skip
@@ -66,7 +66,7 @@ def test_every_field_at_fault_is_told_at_once_and_nothing_is_saved(people: Peopl
         "“{nmae}” is not filled in. What is: {name}, {date}, {period}, {department}." in caught.value.fields["filename"]
     )
     with pytest.raises(InvalidRequestError, match="11 tags"):
-        saving.save(people.owner, Texts("T", "", tuple(map(str, range(11)))), QUESTION)
+        saving.create(people.owner, Texts("T", "", tuple(map(str, range(11)))), QUESTION)
     assert ReportTemplate.objects.count() == 0
 
 

@@ -60,7 +60,7 @@ def suggested_name(actor: User, request: ReportRequest, say: Say = str) -> str:
     return request.name or shortened(say(naming.name_of(unnamed, data_scope.data_scope(actor))), NAME_LENGTH)
 
 
-def save(
+def create(
     actor: User,
     texts: Texts,
     request: ReportRequest,
@@ -149,13 +149,13 @@ def clone(
     submission_id: str | None = None,
     say: Say = str,
 ) -> ReportTemplate:
-    """A private copy of the actor's own. Raises as `save`: what the actor may not ask they cannot keep either."""
+    """A private copy of the actor's own. Raises as `create`: what the actor may not ask they cannot keep either."""
     template = seeing.visible_template(actor, template_id)
     version = seeing.version_of(template, number)
     name = say(Message("Copy of %(name)s", name=facts.name_of(version)))
     texts = Texts(shortened(name, NAME_LENGTH), say(facts.description_of(version)), tuple(version.tags))
     request = using.unmeant_for(actor, template, version)
-    return save(actor, texts, request, submission_id=submission_id, say=say)
+    return create(actor, texts, request, submission_id=submission_id, say=say)
 
 
 def editable(actor: Actor, template_id: str | ObjectId) -> ReportTemplate:

@@ -63,7 +63,7 @@ def create() -> ResponseReturnValue:
     if form.validate():
         visible, sent = form.template_visibility.data, (form.submission.data or "")[:100]
         try:
-            saved = saving.save(actor, form.to_texts(), asked, visibility=visible, submission_id=sent, say=said)
+            saved = saving.create(actor, form.to_texts(), asked, visibility=visible, submission_id=sent, say=said)
         except InvalidRequestError as error:
             form.add_errors(error)
         else:
