@@ -53,17 +53,19 @@ def test_what_an_administrator_changed_or_retired_stays_and_the_rest_follows_the
 ) -> None:
     seeding.seed()
     by_type = {each.report_type: each.id for each in facts.every()}
-    saving.edit(people.administrator, by_type["transcript"], 1, texts=Texts("Our transcript"))
+    saving.edit(people.administrator, by_type["completion-rates"], 1, texts=Texts("Our rates"))
     sharing.retire(people.administrator, by_type["scorm-attempts"])
     monkeypatch.setattr(seeding, "_USUAL_PERIOD", "this-year")
     monkeypatch.setattr(seeding, "_PERIODS", {})
     assert seeding.seed() == 0
     found = {each.report_type: each for each in facts.every()}
-    assert (found["transcript"].name, found["transcript"].version, found["transcript"].period) == (
-        "Our transcript", 2, "academic-year",
-    )  # fmt: skip
+    ours = found["completion-rates"]
+    assert (ours.name, ours.version, ours.period) == ("Our rates", 2, "academic-year")
     assert (found["scorm-attempts"].is_active, found["scorm-attempts"].period) == (False, "this-year")
-    assert {each.period for key, each in found.items() if key != "transcript"} == {"this-year"}
+    assert {each.period for key, each in found.items() if key != "completion-rates"} == {"this-year", "all"}
+    assert {key: found[key].period for key in ("transcript", "overdue-enrollments", "last-access")} == {
+        "transcript": "all", "overdue-enrollments": "all", "last-access": "all",
+    }  # fmt: skip
     old = seeing.version_of(seeing.find(by_type["learner-activity"]), 1)
     assert (old.parameters.period, old.is_latest) == ("last-30-days", False)  # a schedule of this version goes on
     before = stored()

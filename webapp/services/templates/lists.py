@@ -71,8 +71,8 @@ def page(actor: User, query: TemplateQuery, say: Callable[[str], str] = str) -> 
         if not query.tag or folded(query.tag) in map(folded, template.tags)
     ]
     favourites = set(actor.favourite_template_ids)
-    # A stable sort: the favourites at the front, and among them, as among the others, by name.
-    found.sort(key=lambda template: (template.id not in favourites, folded(say(facts.name_of(template)))))
+    # The favourites at the front, the desk's own at the end, and each of them by name.
+    found.sort(key=lambda each: (each.id not in favourites, each.is_system, folded(say(facts.name_of(each)))))
     number = min(max(query.page, 1), max(1, -(-len(found) // PAGE_SIZE)))
     shown = found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
     authors = {template.created_by for template in shown if template.created_by not in (None, actor.id)}

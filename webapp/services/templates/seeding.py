@@ -15,19 +15,21 @@ from pymongo import UpdateOne
 from webapp import clock
 from webapp.documents import LookupCategory, ReportTemplate
 from webapp.documents.lookup_value import CachedLookup
-from webapp.engine.catalogue.datasets import DATASETS
+from webapp.engine.declarations import ReportType
 from webapp.errors import InvalidRequestError
 from webapp.services.lookups import values as lookups
 from webapp.services.plain_text import folded
-from webapp.services.questions.period import Period
+from webapp.services.questions.period import ALL, Period
 from webapp.services.questions.report_types import report_type_of
 from webapp.services.questions.request import ReportRequest
 from webapp.services.rights.visibility import EVERYONE
 from webapp.services.templates import kept, versions
 
 #: What people mean when they ask for these rows without saying of when, by the dataset; of all others this year's.
-_PERIODS = {"activity": "last-30-days", "certificates": "all"}
+_PERIODS = {"activity": "last-30-days", "certificates": ALL}
 _USUAL_PERIOD = "academic-year"
+#: Of whom nothing was seen for long, whenever they came.
+_OF_EVER = ("last-access",)
 #: What is written, and compared with what is there.
 _FIELDS = ("name", "description", "reportType", "parameters", "defaultOutput", "report")
 
@@ -56,11 +58,17 @@ def _seed_of(value: CachedLookup) -> dict[str, Any] | None:
     if not value.is_active:
         return None
     # Its shape is left to the report type. Its days are those of whoever uses it, so no zone is kept.
-    phrase = _PERIODS.get(DATASETS[declared.dataset].key, _USUAL_PERIOD)
-    request = ReportRequest(report_type=value.key, period=Period(phrase=phrase))
+    request = ReportRequest(report_type=value.key, period=Period(phrase=_phrase(declared)))
     fields = kept.fields_of(request)
     del fields["parameters"]["timeZone"]
     return {"name": value.display_as, "description": value.description, **fields}
+
+
+def _phrase(declared: ReportType) -> str:
+    # A transcript has all of it, and what is missing or overdue is so whenever it began.
+    if declared.detail_first or declared.where or declared.key in _OF_EVER:
+        return ALL
+    return _PERIODS.get(declared.dataset, _USUAL_PERIOD)
 
 
 def _id_of(report_type: str) -> ObjectId:
