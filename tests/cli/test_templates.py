@@ -56,7 +56,8 @@ def test_a_template_is_shown_with_what_its_versions_changed(people: People, term
 @pytest.mark.does("templates use")
 def test_a_template_is_used_and_its_file_written(people: People, tmp_path: Path, terminal: Terminal) -> None:
     enroll(people)
-    template = make_template(people.owner, visibility="organization")
+    question = QUESTION.model_copy(update={"filename": "{department}, {period} - {name}"})
+    template = make_template(people.owner, question=question, visibility="organization")
     target = tmp_path / "rates.csv"
     done = terminal(
         "templates", "use", str(template.id), "--as", people.colleague.email, "--output", str(target), "--quiet"
@@ -65,6 +66,7 @@ def test_a_template_is_used_and_its_file_written(people: People, tmp_path: Path,
     assert target.read_text(encoding="utf-8-sig").splitlines()[1] == "HIS1-S,4,50%"
     job = ReportJob.objects.get()
     assert (job.requested_by, job.template_id, job.template_version) == (people.colleague.id, template.id, 1)
+    assert job.output.storage.key.endswith("/History, All time - Completion rates by class.csv")
     assert ReportTemplate.objects.get(id=template.id).usage_count == 1
 
 
