@@ -14,6 +14,7 @@ from webapp.services.deliveries.mail.plain import mailer_of
 from webapp.services.jobs import facts as job_facts
 from webapp.services.people.resets import Mailer
 from webapp.services.questions import filter_choices
+from webapp.services.templates import facts as template_facts
 from webapp.settings import Settings, get_settings
 from webapp.web import (
     access,
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True, mailer
         make_private(settings.home)
         documents.connect(embedded.ensure_running(settings), settings.mongodb_database)
         job_facts.read_ahead()
+        template_facts.read_ahead()
         filter_choices.read_ahead()
     app = Flask("reportdesk", root_path=str(ROOT), template_folder="templates", static_folder=None)
     app.config.update(

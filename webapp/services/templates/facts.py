@@ -76,6 +76,11 @@ def of(template: ReportTemplate) -> TemplateFacts:
     return found
 
 
+def read_ahead() -> None:
+    """Begin to read all, for those who ask later."""
+    _templates.read_ahead()
+
+
 def forget() -> None:
     """Read all anew: another database, in tests."""
     _templates.forget()
