@@ -33,6 +33,7 @@ from webapp.services.lookups import values as lookups
 from webapp.services.people import passwords
 from webapp.services.record import kept
 from webapp.services.record import reading as record_reading
+from webapp.services.templates import facts as template_facts
 from webapp.settings import Settings, get_settings
 
 #: Fixtures behind which a server stands.
@@ -226,6 +227,7 @@ def database(
     lookup_cache.forget()
     remembered.forget_everything()
     job_facts.forget()
+    template_facts.forget()
     # Each test has a home, and so a record, of its own.
     record_reading.forget()
     kept.forget_everything()

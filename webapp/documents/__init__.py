@@ -26,6 +26,12 @@ from webapp.documents.report_job import (
     ReportJob,
     StoredFile,
 )
+from webapp.documents.report_template import (
+    DefaultOutput,
+    ReportDefaults,
+    ReportTemplate,
+    SharedWith,
+)
 from webapp.documents.session import PasswordReset, Session
 from webapp.documents.sweep_figures import SweepFigures
 from webapp.documents.unsubscribe import Unsubscribe
@@ -40,6 +46,7 @@ __all__ = [
     "Channel",
     "Condition",
     "DateRange",
+    "DefaultOutput",
     "Delivery",
     "DeliveryHost",
     "DeliveryState",
@@ -62,10 +69,13 @@ __all__ = [
     "PasswordReset",
     "Progress",
     "RateLimit",
+    "ReportDefaults",
     "ReportFilters",
     "ReportJob",
+    "ReportTemplate",
     "Session",
     "Settled",
+    "SharedWith",
     "StoredFile",
     "SweepFigures",
     "Team",
