@@ -34,6 +34,7 @@ from webapp.services.people import passwords
 from webapp.services.record import kept
 from webapp.services.record import reading as record_reading
 from webapp.services.schedules import lists as schedule_lists
+from webapp.services.templates import facts as template_facts
 from webapp.settings import Settings, get_settings
 
 #: Fixtures behind which a server stands.
@@ -228,6 +229,7 @@ def database(
     remembered.forget_everything()
     job_facts.forget()
     schedule_lists.forget()
+    template_facts.forget()
     # Each test has a home, and so a record, of its own.
     record_reading.forget()
     kept.forget_everything()

@@ -28,6 +28,8 @@ ANOTHER_THING = {
 #: Lists in which some of the words stand for a reason of their own.
 SOME_OF_THEM = {
     "webapp/services/lookups/former_seeds.py": "what was seeded once, as it was",
+    "webapp/engine/catalogue/tables.py": "tables of the record, of which some datasets have the names",
+    "webapp/web/admin/record_words.py": "tables of the record, as well",
 }
 
 

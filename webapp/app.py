@@ -15,6 +15,7 @@ from webapp.services.jobs import facts as job_facts
 from webapp.services.people.resets import Mailer
 from webapp.services.questions import filter_choices
 from webapp.services.schedules import lists as schedule_lists
+from webapp.services.templates import facts as template_facts
 from webapp.settings import Settings, get_settings
 from webapp.web import (
     access,
@@ -35,13 +36,14 @@ from webapp.web.department.views import department
 from webapp.web.home.views import home
 from webapp.web.inbox.views import inbox, unsubscribe_now
 from webapp.web.jobs.views import jobs
+from webapp.web.report_templates.views import report_templates
 from webapp.web.schedules.views import schedules
 from webapp.web.verify.views import verify
 
 ROOT = Path(__file__).resolve().parent.parent
 #: A form is small; views that take files say so (`web.uploading`).
 LARGEST_FORM_BYTES = 2 * 1024 * 1024
-BLUEPRINTS = (auth, home, jobs, schedules, department, admin, verify, inbox)
+BLUEPRINTS = (auth, home, jobs, schedules, report_templates, department, admin, verify, inbox)
 
 
 def create_app(settings: Settings | None = None, *, connect: bool = True, mailer: Mailer | None = None) -> Flask:
@@ -60,6 +62,7 @@ def create_app(settings: Settings | None = None, *, connect: bool = True, mailer
         documents.connect(embedded.ensure_running(settings), settings.mongodb_database)
         job_facts.read_ahead()
         schedule_lists.read_ahead()
+        template_facts.read_ahead()
         filter_choices.read_ahead()
     app = Flask("reportdesk", root_path=str(ROOT), template_folder="templates", static_folder=None)
     app.config.update(

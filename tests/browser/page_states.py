@@ -27,6 +27,8 @@ PAGES = {
     "new-report": QUESTION,
     "new-report-activity": "/reports/new?type=learner-activity&period=custom&start=2026-01-01&end=2026-06-30",
     "new-report-detail": "/reports/new?type=transcript",
+    "templates": "/templates/",
+    "templates-none": "/templates/?whose=favourites",
     "account": "/account",
     "inbox": "/inbox",
     "verify": "/verify",
@@ -153,6 +155,31 @@ def _palette(page: Page, _: dict[str, str]) -> None:
     page.wait_for_selector("#palette .found a")
 
 
+def _template(page: Page, _: dict[str, str]) -> None:
+    page.goto("/templates/?whose=system")
+    page.click("#list .name >> nth=0")
+    page.wait_for_selector("#versions-heading")
+
+
+def _own_template(page: Page, _: dict[str, str]) -> None:
+    """Saved from the form, with what can be changed open."""
+    page.goto(QUESTION)
+    page.click("text=Save as template")
+    page.wait_for_selector("#template_name")
+    page.fill("#tags", "board, monthly")
+    page.click("form.card button.btn-primary")
+    page.wait_for_selector("#share summary")
+    page.click("#share summary")
+
+
+def _template_refused(page: Page, _: dict[str, str]) -> None:
+    page.goto(QUESTION)
+    page.click("text=Save as template")
+    page.fill("#filename", "{nmae}")
+    page.click("form.card button.btn-primary")
+    page.wait_for_selector(".invalid-feedback")
+
+
 def _keys(page: Page, _: dict[str, str]) -> None:
     page.goto("/reports/")
     page.keyboard.press("?")
@@ -228,6 +255,9 @@ OPENED: dict[str, Callable[[Page, dict[str, str]], None]] = {
     "report-delete": _delete,
     "report-cancel": _cancel,
     "report-another-chart": _another_chart,
+    "template": _template,
+    "template-own": _own_template,
+    "template-refused": _template_refused,
     "palette": _palette,
     "keys": _keys,
     "report-nameless": _nameless,

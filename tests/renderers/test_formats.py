@@ -27,7 +27,14 @@ from tests.renderers.results import COLUMNS, ROWS, make_about, make_result
 from webapp import renderers
 from webapp.engine.result import ChartSpec, Column, Result
 from webapp.renderers import chart_svg, csv_file, page_result, pdf_file, xlsx_file
-from webapp.renderers.filenames import MOST_BYTES, content_disposition, file_name, fill_template, is_file_name
+from webapp.renderers.filenames import (
+    MOST_BYTES,
+    bad_placeholder,
+    content_disposition,
+    file_name,
+    fill_template,
+    is_file_name,
+)
 from webapp.renderers.reader import Reader
 from webapp.settings import Settings
 
@@ -373,6 +380,27 @@ def test_a_file_that_nobody_named_is_called_by_its_template_and_keeps_its_date()
     assert fill_template("minutes", name="Rates", day=day) == "minutes"
     long = fill_template("{name}-{date}", name="é" * 300, day=day)
     assert file_name(long, "csv") == "é" * 84 + "-2026-03-02.csv"
+
+
+def test_period_and_department_are_filled_in_all_at_once_and_cut_before_they_push_the_rest_out() -> None:
+    day = date(2026, 3, 2)
+    filled = fill_template(
+        "{department} {period} {name}", name="Rates", day=day, period="2026-02-01 – 2026-02-28", department="{name}"
+    )
+    assert filled == "{name} 2026-02-01 – 2026-02-28 Rates"
+    long = fill_template("{department}-{name}-{date}", name="n" * 300, day=day, department="d" * 300)
+    assert file_name(long, "csv") == f"{'d' * 60}-{'n' * 108}-2026-03-02.csv"
+
+
+@pytest.mark.parametrize(
+    ("template", "bad"),
+    [
+        ("", ""), ("{name}-{date} {period} ({department})", ""), ("plain", ""), ("{Name}", "{Name}"), ("a {nmae} b", "{nmae}"),
+        ("{name", "{name"), ("name}", "}"), ("{}", "{}"), ("{{name}}", "{}"), ("{name }", "{name }"),
+    ],
+)  # fmt: skip
+def test_what_no_file_name_fills_in_is_found(template: str, bad: str) -> None:
+    assert bad_placeholder(template) == bad
 
 
 def test_a_download_is_named_for_old_browsers_and_for_all_of_unicode() -> None:

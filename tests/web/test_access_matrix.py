@@ -18,9 +18,10 @@ from flask.testing import FlaskClient
 
 from tests.factories import People, make_learner, make_user
 from tests.services.schedules.conftest import wish
+from tests.services.templates.made import make_template
 from tests.web.conftest import Client
 from webapp import clock
-from webapp.documents import Delivery, LookupValue, Order, ReportJob, User, WebhookEndpoint
+from webapp.documents import Delivery, LookupValue, Order, ReportJob, ReportTemplate, User, WebhookEndpoint
 from webapp.documents.lookup_value import lookup_cache
 from webapp.services import remembered
 from webapp.services.calendars import calendars
@@ -47,6 +48,8 @@ class Needs(Enum):
     SEES_SCHEDULE = auto()
     STEERS_SCHEDULE = auto()  # sees it; 403 unless it is one's own, or of one's departments
     EDITS_SCHEDULE = auto()  # sees it; 403 unless it is one's own
+    SEES_TEMPLATE = auto()
+    OWNS_TEMPLATE = auto()  # sees it; 403 unless one has made it
     DID_IT = auto()  # takes back what one has done oneself; here nobody has
 
 
@@ -70,9 +73,15 @@ NEEDS: dict[tuple[str, str], Needs] = {
     ),
     **dict.fromkeys(
         [("jobs.new", G), ("jobs.create", P), ("jobs.form_part", P), ("jobs.preview", P), ("jobs.choices", G),
-         ("schedules.new", G), ("schedules.create", P), ("schedules.when", P), ("schedules.renew_feed", P)],
+         ("schedules.new", G), ("schedules.create", P), ("schedules.when", P), ("schedules.renew_feed", P),
+         ("report_templates.index", G), ("report_templates.new", G), ("report_templates.new_from_question", P),
+         ("report_templates.create", P)],
         Needs.TO_ASK,
     ),
+    **{(f"report_templates.{name}", method): Needs.SEES_TEMPLATE for name, method in
+       [("show", G), ("version", G), ("change", G), ("use", P), ("clone", P), ("favourite", P)]},
+    **{(f"report_templates.{name}", method): Needs.OWNS_TEMPLATE for name, method in
+       [("edit", G), ("edit", P), ("change_question", P), ("restore", P), ("share", P), ("set_active", P)]},
     **dict.fromkeys([("department.index", G), ("department.bulk", P)], Needs.TO_MANAGE),
     **dict.fromkeys(
         [("admin.imports", G), ("admin.imports", P), ("admin.import_", G), ("admin.import_again", P),
@@ -144,9 +153,23 @@ OF_A_SCHEDULE = {
     Needs.STEERS_SCHEDULE: {"owner", "manager", "administrator"},
     Needs.EDITS_SCHEDULE: {"owner", "administrator"},
 }
+OF_A_TEMPLATE = {Needs.SEES_TEMPLATE, Needs.OWNS_TEMPLATE}
 OF_A_JOB = {Needs.SEES, Needs.SEES_AND_ASKS, Needs.STEERS, Needs.OWNS}
 
 FORMS: dict[str, dict[str, str]] = {
+    "report_templates.new_from_question": {"type": "enrollment-summary"},
+    "report_templates.create": {"type": "enrollment-summary", "template_name": "Mine"},
+    "report_templates.edit": {"template_name": "Another", "base": "1"},
+    "report_templates.change_question": {
+        "type": "enrollment-summary",
+        "group": "course",
+        "measure": "count",
+        "format": "csv",
+        "template_version": "1",
+    },
+    "report_templates.restore": {"version": "1", "base": "1"},
+    "report_templates.share": {"visibility": "team"},
+    "report_templates.favourite": {"favourite": "yes"},
     "jobs.share": {"visibility": "team"},
     "jobs.edit": {"name": "New name"},
     "jobs.priority": {"priority": "low"},
@@ -244,6 +267,10 @@ def expected(needs: Needs, who: str, visibility: str = "") -> str:
         if who not in SEES["private"]:
             return "hidden"
         return "in" if who in OF_A_SCHEDULE[needs] else "refused"
+    if needs in OF_A_TEMPLATE:
+        if who not in SEES[visibility] & HAVE[Needs.TO_ASK]:
+            return "hidden"
+        return "in" if needs is Needs.SEES_TEMPLATE or who in OWNS else "refused"
     return "in" if who in HAVE[needs] else "hidden"
 
 
@@ -256,6 +283,7 @@ def test_every_address_of_the_application_has_an_expectation(app: Flask) -> None
 def test_what_is_of_a_report_is_expected_of_each_that_names_one(app: Flask) -> None:
     for entry in entries(app):
         assert ("job_id" in entry.names) == (entry.needs in OF_A_JOB), entry
+        assert ("template_id" in entry.names) == (entry.needs in OF_A_TEMPLATE), entry
 
 
 @pytest.mark.parametrize("visibility", SEES)
@@ -283,6 +311,31 @@ def test_every_address_of_a_report_opens_to_those_it_is_for_and_to_nobody_else(
     assert unexpected == []
 
 
+@pytest.mark.parametrize("visibility", SEES)
+def test_every_address_of_a_template_opens_to_those_it_is_for_and_to_nobody_else(
+    app: Flask, people: People, clients: dict[str, FlaskClient], visibility: str
+) -> None:
+    def fresh() -> ReportTemplate:
+        return make_template(people.owner, visibility=visibility)
+
+    unexpected: list[str] = []
+    template = fresh()
+    for entry in entries(app):
+        if entry.needs not in OF_A_TEMPLATE:
+            continue
+        for who in CAST:
+            before = template.reload().to_mongo()
+            got = outcome(ask(clients[who], entry, address_of(entry, template_id=template.id, number=1)))
+            wanted = expected(entry.needs, who, visibility)
+            if got != wanted:
+                unexpected.append(f"{entry.method} {entry.rule} by {who}: {got}, not {wanted}")
+            if wanted != "in" and ReportTemplate.objects.get(id=template.id).to_mongo() != before:
+                unexpected.append(f"{entry.method} {entry.rule} by {who} changed it")
+            if wanted == "in" and entry.method == "POST":
+                template = fresh()
+    assert unexpected == []
+
+
 def test_every_other_address_opens_to_those_it_is_for_and_to_nobody_else(
     app: Flask, people: People, clients: dict[str, FlaskClient], settings_env: pytest.MonkeyPatch
 ) -> None:
@@ -291,7 +344,7 @@ def test_every_other_address_opens_to_those_it_is_for_and_to_nobody_else(
     get_settings.cache_clear()
     unexpected: list[str] = []
     for entry in entries(app):
-        if entry.needs in OF_A_JOB:
+        if entry.needs in OF_A_JOB | OF_A_TEMPLATE:
             continue
         for who in sorted(CAST, key=lambda each: each == "administrator"):  # last: it may, and changes things
             if entry.endpoint in ENDS_SESSIONS and who not in OUTSIDE:
@@ -363,3 +416,18 @@ def test_a_hidden_report_one_that_is_not_there_and_an_id_that_is_none_are_told_a
                 answer = ask(clients[who], entry, address_of(entry, job_id=job_id))
                 told = answer.status_code, "Quarterly figures" in answer.text
                 assert told == (404, False), (entry, who, job_id)
+
+
+def test_a_hidden_template_one_that_is_not_there_and_an_id_that_is_none_are_told_alike(
+    app: Flask, people: People, clients: dict[str, FlaskClient]
+) -> None:
+    hidden = str(make_template(people.owner, "Quarterly figures").id)
+    ids = [str(ObjectId()), "0" * 24, "x", "%00", "..", "0" * 300]
+    for entry in entries(app):
+        if entry.needs not in OF_A_TEMPLATE:
+            continue
+        for who in ("colleague", "learner", "roleless", "administrator"):
+            for template_id in ids if who == "administrator" else [*ids, hidden]:
+                answer = ask(clients[who], entry, address_of(entry, template_id=template_id, number=1))
+                told = answer.status_code, "Quarterly figures" in answer.text
+                assert told == (404, False), (entry, who, template_id)

@@ -11,11 +11,14 @@ from bson import ObjectId
 
 from tests.commands import recorded, scans
 from tests.factories import People, Taught, make_job, make_learner, make_record
+from tests.services.templates.made import make_template
 from tests.web.conftest import Client
 from webapp import clock
 from webapp.documents import Parameters, ReportFilters, ReportJob, WorkerRecord
 from webapp.services import database_setup, remembered
 from webapp.services.rights import visibility
+from webapp.services.templates import saving
+from webapp.services.templates.saving import Texts
 from webapp.settings import get_settings
 
 MOST_CALLS = 6
@@ -56,6 +59,8 @@ def addresses(
         for shared in ("team", "department", "organization", "private")
         for _ in range(MANY // 12)
     )
+    template = make_template(people.owner, visibility="team", tags=("board",))
+    template = saving.edit(people.owner, template.id, 1, texts=Texts("Rates"))
     settings_env.setenv("REPORTDESK_LOOKUP_CACHE_SECONDS", "60")
     get_settings.cache_clear()
     everyones = [
@@ -65,6 +70,8 @@ def addresses(
         *(f"/reports/{job.id}" for job in (ready, waiting, running, failed)),
         *(f"/reports/{job.id}/live" for job in (waiting, running)),
         f"/reports/rows?ids={waiting.id},{running.id},{failed.id}",
+        *("/templates/", "/templates/?q=rates&whose=shared", f"/templates/{template.id}"),
+        f"/templates/{template.id}/versions/1",
     ]
     departments = [f"/department/{query}" for query in (*LISTS, f"?department={people.department.id}")]
     return {person: everyones + (departments if person in SEE_DEPARTMENTS else []) for person in PEOPLE}

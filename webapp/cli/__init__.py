@@ -19,6 +19,7 @@ COMMANDS = {
     "record": ("record", "The learning record: its versions, undo, upkeep."),
     "demo": ("demo", "Add an invented organisation to try things on."),
     "users": ("users", "People who may sign in."),
+    "templates": ("templates", "Questions that are kept to be asked again."),
     "lookups": ("lookups", "Report types, formats, priorities and the other lists."),
     "info": ("info", "Where everything is, as JSON."),
 }

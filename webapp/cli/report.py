@@ -102,13 +102,18 @@ def command(email: str | None, output: Path | None, quiet: bool, agreed: bool, *
         if not _has_worker():
             warm_up(execution.execute)
         database_setup.prepare()
-        actor = accounts.user_by_email(email) if email else _administrator()
+        actor = accounts.user_by_email(email) if email else administrator()
         job = _asked(actor, request_of(actor, question), agreed=agreed)
-        job = _finished(settings, job, show=not quiet and sys.stderr.isatty())
-        if not job.state.has_file:
-            reason = job.error.message if job.error and job.error.message else f"The report was {job.status}."
-            raise click.ClickException(f"{reason}\nReport job {job.id}.")
-        _write(actor, job, output, quiet=quiet)
+        deliver(settings, actor, job, output, quiet=quiet)
+
+
+def deliver(settings: Settings, actor: User, job: ReportJob, output: Path | None, *, quiet: bool) -> None:
+    """Wait for the job and write its file. Raises ClickException with the reason where it has none."""
+    job = _finished(settings, job, show=not quiet and sys.stderr.isatty())
+    if not job.state.has_file:
+        reason = job.error.message if job.error and job.error.message else f"The report was {job.status}."
+        raise click.ClickException(f"{reason}\nReport job {job.id}.")
+    _write(actor, job, output, quiet=quiet)
 
 
 def request_of(actor: User, question: Mapping[str, Any]) -> ReportRequest:
@@ -209,7 +214,7 @@ def _write(actor: User, job: ReportJob, output: Path | None, *, quiet: bool) -> 
         click.echo(f"{output}: {rows:,} rows, {output.stat().st_size:,} bytes (report job {job.id})", err=True)
 
 
-def _administrator() -> User:
+def administrator() -> User:
     """The first administrator; on a new installation without people, an account that cannot sign in."""
     return administrators.first_administrator() or accounts.create_user(
         TERMINAL, name="Terminal", email=accounts.TERMINAL_ADDRESS, roles=["system-admin"]

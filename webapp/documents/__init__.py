@@ -28,6 +28,12 @@ from webapp.documents.report_job import (
     StoredFile,
 )
 from webapp.documents.report_schedule import ReportSchedule, ScheduleFire
+from webapp.documents.report_template import (
+    DefaultOutput,
+    ReportDefaults,
+    ReportTemplate,
+    SharedWith,
+)
 from webapp.documents.schedule_feed import ScheduleFeed
 from webapp.documents.session import PasswordReset, Session
 from webapp.documents.sweep_figures import SweepFigures
@@ -45,6 +51,7 @@ __all__ = [
     "ClosedDay",
     "Condition",
     "DateRange",
+    "DefaultOutput",
     "Delivery",
     "DeliveryHost",
     "DeliveryState",
@@ -67,13 +74,16 @@ __all__ = [
     "PasswordReset",
     "Progress",
     "RateLimit",
+    "ReportDefaults",
     "ReportFilters",
     "ReportJob",
     "ReportSchedule",
+    "ReportTemplate",
     "ScheduleFeed",
     "ScheduleFire",
     "Session",
     "Settled",
+    "SharedWith",
     "StoredFile",
     "SweepFigures",
     "Team",

@@ -89,6 +89,7 @@ class User(Stamped):
     is_demo = me.BooleanField(db_field="isDemo")  # of the invented organisation; its password is published
     time_zone = me.StringField(db_field="timeZone")
     locale = me.StringField(max_length=10)
+    favourite_template_ids = me.ListField(me.ObjectIdField(), db_field="favouriteTemplateIds")
 
     def clean(self) -> None:
         self.email = self.email.strip().lower() if self.email and self.email.strip() else None

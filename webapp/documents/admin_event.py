@@ -17,6 +17,7 @@ class AdminArea(StrEnum):
     """What an act was about."""
 
     REPORTS = "reports"
+    TEMPLATES = "templates"
     SESSIONS = "sessions"
     SCHEDULES = "schedules"
     CALENDARS = "calendars"

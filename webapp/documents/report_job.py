@@ -200,6 +200,7 @@ class ReportJob(Stamped):
     department_id = me.ObjectIdField(db_field="departmentId")
     visibility = me.StringField(default="private", required=True)
     template_id = me.ObjectIdField(db_field="templateId")
+    template_version = me.IntField(db_field="templateVersion")
     schedule_id = me.ObjectIdField(db_field="scheduleId")
 
     # Ours beside the seed's.

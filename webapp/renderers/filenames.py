@@ -16,6 +16,13 @@ MOST_BYTES = 180
 #: controls beyond ASCII, and halves of characters, which no file and no database can hold.
 _UNSHOWN = re.compile(r"[\x80-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 
+#: What a name may leave open until the file is made: `{date}`.
+PLACEHOLDERS = ("name", "date", "period", "department")
+_PLACEHOLDER = re.compile(rf"\{{({'|'.join(PLACEHOLDERS)})\}}")
+_IN_BRACES = re.compile(r"\{[^{}]*\}?|\}")
+#: Bytes of a department's name, or of a period, in a file's.
+MOST_OF_ONE = 60
+
 
 def is_file_name(text: str) -> bool:
     """Can every file system hold it, and every screen show it as it is?"""
@@ -41,12 +48,23 @@ def file_name(stem: str, extension: str) -> str:
     return f"{text}.{extension}"
 
 
-def fill_template(template: str, *, name: str, day: date) -> str:
-    """`{name}` and `{date}` in `template`. Where that is too long the name is cut, so that the date stays."""
-    rest = template.replace("{name}", "").replace("{date}", day.isoformat())
-    room = max(MOST_BYTES - len(rest.encode()), 0)
-    short = name.encode()[:room].decode(errors="ignore").rstrip()
-    return template.replace("{date}", day.isoformat()).replace("{name}", short)
+def bad_placeholder(template: str) -> str:
+    """The first thing in braces that is none of `PLACEHOLDERS`, or a brace alone; empty where there is none."""
+    found = _IN_BRACES.search(_PLACEHOLDER.sub("", template))
+    return found[0] if found else ""
+
+
+def fill_template(template: str, *, name: str, day: date, period: str = "", department: str = "") -> str:
+    """`template` with its `PLACEHOLDERS` filled in. Where that is too long the name is cut, so that the rest stays."""
+    values = {"date": day.isoformat(), "period": _cut(period, MOST_OF_ONE), "department": _cut(department, MOST_OF_ONE)}
+    rest = _PLACEHOLDER.sub(lambda found: values.get(found[1], ""), template)
+    values["name"] = _cut(name, max(MOST_BYTES - len(rest.encode()), 0))
+    # All at once: what a name has in braces is its own.
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
+
+
+def _cut(text: str, most: int) -> str:
+    return text.encode()[:most].decode(errors="ignore").rstrip()
 
 
 def content_disposition(name: str) -> str:

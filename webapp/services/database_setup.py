@@ -7,6 +7,7 @@ from webapp import documents
 from webapp.documents import indexes
 from webapp.services import migrations
 from webapp.services.lookups import values as lookups
+from webapp.services.templates import seeding as templates
 
 INDEXED = (
     documents.LookupValue,
@@ -31,15 +32,19 @@ INDEXED = (
     documents.DeliveryHost,
     documents.Unsubscribe,
     documents.WebhookEndpoint,
+    documents.ReportTemplate,
 )
 
 
 def prepare() -> int:
-    """Bring stored documents up to date, make the indexes and add missing lookup values; returns how many were added.
+    """Bring stored documents up to date, make the indexes, add missing lookup values and the desk's own templates;
+    returns how many values were added.
 
     Raises IndexConflictError.
     """
     migrations.run()
     for document in INDEXED:
         indexes.ensure(document)
-    return lookups.seed()
+    added = lookups.seed()
+    templates.seed()
+    return added

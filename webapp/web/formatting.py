@@ -34,6 +34,7 @@ from webapp.renderers.page_result import column_of
 from webapp.renderers.reader import Reader
 from webapp.services.deliveries import inbox
 from webapp.services.lookups import values as lookups
+from webapp.services.templates import facts as template_facts
 from webapp.settings import Settings
 from webapp.web import access, delivery_words
 from webapp.web.fragments import tag_of
@@ -88,6 +89,8 @@ def register(app: Flask, settings: Settings) -> None:
         delivery_state_word=lambda state: delivery_words.state_words()[state],
         delivery_form_word=delivery_words.form_words,
         delivery_colour=delivery_words.STATE_COLOURS.__getitem__,
+        template_name=template_facts.name_of,
+        template_description=template_facts.description_of,
         new_token=lambda: secrets.token_urlsafe(12),
     )
 

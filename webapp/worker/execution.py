@@ -32,12 +32,13 @@ from webapp.record import RecordVersion
 from webapp.renderers import kept_rows, page_result
 from webapp.renderers.about import About
 from webapp.renderers.filenames import content_disposition, fill_template
+from webapp.renderers.reader import Reader
 from webapp.services import sources
 from webapp.services.files import letterhead
 from webapp.services.lookups import values as lookups
 from webapp.services.plain_text import folded
 from webapp.services.questions import as_query, in_words, ways
-from webapp.services.rights import data_scope, standing
+from webapp.services.rights import data_scope, organisation, standing
 from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
 from webapp.worker.assignment import Context, Outcome
@@ -121,7 +122,7 @@ def _execute(context: Context) -> Outcome:
         result,
         about,
         scratch / "file",
-        filename_stem=_file_stem(job, title.replace(": ", " "), query.time_zone),
+        filename_stem=_file_stem(job, title.replace(": ", " "), query.time_zone, about.reader),
         options=options,
         on_progress=_scaled(context, Message("Writing the file"), ANSWERED, RENDERED),
     )
@@ -228,10 +229,17 @@ def _earlier(job_id: ObjectId | None) -> dict[str, Any]:
     raise PinnedDataGoneError(Message("The report whose data was to be used again is gone, or has none."))
 
 
-def _file_stem(job: ReportJob, title: str, time_zone: str) -> str:
+def _file_stem(job: ReportJob, title: str, time_zone: str, reader: Reader) -> str:
     """What was asked for, else the usual name: two months of one report lie side by side in a folder."""
     template = job.output.filename or get_settings().filename_template
-    return fill_template(template, name=title, day=clock.utcnow().astimezone(ZoneInfo(time_zone)).date())
+    department = organisation.departments().get(job.department_id) if job.department_id else None
+    return fill_template(
+        template,
+        name=title,
+        day=clock.utcnow().astimezone(ZoneInfo(time_zone)).date(),
+        period=reader.text(ways.from_job(job).period.in_a_name()),
+        department=department.name if department else "",
+    )
 
 
 def _provenance(

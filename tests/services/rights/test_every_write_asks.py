@@ -18,6 +18,7 @@ import pytest
 
 from tests.factories import People, hold, make_job, make_user
 from tests.services.rights.writing import ROOT, writes_of, writing_functions
+from tests.services.templates.made import make_template
 from webapp import clock, record
 from webapp.documents import (
     AdminArea,
@@ -29,6 +30,7 @@ from webapp.documents import (
     OrderKind,
     ReportJob,
     ReportSchedule,
+    ReportTemplate,
     User,
     WebhookEndpoint,
     When,
@@ -56,6 +58,9 @@ from webapp.services.requests.bulk import Wish
 from webapp.services.rights import record_changes as changing_record
 from webapp.services.schedules import feed, firing, keeping
 from webapp.services.schedules.checking import Wish as ScheduleWish
+from webapp.services.templates import saving, sharing, using
+from webapp.services.templates.saving import Texts
+from webapp.services.templates.sharing import Sharing
 
 #: What no person does, by the reason. A whole module (`*`) is one that no view and no command may touch (see the doors).
 WITHOUT_A_PERSON = {
@@ -80,6 +85,7 @@ WITHOUT_A_PERSON = {
     "part of what was published, or edited, by somebody who may": [
         *("orders.raw_files.keep", "rights.record_changes.took_effect", "record.mirror.*"),
     ],
+    "the guarded write of those who save templates, and of a program that starts": ["templates.versions.replace"],
     "writes down what was done, in the name of whoever did it": [
         *("audit.*", "jobs.events.copy", "jobs.events.record_deletion"),
     ],
@@ -101,6 +107,7 @@ WITHOUT_A_PERSON = {
             "database_setup.*",
             "migrations.*",
             "lookups.values.seed",
+            "templates.seeding.seed",
             "people.demo_accounts.mark",
             "people.account_migration.*",
         ),
@@ -122,7 +129,7 @@ DOORS = {
     *(("webapp/web/auth/password_views.py", f"people.resets.{name}") for name in ("use", "letter_for")),
     *(("webapp/web/auth/views.py", f"people.sessions.{name}") for name in ("end", "end_all")),
     *(("webapp/web/access.py", f"people.sessions.{name}") for name in ("start", "seen", "end")),
-    *((f"webapp/cli/{name}.py", "database_setup.prepare") for name in ("demo", "imports", "lookups", "record", "report", "run", "sources", "users", "web", "worker")),
+    *((f"webapp/cli/{name}.py", "database_setup.prepare") for name in ("demo", "imports", "lookups", "record", "report", "run", "sources", "templates", "users", "web", "worker")),
 }  # fmt: skip
 #: These pages say of themselves what happened to a session; nothing of a report.
 DOORS |= {
@@ -150,6 +157,7 @@ class World:
     paused: ReportSchedule  # the owner's
     endpoint: WebhookEndpoint
     delivery: Delivery  # one that has failed
+    template: ReportTemplate  # the owner's, private
 
 
 Call = Callable[[Any, World], object]
@@ -248,10 +256,24 @@ CALLS: dict[str, Call] = {
     "requests.changing.retry": lambda by, world: changing.retry(by, world.ended.id),
     "requests.changing.share": lambda by, world: changing.share(by, world.job.id, "department"),
     "requests.changing.update": lambda by, world: changing.update(by, world.job.id, name="Mine"),
+    "templates.saving.create": lambda by, _: saving.create(by, Texts("Mine"), _request()),
+    "templates.saving.edit": lambda by, world: saving.edit(by, world.template.id, 1, texts=Texts("Mine")),
+    "templates.saving.restore": lambda by, world: saving.restore(by, world.template.id, 1, 1),
+    "templates.saving.clone": lambda by, world: saving.clone(by, world.template.id),
+    "templates.sharing.share": lambda by, world: sharing.share(by, world.template.id, Sharing("team")),
+    "templates.sharing.retire": lambda by, world: sharing.retire(by, world.template.id),
+    "templates.sharing.bring_back": lambda by, world: sharing.bring_back(by, world.template.id),
+    "templates.using.use": lambda by, world: using.use(by, world.template.id),
+    "templates.using.use_with_changes": lambda by, world: using.use_with_changes(
+        by, str(world.template.id), "1", _request()
+    ),
+    "templates.using.set_favourite": lambda by, world: using.set_favourite(by, world.template.id, True),
 }
-#: What anybody may do who may ask for reports, strangers too: ask.
+#: What anybody may do who may ask for reports, strangers too: ask, and keep what they ask.
 OPEN_TO_STRANGERS = {
     "requests.asking.create",
+    "templates.saving.create",
+    "templates.using.use_with_changes",
     "schedules.keeping.create",
     "schedules.feed.renew",
     "schedules.feed.end",
@@ -296,6 +318,7 @@ def world(people: People, tmp_path: Path) -> World:
     schedule, paused = (keeping.create(people.owner, _wish()) for _ in range(2))
     keeping.pause(people.owner, paused.id)
     AdminEvent._get_collection().delete_many({})
+    template = make_template(people.owner)
     ended = make_job(people.owner.id, status="failed", **place)
     ended.update(set__output__storage={"sha256": FILE})
     endpoint = WebhookEndpoint(name="Warehouse", url="https://hooks.example/x").save()
@@ -304,7 +327,9 @@ def world(people: People, tmp_path: Path) -> World:
         made_at=clock.utcnow(), queued_at=clock.utcnow(),
     ).save()  # fmt: skip
     job = make_job(people.owner.id, **place)
-    return World(people, job, ended.reload(), order, look, upload, calendar, schedule, paused, endpoint, delivery)
+    return World(
+        people, job, ended.reload(), order, look, upload, calendar, schedule, paused, endpoint, delivery, template
+    )
 
 
 def nobody(which: str, people: People) -> User:
@@ -408,7 +433,7 @@ def test_the_terminal_may_do_what_administrators_do_and_the_trail_names_no_perso
         "queue.workers.pause",
     ):
         CALLS[name](TERMINAL, world)
-    events = list(database.adminevents.find())
+    events = list(database.adminevents.find({"area": {"$ne": "templates"}}))  # that of the world is older
     assert [event.get("userId") for event in events] == [None] * 4
     assert {event["area"] for event in events} == {"lookups", "departments", "people", "queue"}
 

@@ -21,7 +21,7 @@ RECENT_KEPT = 20_000
 _FIELDS = (
     *("name", "reportType", "status", "priorityRank", "requestedBy", "departmentId", "visibility", "createdAt"),
     *("scheduledFor", "completedAt", "updatedAt", "expiresAt", "eventCount", "downloadCount", "output.format"),
-    *("error.code", "searchWords", "parameters.filters.learnerIds"),
+    *("error.code", "searchWords", "parameters.filters.learnerIds", "templateId"),
 )
 #: A question about more learners than this is about none of them in particular.
 _LEARNERS_KNOWN = 50
@@ -50,6 +50,7 @@ class JobFacts:
     event_count: int
     download_count: int
     learner_ids: tuple[ObjectId, ...]
+    template_id: ObjectId | None = None
 
     @property
     def state(self) -> JobStatus:
@@ -113,6 +114,7 @@ def _facts(document: dict[str, Any]) -> JobFacts:
         event_count=document.get("eventCount") or 0,
         download_count=document.get("downloadCount") or 0,
         learner_ids=_learners_of(document),
+        template_id=document.get("templateId"),
     )
 
 

@@ -125,6 +125,15 @@ class Period(BaseModel):
             return Message("from %(start)s", start=self.first)
         return Message("up to %(end)s", end=self.last) if self.last else PHRASES[ALL]
 
+    def in_a_name(self) -> str:
+        """The term, or the days as computers sort them, for the name of a file."""
+        if self.term:
+            return self.term
+        if self.first is None and self.last is None:
+            return PHRASES[ALL]
+        first, last = (day.isoformat() if day else "" for day in (self.first, self.last))
+        return first if first == last else f"{first} – {last}".strip()
+
     def _days_in_words(self, zone: str) -> str:
         if self.first and self.last:
             return Message(

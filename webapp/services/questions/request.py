@@ -308,7 +308,7 @@ class ReportRequest(BaseModel):
         Text,
         Written(
             "output.filename", "filename", "--filename",
-            "The file's name for those who download it; {name} and {date} are filled in.",
+            "The file's name for those who download it; {name}, {date}, {period} and {department} are filled in.",
         ),
     ] = ""  # fmt: skip
     visibility: Annotated[

@@ -103,10 +103,12 @@ def create(
         _keep_if_there_is_room(job)
     promotion.promote(job.id)
     job_events.copy([job.id])
-    told = {"like": ("", f"{like.name} ({like.id})")} if like is not None else None
+    told = {"like": ("", f"{like.name} ({like.id})")} if like is not None else {}
+    if of.template_id is not None:
+        told["template"] = ("", f"{of.template_id}, version {of.template_version}")
     if of.schedule_id is not None:
-        told = {"schedule": ("", str(of.schedule_id))}
-    audit.record_on_report(actor, ReportAct.ASKED, job, changes=told)
+        told["schedule"] = ("", str(of.schedule_id))
+    audit.record_on_report(actor, ReportAct.ASKED, job, changes=told or None)
     log.info("job created", extra={"job_id": str(job.id), "report_type": job.report_type})
     return ReportJob.objects.get(id=job.id)
 
@@ -141,8 +143,13 @@ def find_same(actor: User, job: ReportJob, *, now: datetime) -> ReportJob | None
 def again(actor: User, job: ReportJob, *, now: datetime | None = None) -> ReportRequest:
     """The request that asks for `job` once more, as far as `actor` may ask so; a moment that is over is not waited for.
     Its period is still that of `job`: `meant_on` takes the phrase anew. Raises InvalidRequestError."""
+    return as_far_as_allowed(actor, ways.from_job(job), now=now)
+
+
+def as_far_as_allowed(actor: User, request: ReportRequest, *, now: datetime | None = None) -> ReportRequest:
+    """Somebody's request as `actor` may ask it: filed where they may file, with a priority that they may give; a moment
+    that is over is not waited for."""
     now = now or clock.utcnow()
-    request = ways.from_job(job)
     changes: dict[str, Any] = {}
     department_id = request.department_id
     if department_id is not None and not request_rules.may_file_under(actor, department_id):

@@ -21,7 +21,7 @@ from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAM
 from webapp.engine.charts import CHART_KINDS, NO_CHART
 from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.messages import Message
-from webapp.renderers.filenames import is_file_name
+from webapp.renderers.filenames import PLACEHOLDERS, bad_placeholder, is_file_name
 from webapp.services import permissions
 from webapp.services.deliveries import wishes
 from webapp.services.lookups import values as lookups
@@ -48,6 +48,7 @@ class Circumstances:
     job_id: ObjectId | None = None
     submission_id: str | None = None
     template_id: ObjectId | None = None
+    template_version: int | None = None
     schedule_id: ObjectId | None = None
     sibling_of: ObjectId | None = None
     deliver_to: tuple[DeliveryWish, ...] = ()
@@ -92,7 +93,7 @@ def checked_job(
             format=request.format,
             possible=list(renderers.FORMATS),
         )
-    filename = _clean_filename(request.filename, request.format, errors)
+    filename = clean_filename(request.filename, request.format, errors)
     if request.chart and request.chart not in (*CHART_KINDS, NO_CHART):
         errors["output.chart"] = Message(
             "There is no chart “%(kind)s”. Possible: %(possible)s.",
@@ -211,7 +212,7 @@ def clean_description(description: str | None, errors: dict[str, str]) -> str | 
     return text or None
 
 
-def _clean_filename(filename: str | None, format: str, errors: dict[str, str]) -> str | None:
+def clean_filename(filename: str | None, format: str, errors: dict[str, str]) -> str | None:
     """The name without the format's extension, or None. It is what a person's computer will call the file, no path."""
     name = " ".join((filename or "").split())
     found = renderers.FORMATS.get(format)
@@ -228,6 +229,12 @@ def _clean_filename(filename: str | None, format: str, errors: dict[str, str]) -
     elif not is_file_name(name):
         errors["filename"] = Message(
             "“%(name)s” is not a file name: use letters, digits, spaces, dashes and dots.", name=name
+        )
+    elif found_wrong := bad_placeholder(name):
+        errors["filename"] = Message(
+            "“%(found)s” is not filled in. What is: %(possible)s.",
+            found=found_wrong,
+            possible=[f"{{{each}}}" for each in PLACEHOLDERS],
         )
     return name
 

@@ -191,6 +191,7 @@ def _ask(schedule: ReportSchedule, owner: User, occasion: Occasion) -> ReportJob
     circumstances = Circumstances(
         job_id=fire_id(schedule.id, occasion.key),
         template_id=schedule.template_id,
+        template_version=schedule.template_version,
         schedule_id=schedule.id,
         deliver_to=deliver_to,
     )

@@ -68,6 +68,7 @@ def _lines(entries: Iterator[AuditEntry]) -> Iterator[str]:
 def _areas() -> dict[AdminArea, str]:
     return {
         AdminArea.REPORTS: _("Reports"),
+        AdminArea.TEMPLATES: _("Templates"),
         AdminArea.SESSIONS: _("Signing in"),
         AdminArea.SCHEDULES: _("Schedules"),
         AdminArea.CALENDARS: _("Calendars"),

@@ -17,7 +17,10 @@ from webapp.services.people import directory
 from webapp.services.people.directory import PeopleQuery
 from webapp.services.permissions import Permission
 from webapp.services.plain_text import folded
+from webapp.services.templates import facts as template_facts
+from webapp.services.templates import lists as template_lists
 from webapp.web.formatting import label
+from webapp.web.languages import in_readers_language
 
 #: So many of each kind are offered; a list's own search has the rest.
 MOST = 6
@@ -46,6 +49,7 @@ def find(actor: User, typed: str) -> list[Group]:
     groups = [Group(_("Pages"), _having(words, _pages(allowed)))]
     if Permission.REQUEST_REPORTS in allowed and words:
         groups.append(Group(_("New report"), _having(words, _types())))
+        groups.append(Group(_("Templates"), _templates(actor, " ".join(words))))
     groups.append(Group(_("Reports"), _reports(actor, " ".join(words), Permission.MANAGE_DEPARTMENT in allowed)))
     if Permission.ADMINISTER in allowed and words:
         groups.append(Group(_("People"), _people(" ".join(words))))
@@ -64,6 +68,7 @@ def _pages(allowed: frozenset[str]) -> list[Place]:
         ("", "jobs.shared", _("Shared with me")),
         (Permission.REQUEST_REPORTS, "schedules.index", _("Schedules")),
         ("", "inbox.index", _("Inbox")),
+        (Permission.REQUEST_REPORTS, "report_templates.index", _("Templates")),
         (Permission.MANAGE_DEPARTMENT, "department.index", _("Department reports")),
         (Permission.ADMINISTER, "admin.index", _("The queue")),
         (Permission.ADMINISTER, "admin.people", _("People")),
@@ -87,6 +92,17 @@ def _types() -> list[Place]:
     return [
         Place(url_for("jobs.new", type=each.key), label(LookupCategory.REPORT_TYPE, each.key))
         for each in lookups.active(LookupCategory.REPORT_TYPE)
+    ]
+
+
+def _templates(actor: User, text: str) -> list[Place]:
+    return [
+        Place(
+            url_for("report_templates.show", template_id=each.id),
+            in_readers_language(template_facts.name_of(each)),
+            label(LookupCategory.REPORT_TYPE, each.report_type),
+        )
+        for each in template_lists.search(actor, text, MOST, in_readers_language)
     ]
 
 

@@ -120,6 +120,9 @@ class AskForm(DeskForm):
     )
     as_of = HiddenField()
     chart = HiddenField()
+    # The template that it began as, and which version of it.
+    template = HiddenField()
+    template_version = HiddenField()
 
     typed: Typed
     measures: list[MeasureChoice]

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents import LookupCategory, ReportJob, ReportTemplate, User
 from webapp.documents.lookup_value import CachedLookup
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
@@ -28,6 +28,7 @@ from webapp.services.requests.asking import AlreadyAskedError
 from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.requests.rules import Circumstances
 from webapp.services.rights import data_scope
+from webapp.services.templates import seeing, using
 from webapp.web import preview_slots
 from webapp.web.access import current_actor, permission_required
 from webapp.web.formatting import describe, readers
@@ -82,9 +83,10 @@ def change(job: ReportJob) -> ResponseReturnValue:
     return filled(asking.again(current_actor(), job))
 
 
-def filled(asked: ReportRequest) -> ResponseReturnValue:
-    """The form filled in with a question, under the question's address unless it is too long for one."""
-    texts = ways.to_address(asked)
+def filled(asked: ReportRequest, began_as: dict[str, str] | None = None) -> ResponseReturnValue:
+    """The form filled in with a question, under the question's address unless it is too long for one. `began_as`: the
+    fields that name the template whose question it is."""
+    texts = ways.to_address(asked) | {name: [value] for name, value in (began_as or {}).items()}
     address = f"{url_for('jobs.new')}?{urlencode(texts, doseq=True)}"
     if len(address) < LONGEST_ADDRESS:
         return redirect(address)
@@ -99,10 +101,9 @@ def create() -> ResponseReturnValue:
     if form.validate():
         submission_id = (form.submission.data or "")[:100]
         circumstances = Circumstances(submission_id=submission_id, deliver_to=form.to_wishes(actor))
+        agreed = bool(request.form.get("agreed"))
         try:
-            agreed, insist = bool(request.form.get("agreed")), bool(request.form.get("insist"))
-            asked = form.to_request()
-            job = asking.create(actor, asked, insist=insist, agreed=agreed, of=circumstances, say=said)
+            job = _asked(form, circumstances, insist=bool(request.form.get("insist")), agreed=agreed)
         except NotAgreedError as error:
             return page(form, everyone_text=str(error)), HTTPStatus.CONFLICT
         except AlreadyAskedError as error:
@@ -112,6 +113,14 @@ def create() -> ResponseReturnValue:
         else:
             return redirect_after(url_for("jobs.show", job_id=job.id))
     return page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def _asked(form: AskForm, of: Circumstances, *, insist: bool, agreed: bool) -> ReportJob:
+    actor, asked = current_actor(), form.to_request()
+    if not form.template.data:
+        return asking.create(actor, asked, insist=insist, agreed=agreed, of=of, say=said)
+    began_as = form.template.data, form.template_version.data or ""
+    return using.use_with_changes(actor, *began_as, asked, of=of, insist=insist, agreed=agreed, say=said)
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -179,10 +188,21 @@ def page(
         same_text=same_text,
         everyone_text=everyone_text,
         is_agreed=is_agreed,
+        began_as=_began_as(form),
         types=_types(),
         type_description=_described(form),
         **_operators(),
     )
+
+
+def _began_as(form: AskForm) -> ReportTemplate | None:
+    """The template that the form began as, where this person may save another version of it."""
+    actor = current_actor()
+    try:
+        template = seeing.visible_template(actor, form.template.data) if form.template.data else None
+    except NotFoundError:
+        return None
+    return template if template is not None and seeing.may_edit(actor, template) else None
 
 
 def _operators() -> dict[str, Any]:

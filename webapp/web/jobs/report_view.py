@@ -8,10 +8,10 @@ from typing import Any
 from flask_babel import gettext, ngettext
 
 from webapp import renderers
-from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents import LookupCategory, ReportJob, ReportTemplate, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.engine.charts import CHART_KINDS, NO_CHART
-from webapp.errors import ReportdeskError
+from webapp.errors import NotFoundError, ReportdeskError
 from webapp.services import permissions
 from webapp.services.deliveries import overview, wishes
 from webapp.services.files import comparison, downloads, result_table
@@ -26,6 +26,7 @@ from webapp.services.queue.status import Waiting, Why
 from webapp.services.requests import rules as request_rules
 from webapp.services.rights import data_scope, visibility
 from webapp.services.schedules import lists as schedule_lists
+from webapp.services.templates import seeing
 from webapp.web.formatting import instant_text, words_of
 from webapp.web.jobs import result_args
 from webapp.web.jobs.forms import EditForm
@@ -49,6 +50,7 @@ def context(
         "timeline": job_events.timeline(job),
         "question": _question(actor, job),
         "names": job_lists.names_of([job], besides=actor),
+        "asked_by": _template(actor, job),
         "result": page,
         **(_table_context(actor, job, query, page) if page is not None else {}),
         "result_problem": problem,
@@ -158,6 +160,16 @@ def _question(actor: User, job: ReportJob) -> list[tuple[str, str]]:
         return in_words.describe(ways.from_job(job), data_scope.data_scope(actor))
     except ReportdeskError as error:
         return [(gettext("Question"), str(error))]
+
+
+def _template(actor: User, job: ReportJob) -> ReportTemplate | None:
+    """The template that it was asked for by, if `actor` may know about that."""
+    if job.template_id is None:
+        return None
+    try:
+        return seeing.visible_template(actor, job.template_id)
+    except NotFoundError:
+        return None
 
 
 def _other_formats(job: ReportJob) -> list[str]:
