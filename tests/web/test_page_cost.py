@@ -22,8 +22,8 @@ from webapp.services.templates.saving import Texts
 from webapp.settings import get_settings
 
 MOST_CALLS = 6
-#: When nothing is remembered: who asks, departments, teams, teammates and the state of the desk besides.
-MOST_CALLS_COLD = 12
+#: When nothing is remembered: who asks, departments, teams, teammates, the state of the desk and the inbox besides.
+MOST_CALLS_COLD = 13
 MANY = 400
 LISTS = ("", "?q=enr&state=ready", "?type=enrollment-summary&format=csv&since=2026-01-01", "?sort=name", "?page=3")
 SEE_DEPARTMENTS = ("manager", "administrator")

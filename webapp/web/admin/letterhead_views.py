@@ -49,7 +49,7 @@ def show() -> ResponseReturnValue:
             letterhead.change(
                 current_actor(), name=form.name.data or "", logo=sent, without_logo=bool(form.without_logo.data)
             )
-            return redirect_after(_("Saved: files made from now on have it."), url_for("admin.letterhead"))
+            return redirect_after(url_for("admin.letterhead"), _("Saved: files made from now on have it."))
         except InvalidRequestError as error:
             form.add_errors(error.fields)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
