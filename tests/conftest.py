@@ -49,15 +49,11 @@ if "TMPDIR" not in os.environ and _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_
     tempfile.tempdir = None
 
 
-#: What shares something that takes long to set up is run by one process, and begun first. So is what measures seconds:
-#: it waits for leases to end, more than it works, while the others have the processor.
+#: What shares something that takes long to set up is run by one process, and begun first.
 TOGETHER = {
     "tests/browser/": "browser",
     "tests/test_sample_figures.py": "sample",
     "tests/renderers/test_same_cells.py": "demo",
-    "tests/faults/": "faults",
-    "tests/worker/test_publishing.py": "publishing",
-    "tests/test_embedded.py": "embedded",
 }
 
 

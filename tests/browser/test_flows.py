@@ -363,6 +363,7 @@ def test_one_is_told_in_the_inbox_that_a_report_is_ready_and_goes_there_from_it(
     page = open_as(REGISTRAR)
     page.goto("/reports/new?type=completion-rates")
     page.fill("#name", "Told of")
+    page.click("#more-how > summary")
     page.select_option("#notify", "ended")
     page.click("text=Ask for the report")
     expect(page.locator("#download")).to_be_visible(timeout=180_000)

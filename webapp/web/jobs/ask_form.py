@@ -240,8 +240,9 @@ class AskForm(DeskForm):
     @property
     def says_more_of_how(self) -> bool:
         own = self.visibility.data != "private" or self._is_said("with_zip", "with_meta", "with_bom", "with_words")
+        told = [name for name in ("notify", "send_to") if name in self._fields]
         return own or self._is_said(
-            wrong=("visibility", "filename", "description", "scheduled", "priority", "filed_under")
+            *told, wrong=("visibility", "filename", "description", "scheduled", "priority", "filed_under", *told)
         )
 
     def _is_said(self, *names: str, wrong: Sequence[str] = ()) -> bool:
