@@ -3,6 +3,7 @@ nothing in English where the reader's language is Spanish."""
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -22,10 +23,13 @@ from tests.renderers.results import make_about
 from webapp import renderers, statuses
 from webapp.engine import runner
 from webapp.engine.catalogue.datasets import DATASETS
+from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.engine.query import Query, Sort
 from webapp.engine.result import Result
-from webapp.renderers import chart_svg
+from webapp.engine.words import EMPTY
+from webapp.renderers import chart_svg, list_columns, page_result
+from webapp.renderers.json_file import dumps
 from webapp.services.lookups.activity_events import ACTIVITY_EVENTS
 from webapp.settings import Settings
 
@@ -33,10 +37,9 @@ pytestmark = pytest.mark.long
 
 EVENTS = {each.key: each.label for each in ACTIVITY_EVENTS}
 KEYS = {key for key in (*statuses.WORDS, *EVENTS, *DATASETS, *REPORT_TYPES) if "-" in key} | {"subtotal", "row-type"}
-#: 2024-03-31T01:30, 2024-03-31 01:30:00, …+00:00; and a bucket as the engine writes it.
-TIMESTAMP = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d\d:\d\d:\d\d\.\d|\+00:00|\b\d{4}-\d\d\b(?!-)|\b\d{4}-(W\d\d|Q\d)\b"
-)
+#: 2024-03-31, 2024-03-31T01:30, 2024-03-31 01:30:00, …+00:00; and a bucket as the engine writes it.
+TIMESTAMP = re.compile(r"\b\d{4}-\d\d(?:-\d\d)?\b|\d\d:\d\d:\d\d\.\d|\+00:00|\b\d{4}-(?:W\d\d|Q\d)\b")
+TIMES = [key for key, dimension in DIMENSIONS.items() if dimension.time]
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +53,8 @@ def organisation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str
 
 
 def shapes(key: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The questions of one type: as it stands, by month and its states, with subtotals, and row by row."""
+    """The questions of one type: as it stands, by month and its states, with subtotals, each time
+    as columns, and row by row."""
     declared = REPORT_TYPES[key]
     dataset = DATASETS[declared.dataset]
     yield "", {"dimensions": declared.group_by, "measures": declared.measures, "slicers": declared.slicers, "limit": 12}
@@ -62,6 +66,10 @@ def shapes(key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if key == "enrollment-summary":
         parts = {"dimensions": ("quarter", "status"), "measures": ("count", "max:completed-at")}
         yield "by parts", {**parts, "subtotals": True}
+        for time in TIMES:
+            across = {"dimensions": ("status",), "slicers": (time,)}
+            yield f"{time} as columns", {**across, "measures": ("count", "average:time-to-complete")}
+            yield f"{time} as columns of one measure", {**across, "measures": ("count",)}
         yield "at the top", {"dimensions": ("week",), "measures": ("average:time-to-complete",), "top": 3}
     if declared.detail:
         sort = tuple(Sort(each.removeprefix("-"), each.startswith("-")) for each in declared.detail_sort)
@@ -102,14 +110,19 @@ def texts_of(result: Result, folder: Path, locale: str) -> dict[str, list[str]]:
             if isinstance(value, str)
         ),
     ]
+    page = page_result.read(dumps(page_result.page_document(result, None, has_all_rows=True)).encode())
+    found["page"] = [about.reader.heading(page_result.column_of(column)) for column in page["columns"]]
     chart = chart_svg.draw(result, about.reader)
     if chart is not None:
         found["chart"] = [*re.findall(r">([^<>]+)<", chart.svg), about.reader.text(chart.description)]
         found["chart"] += [about.reader.text(note) for note in chart.notes]
-    # Of list files the headings, and the columns of words.
-    found["csv"] = paths["csv"].read_text(encoding="utf-8").split("\n")[0].split(",")
+    # Of list files the headings, and the columns of words. What is of a time keeps its key: see the test of that.
+    keyed = [any(column.over_times) for _, column in list_columns.listed(result, about.reader, {"words": True})]
+    head = next(csv.reader(paths["csv"].read_text(encoding="utf-8").splitlines()))
+    found["csv"] = [label for label, is_key in zip(head, keyed, strict=True) if not is_key]
     document = json.loads(paths["json"].read_text())
-    found["json"] = [column["label"] for column in document["columns"]]
+    labels = [column["label"] for column in document["columns"]]
+    found["json"] = [label for label, is_key in zip(labels, keyed, strict=True) if not is_key]
     found["json"] += [str(row[key]) for row in document["rows"] for key in row if key.endswith("-words")]
     table = pyarrow.parquet.read_table(paths["parquet"])
     found["parquet"] = [
@@ -131,6 +144,27 @@ def test_files_show_words_and_days_and_in_spanish_no_english(
         assert "data." not in said, form
         assert TIMESTAMP.findall(said) == [], form
         assert english(texts, names) == set(), form
+
+
+@pytest.mark.parametrize("locale", ["en", "es"])
+@pytest.mark.parametrize("time", TIMES)
+def test_a_time_above_columns_is_called_as_beside_rows_and_list_files_keep_its_key(
+    organisation: dict[str, list[str]], tmp_path: Path, time: str, locale: str
+) -> None:
+    rows = answer(organisation, tmp_path, "enrollment-summary", {"dimensions": (time,), "measures": ("count",)})
+    across = {"dimensions": ("status",), "slicers": (time,), "measures": ("count",)}
+    (tmp_path / "across").mkdir()
+    pivot = answer(organisation, tmp_path / "across", "enrollment-summary", across)
+    reader = make_about(locale=locale).reader
+    dated = [row[time] for row in rows.first_rows() if row[time] is not None]
+    none = reader.text(EMPTY)
+    assert {above for column in pivot.columns for above in reader.over(column)} - {none} == {
+        reader.cell(each, rows.columns[0]) for each in dated
+    }
+    about = make_about(locale=locale, provenance={"measures": {}, "question": []})
+    path = renderers.render("csv", pivot, about, tmp_path / "list", filename_stem="f", options={}).path
+    head = next(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    assert {label.partition(" · ")[2] for label in head} - {"", none} == {str(each) for each in dated}
 
 
 def english(texts: list[str], names: set[str]) -> set[str]:

@@ -41,13 +41,14 @@ def group_columns(
             columns[0] = replace(columns[0], words={**columns[0].words, **OTHER})
     for text in query.measures:
         columns.append(_measure_column(query, text))
+    times = tuple(DIMENSIONS[key].time for key in query.slicers)
     for combo, told, behind in zip(combos, values, keys, strict=True):
         over = tuple(in_words(query, key, value) for key, value in zip(query.slicers, told, strict=True))
         for text in query.measures:
             base = _measure_column(query, text)
             label = Message.joined([base.label, *over], " · ")
-            sliced = replace(base, key=f"{text}[{combo}]", label=label, heading=base.label, over=over, over_keys=behind)
-            columns.append(sliced)
+            above: dict[str, Any] = {"heading": base.label, "over": over, "over_keys": behind, "over_times": times}
+            columns.append(replace(base, key=f"{text}[{combo}]", label=label, **above))
     return columns
 
 

@@ -23,10 +23,11 @@ class Column:
     """One column of the row set. `unit` is count, ratio (a fraction 0-1), seconds, score, number, text, date…
 
     `key` is for machines: no two columns have the same. `label` is for people: it may repeat. Of a measure under a
-    value of the slicers, `heading` is the measure, `over` the values, outermost first, and `over_keys` what is behind
-    them: ids of entities, texts of all else. Where the values of a column are words of ours (states, events), `words`
-    says what people read for each, in the order of life. `time` is the bucket of which its texts are (2013-10). Of
-    seconds, `is_long` says that people count them in days.
+    value of the slicers, `heading` is the measure, `over` the values, outermost first, `over_keys` what is behind them:
+    ids of entities, texts of all else, and `over_times` the buckets of which they are texts (None: of no time). Where
+    the values of a column are words of ours (states, events), `words` says what people read for each, in the order of
+    life. `time` is the bucket of which its texts are (2013-10). Of seconds, `is_long` says that people count them in
+    days.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Column:
     heading: str = ""
     over: tuple[str, ...] = ()
     over_keys: tuple[str | None, ...] = ()
+    over_times: tuple[str | None, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
     time: str | None = None
     is_long: bool = False

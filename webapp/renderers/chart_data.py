@@ -215,7 +215,7 @@ def _value(text: str, spec: ChartSpec) -> Any:
 
 
 def _series(column: Column, reader: Reader) -> str:
-    return _short(" · ".join(map(reader.text, column.over)) or reader.text(column.label))
+    return _short(" · ".join(reader.over(column)) or reader.text(column.label))
 
 
 def _short(text: str) -> str:

@@ -27,7 +27,7 @@ class Cell:
 def leaf(column: Column, reader: Reader, *, is_one_measure: bool = False) -> str:
     """What stands right above the numbers of a column."""
     if column.over and is_one_measure:
-        return reader.text(column.over[-1])
+        return reader.over(column)[-1]
     return reader.with_unit(reader.text(column.heading or column.label), column)
 
 
@@ -48,7 +48,7 @@ def tiers(columns: Sequence[Column], reader: Reader) -> list[Cell]:
         if column.role != "measure":
             stacks.append((reader.heading(column),))
             continue
-        over = tuple(reader.text(text) for text in column.over) or (reader.text(ALL),)
+        over = reader.over(column) or (reader.text(ALL),)
         label = leaf(column, reader)
         stacks.append((label, *over) if is_one else (*over, label))
     height = depth + 1

@@ -45,6 +45,8 @@ def read(text: bytes) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(text)
     for column in document["columns"]:
         column |= {"label": from_document(column["label"]), "definition": from_document(column.get("definition"))}
+        column["over"] = [from_document(text) for text in column.get("over", ())]
+        column["heading"] = from_document(column.get("heading", ""))
         column["words"] = {value: from_document(word) for value, word in column.get("words", {}).items()}
     document["notes"] = [from_document(note) for note in document["notes"]]
     if isinstance(document["totals"], dict):
@@ -64,7 +66,9 @@ def column_of(stored: Mapping[str, Any]) -> Column:
     """A column as `read` gives it, for whoever writes its cells (`Reader.cell`)."""
     names = ("key", "label", "type", "unit", "role", "time")
     given = {name: stored.get(name) or "" for name in names} | {"time": stored.get("time")}
-    return Column(**given, words=stored.get("words") or {}, is_long=bool(stored.get("is_long")))
+    above: dict[str, Any] = {name: tuple(stored.get(name) or ()) for name in ("over", "over_times")}
+    above["heading"] = stored.get("heading") or ""
+    return Column(**given, **above, words=stored.get("words") or {}, is_long=bool(stored.get("is_long")))
 
 
 def page_document(result: Result, chart: Chart | None, *, has_all_rows: bool) -> dict[str, Any]:
@@ -83,7 +87,7 @@ def page_document(result: Result, chart: Chart | None, *, has_all_rows: bool) ->
                 "words": {value: to_document(word) for value, word in column.words.items()},
                 "time": column.time,
                 "is_long": column.is_long,
-                **({"slice": list(column.over_keys)} if column.over_keys else {}),
+                **(_above(column) if column.over else {}),
             }
             for column in result.columns
         ],
@@ -101,4 +105,14 @@ def page_document(result: Result, chart: Chart | None, *, has_all_rows: bool) ->
             "notes": [to_document(note) for note in chart.notes],
             "kind": result.chart.kind if result.chart else None,
         },
+    }
+
+
+def _above(column: Column) -> dict[str, Any]:
+    """What of a pivot a column is counted for."""
+    return {
+        "slice": list(column.over_keys),
+        "heading": to_document(column.heading),
+        "over": [to_document(text) for text in column.over],
+        "over_times": list(column.over_times),
     }

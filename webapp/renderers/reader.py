@@ -62,7 +62,16 @@ class Reader:
 
     def heading(self, column: Column) -> str:
         """What stands above a column: its label, and the unit where the numbers alone do not say it."""
-        return self.with_unit(self.text(column.label), column)
+        label = " · ".join([self.text(column.heading), *self.over(column)]) if column.over else self.text(column.label)
+        return self.with_unit(label, column)
+
+    def over(self, column: Column) -> tuple[str, ...]:
+        """The values of the slicers that a column is counted for, as they are read where they label rows."""
+        times = column.over_times or (None,) * len(column.over)
+        return tuple(
+            self.text(told) if unit is None or isinstance(told, Message) else self.bucket(told, unit)
+            for told, unit in zip(column.over, times, strict=True)
+        )
 
     def with_unit(self, label: str, column: Column) -> str:
         unit = {"seconds": SECONDS, "score": SCORE}.get(column.unit)
@@ -104,7 +113,7 @@ class Reader:
         return decimal_text(value, digits, self._known)
 
     def bucket(self, text: str, unit: str) -> str:
-        """A bucket of time in words: “Mar 2024”, “Q4 2013”, “Week 43, 2013”, “27 Oct 2013, 03:00”."""
+        """A bucket of time in words: “Mar 2024”, “Q4 2013”, “Week 43, 2013”, “27 Oct 2013”, “27 Oct 2013, 03:00”."""
         try:
             if unit == "month":
                 return str(format_date(date.fromisoformat(f"{text}-01"), MONTH, locale=self._known))
@@ -112,6 +121,8 @@ class Reader:
                 return str(format_date(date(int(text[:4]), 3 * int(text[6]), 1), QUARTER, locale=self._known))
             if unit == "week":
                 return self.text(_WEEK).format(week=int(text[6:]), year=text[:4])
+            if unit == "day":
+                return self.day(date.fromisoformat(text))
             if unit == "hour":
                 return str(format_datetime(datetime.fromisoformat(text), INSTANT, locale=self._known))
         except ValueError:  # “Other”
