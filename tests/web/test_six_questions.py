@@ -254,3 +254,25 @@ def certificates_that_soon_expire(college: College, at: Registrar, folder: Path)
             expected[college.departments[place]["name"]] += 1
     assert {row["department"]: row["count[expiring]"] for row in rows if row["count[expiring]"]} == expected
     assert len(expected) > 1
+
+
+def test_missing_submissions_are_those_that_were_due(
+    college: College, registrar: Callable[[], Registrar], tmp_path: Path
+) -> None:
+    at = registrar()
+    at.follow("/reports/new")
+    at.follow("/reports/new?type=missing-submissions")
+    rows = answer_of(at.ask(), college, tmp_path)
+
+    handed_in = {(each["learner_id"], each["content_id"]) for each in college.given["results"]}
+    assessments = [each for each in college.given["contents"] if each["content_type"] == "assessment"]
+    missing: dict[bool, set[tuple[str, ...]]] = {True: set(), False: set()}
+    for roster in college.given["rosters"]:
+        for each in assessments:
+            of_class = each["class_id"] == roster["class_id"] and roster["status"] in OPEN
+            if of_class and (roster["learner_id"], each["id"]) not in handed_in:
+                missing[each["due_at"] <= college.now].add((*college.told(roster), each["name"]))
+    got = {(row["learner-number"], row["class"], row["assessment"]) for row in rows}
+    assert got == missing[True]
+    assert missing[True]
+    assert missing[False], "what is not due yet is there, and left out"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,8 @@ EVENTS_PER_ENROLLMENT = 105
 TERM = timedelta(days=120)
 #: Terms begin so many days before today: three that have ended, and the present one.
 TERM_STARTS = (520, 365, 190, 75)
+#: From the day on which most hand something in to the one on which it is due, in the evening.
+GRACE = timedelta(days=10, hours=18)
 #: Of those who began, the last of this share have stopped without a word.
 STOPS_FROM = 0.94
 #: Certificates are in force for a year; these for less.
@@ -40,7 +42,8 @@ class Maker:
         self.today = now.replace(hour=0, minute=0, second=0, microsecond=0)
         self.programs = {code: (ids.next("prog"), department) for code, _, department in given.PROGRAMS}
         self.terms = [self._term(number, days_ago) for number, days_ago in enumerate(TERM_STARTS)]
-        self.contents: dict[str, list[Row]] = {}
+        #: What learners of a class work on, by the class's id.
+        self.contents: dict[ObjectId, list[Row]] = {}
         self.classes: list[Row] = []
         self.learners: list[Row] = []
         self.rosters: list[Row] = []
@@ -52,9 +55,9 @@ class Maker:
         courses = list(self._courses())
         yield "courses", courses, len(courses)
         yield "terms", self.terms, len(self.terms)
-        yield "contents", [content for course in self.contents.values() for content in course], 0
         self.classes = list(self._classes(courses))
         yield "classes", self.classes, len(self.classes)
+        yield "contents", self._contents(courses), 0
         self.learners = list(self._learners())
         yield "persons", [*self._teaching_persons(), *self.learners], len(self.learners) + len(self.teachers)
         yield "teachings", self._teachings(), len(self.classes)
@@ -99,18 +102,38 @@ class Maker:
                 "program_id": program_id,
                 "department_id": self.ids.departments[department],
             }
-            self.contents[code] = [
-                {
-                    "id": self.ids.next("cont"),
-                    "key": f"demo-{code}-{number}",
-                    "name": f"{code} {title}",
-                    "content_type": content_type,
-                    "course_id": course["id"],
-                    "department_id": course["department_id"],
-                }
-                for number, (title, content_type) in enumerate(given.CONTENTS)
-            ]
             yield course
+
+    def _contents(self, courses: list[Row]) -> Iterator[Row]:
+        """Those of a course, which all its classes share, and the assessments of each class."""
+        for course in courses:
+            shared = {n: self._content(course, n) for n, (_, kind) in enumerate(given.CONTENTS) if kind != "assessment"}
+            yield from shared.values()
+            for each in self.classes:
+                if each["course_id"] == course["id"]:
+                    own = {n: self._content(each, n) for n in range(len(given.CONTENTS)) if n not in shared}
+                    self._are_due(each, own.values())
+                    yield from own.values()
+                    self.contents[each["id"]] = [(shared | own)[n] for n in range(len(given.CONTENTS))]
+
+    def _content(self, of: Row, number: int) -> Row:
+        title, content_type = given.CONTENTS[number]
+        content = {
+            "id": self.ids.next("cont"),
+            "key": f"{of['key']}-{number}",
+            "name": f"{of['code']} {title}",
+            "content_type": content_type,
+            "course_id": of.get("course_id", of["id"]),
+            "department_id": of["department_id"],
+        }
+        return content | ({"class_id": of["id"]} if "course_id" in of else {})
+
+    @staticmethod
+    def _are_due(each_class: Row, assessments: Collection[Row]) -> None:
+        """One after another over the term, some days after most hand them in."""
+        span = TERM / (len(assessments) + 1)
+        for number, assessment in enumerate(assessments, start=1):
+            assessment["due_at"] = each_class["starts_at"] + span * number + GRACE
 
     def _term(self, number: int, days_ago: int) -> Row:
         starts_at = self.today - timedelta(days=days_ago)
@@ -224,7 +247,7 @@ class Maker:
         return {"learner_id": roster["learner_id"], "class_id": roster["class_id"]}
 
     def _contents_of(self, roster: Row, *content_types: str) -> list[Row]:
-        return [each for each in self.contents[roster["_code"]] if each["content_type"] in content_types]
+        return [each for each in self.contents[roster["class_id"]] if each["content_type"] in content_types]
 
     def _results(self) -> Iterator[Row]:
         for roster in self.rosters:
@@ -306,7 +329,7 @@ class Maker:
         if moment.weekday() >= 5 and self.random.random() < 0.4:
             moment -= timedelta(days=2)
         moment = min(max(moment, first), self.now)
-        content = self.random.choice(self.contents[roster["_code"]])
+        content = self.random.choice(self.contents[roster["class_id"]])
         event_type, seconds = {
             "page": ("content-viewed", self.random.randint(20, 900)),
             "forum": ("content-viewed", self.random.randint(20, 600)),
