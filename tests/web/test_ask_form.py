@@ -65,6 +65,35 @@ def test_a_condition_is_read_and_shown_as_it_was_typed(row: ConditionTexts, oper
 
 
 @pytest.mark.parametrize(
+    ("dataset", "field", "typed", "seconds", "shown"),
+    [
+        ("assessments", "duration", "1.5", 5_400, "1.5"),
+        ("assessments", "duration", "1:30:00", 5_400, "1.5"),
+        ("assessments", "duration", "0:20", 1_200, "0:20:00"),
+        ("assessments", "duration", "1:00:07", 3_607, "1:00:07"),
+        ("assessments", "duration", "0.25 s", 0.25, "0.25 s"),
+        ("enrollments", "time-to-complete", "30", 30 * 86_400, "30"),
+        ("enrollments", "time-to-complete", "7.5", 7.5 * 86_400, "7.5"),
+        ("enrollments", "time-to-complete", "100 s", 100, "100 s"),
+    ],
+)
+def test_a_time_of_rows_is_typed_in_hours_or_days_and_kept_in_seconds(
+    dataset: str, field: str, typed: str, seconds: float, shown: str
+) -> None:
+    found, problems = conditions.read([ConditionTexts(field, "gt", typed)], DATASETS[dataset], MADRID)
+    assert problems == []
+    assert found[0].value == pytest.approx(seconds)
+    assert conditions.written(found[0], MADRID, DATASETS[dataset]) == ConditionTexts(field, "gt", shown)
+
+
+@pytest.mark.parametrize(("field", "typed"), [("duration", "soon"), ("duration", "1:75"), ("duration", "1e15")])
+def test_what_is_no_time_is_told_with_an_example(field: str, typed: str) -> None:
+    found, problems = conditions.read([ConditionTexts(field, "gt", typed)], DATASETS["assessments"], MADRID)
+    assert found == []
+    assert f"“{typed}” is no number of them, such as 1.5, 1:30:00." in problems[0]
+
+
+@pytest.mark.parametrize(
     "row",
     [
         ConditionTexts("score", "gte", "many"),

@@ -13,7 +13,7 @@ from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import TERMINAL
-from webapp.services.questions import as_query, conditions, in_words, report_types
+from webapp.services.questions import as_query, conditions, in_words, report_types, ways
 from webapp.services.questions.conditions import ConditionTexts
 from webapp.services.questions.period import Period
 from webapp.services.questions.request import Condition, ReportRequest
@@ -240,3 +240,30 @@ def test_a_time_of_hours_may_be_typed_as_results_show_it(
     found, problems = conditions.read_results([ConditionTexts(measure, "gt", typed)], dataset)
     assert [each.value for each in found] == ([] if value is None else [value])
     assert bool(problems) is (value is None)
+
+
+def test_a_condition_on_rows_keeps_the_seconds_of_a_job_and_stands_in_the_question_in_hours_or_days(
+    database: Any,
+) -> None:
+    """A job of before has seconds, and means them."""
+    for report_type, field, value, said in (
+        ("assessment-results", "duration", 5_400, "Recorded time is over 1.5 hours"),
+        ("assessment-results", "duration", 3_607, "Recorded time is over 1:00:07"),
+        ("enrollment-summary", "time-to-complete", 30 * 86_400, "Time to complete is over 30 days"),
+    ):
+        condition = {"field": field, "operator": "gt", "value": value}
+        stored = {"reportType": report_type, "parameters": {"filters": {"conditions": [condition]}}}
+        request = ways.from_document(stored)
+        assert [each.values for each in to_query(report_type, conditions=request.conditions).filters] == [(value,)]
+        assert ("Only where", said) in in_words.describe(request, EVERYTHING)
+
+
+def test_a_sentence_of_several_times_says_the_unit_once_where_it_can(database: Any) -> None:
+    def said(*seconds: float) -> str:
+        between = Condition(field="duration", operator="between", value=seconds)
+        request = ReportRequest(report_type="assessment-results", conditions=[between])
+        return dict(in_words.describe(request, EVERYTHING))["Only where"]
+
+    assert said(900, 5_400) == "Recorded time is between 0.25, 1.5 hours"
+    assert said(907, 5_400) == "Recorded time is between 0:15:07, 1.5 hours"
+    assert said(3_600, 3_607) == "Recorded time is between 1 hour, 1:00:07"

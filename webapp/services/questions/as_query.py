@@ -37,7 +37,6 @@ from webapp.services.questions.ways import to_document
 from webapp.services.rights.data_scope import DataScope
 
 MOST_ROWS = 10**9
-HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
 FIELDS_TOLD = 30
 
 
@@ -163,8 +162,7 @@ def _result(query: Query, dataset: Dataset, condition: Condition) -> Filter:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return value
         if unit is Unit.SECONDS:
-            # Twenty minutes are a third of an hour, which no number is exactly.
-            return round(value * (DAY_SECONDS if is_long else HOUR_SECONDS), 6)
+            return conditions.seconds_of(value, is_long=is_long)
         return value / 100 if unit is Unit.RATIO else value
 
     values = tuple(map(as_engine_has_it, condition.values))

@@ -4,7 +4,6 @@ them. What `written` writes, `read` reads back to the same condition.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from webapp.engine.catalogue.dimensions import DIMENSIONS
-from webapp.engine.declarations import Dataset, Unit
+from webapp.engine.declarations import Dataset, Field, Unit
 from webapp.engine.fields import field_of
 from webapp.messages import Message
 from webapp.services.plain_text import folded
@@ -37,7 +36,12 @@ MOST_DAYS = 36_500
 #: Dimensions whose values are the program's own, told in words.
 VALUES_IN_WORDS = ("completion-status",)
 #: A time as results show it, h:mm:ss; the seconds may be left out.
-_CLOCK = re.compile(r"\d{1,6}:[0-5]\d(:[0-5]\d)?")
+_CLOCK = re.compile(r"\d{1,6}:[0-5]\d(:[0-5]\d)?", re.ASCII)
+HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
+#: What the number of a time counts, and of a long one.
+UNIT_WORDS = (Message("hours"), Message("days"))
+#: A number with more digits than this tells people nothing.
+LONGEST_PLAIN = 6
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -52,7 +56,7 @@ class ConditionTexts:
 
 def fields(dataset: Dataset, data_fields: Iterable[str]) -> list[tuple[str, str]]:
     """What a condition can be about."""
-    own = [(key, field.label) for key, field in dataset.fields.items()]
+    own = [(key, _with_unit(field)) for key, field in dataset.fields.items()]
     texts = [(key, DIMENSIONS[key].label) for key in TEXT_DIMENSIONS if key in dataset.dimensions]
     return [*own, *texts, *((key, key) for key in data_fields)]
 
@@ -69,7 +73,8 @@ def read(
     typed: Sequence[ConditionTexts], dataset: Dataset, zone: ZoneInfo, words: Mapping[str, Any] | None = None
 ) -> tuple[list[Condition], list[str]]:
     """The conditions, and what is wrong with the rows that are none. `words`: folded, what else there is for yes, for
-    no, and for the values that the program itself has words for (`VALUES_IN_WORDS`)."""
+    no, and for the values that the program itself has words for (`VALUES_IN_WORDS`). Times are typed as for results, in
+    hours or days, and kept in seconds."""
     known = {**_YES_NO, **(words or {})}
     return _read(typed, lambda row: _condition(row, dataset, zone, known))
 
@@ -109,18 +114,14 @@ def _result(row: ConditionTexts, dataset: Dataset) -> Condition:
         raise _NoConditionError(Message("Say with what “%(field)s” is compared.", field=label))
     is_clock = unit_of_measure(dataset, row.field) == (Unit.SECONDS, False)
     values = [
-        _hours(each.strip()) if is_clock and _CLOCK.fullmatch(each.strip()) else _number(each.rstrip("% "), label)
+        _clock(each.strip()) / HOUR_SECONDS
+        if is_clock and _CLOCK.fullmatch(each.strip())
+        else _number(each.rstrip("% "), label)
         for each in texts
     ]
     return Condition(
         field=row.field[:200], operator=operator[:20], value=tuple(values) if operator == "between" else values[0]
     )
-
-
-def _hours(text: str) -> float:
-    """1:30:00 as 1.5."""
-    hours, minutes, seconds = (*map(int, text.split(":")), 0)[:3]
-    return hours + (60 * minutes + seconds) / 3_600
 
 
 def instants(condition: Condition, moment: datetime, zone: ZoneInfo) -> tuple[str, tuple[str, ...]]:
@@ -136,9 +137,12 @@ def instants(condition: Condition, moment: datetime, zone: ZoneInfo) -> tuple[st
     return "gt", (_end(today + timedelta(days=days), zone),)
 
 
-def written(condition: Condition, zone: ZoneInfo) -> ConditionTexts:
-    """A condition as it would be typed."""
+def written(condition: Condition, zone: ZoneInfo, dataset: Dataset | None = None) -> ConditionTexts:
+    """A condition as it would be typed; one on rows of `dataset`, or, None, on results."""
     values = [_text(value) for value in _as_days(condition, zone)]
+    about = field_of(dataset, condition.field) if dataset is not None else None
+    if about is not None and about.unit is Unit.SECONDS:
+        values = [time_text(value, is_long=about.is_long) for value in condition.values]
     if isinstance(condition.value, tuple):
         return ConditionTexts(condition.field, condition.operator, "; ".join(_quoted(each) for each in values))
     return ConditionTexts(condition.field, condition.operator, "".join(_quoted_alone(each) for each in values))
@@ -172,6 +176,8 @@ def _condition(row: ConditionTexts, dataset: Dataset, zone: ZoneInfo, words: Map
         operator, values = _instants(operator, texts, zone, label)
     elif unit is Unit.FLAG:
         values = [_flag(each, label, words) for each in texts]
+    elif field is not None and unit is Unit.SECONDS:
+        values = [_seconds(each.strip(), label, is_long=field.is_long) for each in texts]
     elif field is not None and field.is_numeric:
         values = [_number(each, label) for each in texts]
     elif row.field in VALUES_IN_WORDS:
@@ -192,12 +198,17 @@ def _days(text: str, label: str, *, is_date: bool) -> int:
     return int(text)
 
 
-def _number(text: str, label: str) -> float | int:
+def _number_or_none(text: str) -> float | None:
     try:
         number = float(text)
     except ValueError:
-        number = math.nan
-    if not abs(number) < LARGEST_NUMBER:
+        return None
+    return number if abs(number) < LARGEST_NUMBER else None
+
+
+def _number(text: str, label: str) -> float:
+    number = _number_or_none(text)
+    if number is None:
         raise _NoConditionError(
             Message("“%(field)s” is a number; “%(value)s” is none, such as 12 or 0.5.", field=label, value=text[:60])
         )
@@ -283,6 +294,80 @@ def _day(text: str, label: str) -> date:
             Message("“%(field)s” is a date; “%(value)s” is none, such as 2026-09-01.", field=label, value=text[:60])
         )
     return day
+
+
+# --- times ------------------------------------------------------------------------------------------------------------
+
+
+def seconds_of(number: float, *, is_long: bool) -> float:
+    """Days, or else hours, in seconds. Twenty minutes are a third of an hour, which no number is exactly."""
+    return round(number * (DAY_SECONDS if is_long else HOUR_SECONDS), 6)
+
+
+def time_text(seconds: Any, *, is_long: bool) -> str:
+    """Seconds as people type them: 1.5 (hours, of long times days), 1:30:07, or, what is neither exactly, 0.25 s. What
+    is no number, as it is."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return _text(seconds)
+    plain = _text(_whole(seconds / (DAY_SECONDS if is_long else HOUR_SECONDS)))
+    if len(plain) <= LONGEST_PLAIN and seconds_of(float(plain), is_long=is_long) == seconds:
+        return plain
+    clock = f"{int(seconds) // 3_600}:{int(seconds) % 3_600 // 60:02}:{int(seconds) % 60:02}"
+    if not is_long and _CLOCK.fullmatch(clock) and _clock(clock) == seconds:
+        return clock
+    return f"{_text(_whole(seconds))} s"
+
+
+def times_in_words(seconds: Iterable[Any], *, is_long: bool) -> str:
+    """“0.25, 1.5 hours”, “30 days”, “1:30:07”: what stands in a sentence."""
+    texts = [time_text(each, is_long=is_long) for each in seconds]
+    is_plain = [_number_or_none(each) is not None for each in texts]
+    if all(is_plain):
+        return _counted(", ".join(texts), is_long=is_long) if texts else ""
+    told = (_counted(text, is_long=is_long) if plain else text for text, plain in zip(texts, is_plain, strict=True))
+    return Message.joined(told, ", ")
+
+
+def _counted(numbers: str, *, is_long: bool) -> Message:
+    one = 1 if numbers == "1" else 2
+    if is_long:
+        return Message.counted("%(numbers)s day", "%(numbers)s days", one, numbers=numbers)
+    return Message.counted("%(numbers)s hour", "%(numbers)s hours", one, numbers=numbers)
+
+
+def _with_unit(field: Field) -> str:
+    if field.unit is not Unit.SECONDS:
+        return field.label
+    return Message.joined([field.label, Message("(%(unit)s)", unit=UNIT_WORDS[field.is_long])])
+
+
+def _seconds(text: str, label: str, *, is_long: bool) -> float:
+    if not is_long and _CLOCK.fullmatch(text):
+        return _clock(text)
+    is_exact = text.endswith("s")
+    number = _number_or_none(text.removesuffix("s").strip())
+    found = number if is_exact or number is None else seconds_of(number, is_long=is_long)
+    if found is None or not abs(found) < LARGEST_NUMBER:
+        raise _NoConditionError(
+            Message(
+                "“%(field)s” is compared in %(unit)s; “%(value)s” is no number of them, such as %(example)s.",
+                field=label,
+                unit=UNIT_WORDS[is_long],
+                value=text[:60],
+                example="30" if is_long else "1.5, 1:30:00",
+            )
+        )
+    return found
+
+
+def _clock(text: str) -> int:
+    """1:30:00, or 1:30, in seconds."""
+    hours, minutes, seconds = (*map(int, text.split(":")), 0)[:3]
+    return 3_600 * hours + 60 * minutes + seconds
+
+
+def _whole(number: float) -> float:
+    return int(number) if float(number).is_integer() else number
 
 
 # --- several values in one text ---------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from webapp.messages import Message
 from webapp.services.lookups import values as lookups
 from webapp.services.questions import filter_choices
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
+from webapp.services.questions.conditions import UNIT_WORDS, seconds_of, times_in_words
 from webapp.services.questions.report_types import report_type_of, standing, unit_of_measure
 from webapp.services.questions.request import Condition, ReportRequest
 from webapp.services.rights.data_scope import DataScope
@@ -47,7 +48,7 @@ OPERATOR_WORDS = {
 
 
 #: What people mean by the number that a result is compared with; of times, whether they are long or not.
-_TOLD_UNITS = {Unit.RATIO: ("%", "%"), Unit.SECONDS: (Message("hours"), Message("days"))}
+_TOLD_UNITS = {Unit.RATIO: ("%", "%"), Unit.SECONDS: UNIT_WORDS}
 
 RELATIVE_WORDS = {
     "days-ago-over": Message("is more than %(days)s days ago"),
@@ -102,10 +103,13 @@ def describe(request: ReportRequest, scope: DataScope) -> list[tuple[str, str]]:
 
 
 def _result_in_words(dataset: Dataset, condition: Condition) -> str:
-    said: list[str] = [", ".join(str(each) for each in condition.values)]
+    values, said = condition.values, [", ".join(str(each) for each in condition.values)]
     unit, is_long = unit_of_measure(dataset, condition.field)
-    if unit in _TOLD_UNITS and condition.values:
-        said.append(_TOLD_UNITS[unit][is_long])
+    if unit is Unit.SECONDS:
+        known = (seconds_of(each, is_long=is_long) if isinstance(each, int | float) else each for each in values)
+        said = [times_in_words(known, is_long=is_long)]
+    elif unit is Unit.RATIO and values:
+        said.append("%")
     operator = OPERATOR_WORDS.get(condition.operator, condition.operator)
     return Message.joined([measure_label(dataset, condition.field), operator, *said])
 
@@ -201,13 +205,15 @@ def _filters_in_words(dataset: Dataset, request: ReportRequest, scope: DataScope
         about = field_of(dataset, condition.field)
         label = about.label if about is not None else _label(condition.field)
         if condition.operator in RELATIVE_WORDS:
-            said = Message(RELATIVE_WORDS[condition.operator], days=condition.value)
-            told.append((Message("Only where"), Message.joined([label, said])))
+            days = Message(RELATIVE_WORDS[condition.operator], days=condition.value)
+            told.append((Message("Only where"), Message.joined([label, days])))
             continue
         operator = OPERATOR_WORDS.get(condition.operator, condition.operator)
         # Of an instant, people mean the day.
         is_instant = about is not None and about.unit is Unit.INSTANT
         values = [str(each)[:10] if is_instant else str(each) for each in condition.values if each is not None]
-        said = listed(statuses.WORDS.get(each, each) if condition.field == "status" else each for each in values)
+        said: str = listed(statuses.WORDS.get(each, each) if condition.field == "status" else each for each in values)
+        if about is not None and about.unit is Unit.SECONDS:
+            said = times_in_words(condition.values, is_long=about.is_long)
         told.append((Message("Only where"), Message.joined([label, operator, said])))
     return told

@@ -66,6 +66,14 @@ def dataset_of_type(key: str) -> Dataset:
     return DATASETS[report_type_of(key).dataset]
 
 
+def dataset_or_none(key: str) -> Dataset | None:
+    """The same; None for a type without a declaration."""
+    try:
+        return dataset_of_type(key)
+    except InvalidRequestError:
+        return None
+
+
 def custom_measures() -> tuple[CustomMeasure, ...]:
     """Measures that administrators made: `measure-type` lookups whose metadata says how they are worked out."""
     values = lookup_cache.category(LookupCategory.MEASURE_TYPE).values()

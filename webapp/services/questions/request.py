@@ -188,7 +188,8 @@ class ReportRequest(BaseModel):
         tuple[Condition, ...],
         Written(
             "parameters.filters.conditions", "where", "--where",
-            "A field, how it is compared (eq, gte, between, …) and with what: score gte 60.", Kind.CONDITIONS,
+            "A field, how it is compared (eq, gte, between, …) and with what, times in hours or, long ones, in days: "
+            "score gte 60.", Kind.CONDITIONS,
         ),
     ] = ()  # fmt: skip
     group_by: Annotated[
