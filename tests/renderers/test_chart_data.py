@@ -16,7 +16,7 @@ from webapp.engine.catalogue.tables import TABLES
 from webapp.engine.charts import chart_of
 from webapp.engine.query import DateRange, Query
 from webapp.engine.result import Column, Result
-from webapp.renderers import chart_svg
+from webapp.renderers import chart_sketch, chart_svg
 from webapp.renderers.chart_data import MOST_BARS, ChartData, chart_data
 from webapp.renderers.reader import Reader
 from webapp.settings import Settings
@@ -175,6 +175,17 @@ def test_a_mean_of_no_rows_breaks_the_line(tmp_path: Path) -> None:
     assert chart is not None
     line = next(part for part in chart.svg.split("<path") if 'stroke-width="2"' in part and "mark-line" not in part)
     assert line.partition(' d="')[2].partition('"')[0].count("M") == 2
+
+
+def test_the_sketch_of_a_preview_shows_a_number_without_neighbours_as_a_point(tmp_path: Path) -> None:
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    tables["events"] = [
+        {"id": str(month), "timestamp": datetime(2025, month, 1, tzinfo=UTC), "score": 50.0, "is_active": True}
+        for month in (1, 3, 5, 6)
+    ]
+    query = Query("learner-activity", "activity", measures=("avg-score",), dimensions=("month",))
+    result = runner.run(query, organisations.write(tables, tmp_path), tmp_path / "rows.parquet")
+    assert chart_sketch.sketch(drawn(result)).count("<circle") == 2
 
 
 @pytest.mark.parametrize("largest", [1, 2, 3, 4, 5, 7, 10, 700, 43_210])

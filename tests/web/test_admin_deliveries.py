@@ -22,6 +22,14 @@ def shown(page: str) -> set[str]:
     return {name for name in ("Alpha", "Beta", "Gamma", "Delta") if name in page}
 
 
+def test_before_the_first_delivery_nothing_is_said_of_filters(people: People, as_person: Client) -> None:
+    client = as_person(people.administrator)
+    page = client.get("/admin/deliveries/").text
+    assert "Nothing went out yet" in page
+    assert "Show all" not in page
+    assert "Show all" in client.get("/admin/deliveries/?state=failed").text
+
+
 def test_deliveries_are_found_by_state_channel_recipient_and_report(people: People, as_person: Client) -> None:
     job_id = ObjectId()
     make_delivery(

@@ -39,6 +39,19 @@ def test_the_page_shows_what_waits_runs_and_failed_and_the_rest_when_asked(peopl
     assert set(rows(client, "/admin/?status=cancelled")) == {"It is cancelled"}
 
 
+def test_a_queue_with_nothing_to_do_says_so_and_names_no_filter_that_nobody_set(
+    people: People, as_person: Client
+) -> None:
+    make_job(people.owner.id, name="It is ready", status="ready")
+    client = as_person(people.administrator)
+    page = client.get("/admin/").text
+    assert "Nothing to do" in page
+    assert "Clear all filters" not in page
+    narrowed = client.get("/admin/?state=failed").text
+    assert "No report matches" in narrowed
+    assert 'data-filter="state" data-value="failed"' in narrowed
+
+
 def test_each_number_leads_to_the_jobs_that_it_counts(people: People, as_person: Client) -> None:
     make_some(people)
     client = as_person(people.administrator)

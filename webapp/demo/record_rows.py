@@ -188,7 +188,8 @@ class Maker:
         for number in range(max(20, round(LEARNERS * self.scale))):
             row_id, name = self.ids.next("lear"), given.name_of_somebody(self.random)
             place = self.ids.departments[self.random.choice(home)[1]]
-            yield self._person(row_id, f"demo-learner-{number + 1}", name, "learner", place)
+            learner = self._person(row_id, f"demo-learner-{number + 1}", name, "learner", place)
+            yield learner | {"number": f"NC-{number + 1:04}"}
 
     def _rosters(self) -> Iterator[Row]:
         """With the learner's ability and last day of activity."""

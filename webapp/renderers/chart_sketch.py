@@ -76,6 +76,12 @@ def _lines(data: ChartData) -> str:
             for n, point in enumerate(points)
             if point is not None
         )
+        # A point without neighbours has no line that would show it.
+        parts += [
+            f'<circle cx="{point[0]:.1f}" cy="{point[1]:.1f}" r="3" fill="currentColor" opacity="{OPACITIES[place]}"/>'
+            for n, point in enumerate(points)
+            if point is not None and not any(points[max(n - 1, 0) : n] + points[n + 1 : n + 2])
+        ]
         parts.append(
             f'<path d="{path}" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" '
             f'stroke-dasharray="{DASHES[place]}" opacity="{OPACITIES[place]}"/>'

@@ -247,8 +247,9 @@ def column_class(column: dict[str, Any]) -> str:
 
 
 def cell_class(cell: Any, column: dict[str, Any]) -> str:
-    """As its column; a short text, such as “2026-Q1”, on one line."""
-    return column_class(column) or ("whole" if isinstance(cell, str) and len(cell) <= SHORT_TEXT else "")
+    """As its column; a short text, such as “2026-Q1”, a day and an instant on one line."""
+    is_short = column.get("type") in {"datetime", "date"} or (isinstance(cell, str) and len(cell) <= SHORT_TEXT)
+    return column_class(column) or ("whole" if is_short else "")
 
 
 def words_of(column: Mapping[str, Any]) -> dict[str, str]:

@@ -39,6 +39,9 @@ def courses(people: People) -> None:
         ({"course_ids": (ALGEBRA,)}, "Completion rates by course, Algebra"),
         ({"statuses": ("completed", "failed", "expired")}, "Completion rates by course, Statuses: 3"),
         ({"report_type": "transcript"}, "Transcript"),
+        ({"report_type": "missing-submissions", "statuses": ("not-submitted",)}, "Missing submissions"),
+        ({"report_type": "missing-submissions", "statuses": ("not-due",)}, "Missing submissions, Not due yet"),
+        ({"report_type": "inactive-learners", "statuses": ("in-progress", "not-started")}, "Inactive learners"),
     ],
 )  # fmt: skip
 def test_a_report_is_called_by_what_it_asks(courses: None, asked: dict[str, object], name: str) -> None:

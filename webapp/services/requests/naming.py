@@ -117,7 +117,17 @@ def _period(period: Period, *, is_alone: bool = False) -> list[str]:
 
 
 def _filters(request: ReportRequest, scope: DataScope) -> list[Chip]:
-    return [_chip(chosen, values, scope) for chosen in CHOSEN_FILTERS if (values := getattr(request, chosen.name))]
+    """What the report type says of its rows by itself is not told again."""
+    own = {
+        (field, frozenset(values))
+        for field, operator, values in report_type_of(request.report_type).where
+        if operator == "in"
+    }
+    return [
+        _chip(chosen, values, scope)
+        for chosen in CHOSEN_FILTERS
+        if (values := getattr(request, chosen.name)) and (chosen.dimension, frozenset(values)) not in own
+    ]
 
 
 def _chip(chosen: ChosenFilter, values: tuple[Any, ...], scope: DataScope) -> Chip:
