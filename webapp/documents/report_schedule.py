@@ -258,6 +258,7 @@ class ScheduleFire(Stored):
     open_since = me.DateTimeField(db_field="openSince")
     ended_at = me.DateTimeField(db_field="endedAt")
     records = me.LongField()
+    rows_checksum = me.StringField(db_field="rowsChecksum")  # of the rows that were made, without dates of the file
     skipped = me.IntField()  # how many runs this line stands for
     said = me.DynamicField()  # why it failed or was skipped
     expires_at = me.DateTimeField(db_field="expiresAt")

@@ -56,7 +56,7 @@ def _forms(delivery: Delivery, job: ReportJob, judged: Recipient) -> list[str]:
     """In which forms to try, the best one first."""
     if delivery.occasion != "ready":
         return [_NOTICE]
-    if not judged.may_have_rows:
+    if not judged.may_have_rows or delivery.only_word:
         return [_NOTICE]
     # Whoever cannot sign in has no use for a link.
     wants_file = delivery.attach or judged.is_outside
@@ -114,7 +114,7 @@ def _letter(delivery: Delivery, job: ReportJob, judged: Recipient, now: datetime
             sender=sender,
             now=now,
             rows=judged.may_have_rows,
-            about_file=_about_file(delivery, job, form),
+            about_file=_about_file(delivery, job, judged, form),
             can_sign_in=can_sign_in,
         )
     return envelope.sealed(
@@ -134,9 +134,12 @@ def _attachment(job: ReportJob) -> Attachment:
     return Attachment(_file_name(job), stored.mime_type or "application/octet-stream", content)
 
 
-def _about_file(delivery: Delivery, job: ReportJob, form: str) -> Message:
+def _about_file(delivery: Delivery, job: ReportJob, judged: Recipient, form: str) -> Message:
     if form == _FILE:
         return Message("The file is attached: %(name)s", name=_file_name(job))
+    # Whoever may not read the rows is not told that there are none either.
+    if delivery.only_word and judged.may_have_rows:
+        return Message("It has no rows this time, so no file is sent.")
     if form == _NOTICE:
         return Message("Open its page and sign in: you see what you may read.")
     if not delivery.attach:
