@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -18,8 +19,9 @@ from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
 from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.rights import data_scope, visibility
-from webapp.services.schedules import asked, checking, keeping
+from webapp.services.schedules import asked, checking, keeping, lists
 from webapp.services.schedules.in_words import rule_in_words
+from webapp.services.schedules.lists import ListQuery
 from webapp.services.schedules.rights import editable
 from webapp.settings import get_settings
 from webapp.web.access import current_actor, permission_required
@@ -40,14 +42,16 @@ def new() -> ResponseReturnValue:
     question = _question(actor)
     if question is None:
         return render_template("schedules/begin.html")
-    return _page(ScheduleForm.build(actor, asked=question))
+    # A page of them, those that run next first.
+    own = lists.page(actor, ListQuery()).schedules if request.args.get("job") else []
+    return _page(ScheduleForm.build(actor, actor, asked=question), replaceable=own)
 
 
 @permission_required(Permission.REQUEST_REPORTS)
 def create() -> ResponseReturnValue:
     """Make it; what is wrong is told under its field."""
     actor = current_actor()
-    form = ScheduleForm.build(actor)
+    form = ScheduleForm.build(actor, actor)
     if form.validate():
         try:
             made = keeping.create(actor, form.to_wish(), agreed=bool(form.agreed.data))
@@ -66,7 +70,7 @@ def edit(schedule_id: str) -> ResponseReturnValue:
     actor = current_actor()
     found = editable(actor, schedule_id)
     question = _question(actor) or asked.question_of(found)
-    return _page(ScheduleForm.build(_owner(found), found, question), found)
+    return _page(ScheduleForm.build(actor, _owner(found), found, question), found)
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -74,7 +78,7 @@ def change(schedule_id: str) -> ResponseReturnValue:
     """Make of it what the form says."""
     actor = current_actor()
     found = editable(actor, schedule_id)
-    form = ScheduleForm.build(_owner(found), found)
+    form = ScheduleForm.build(actor, _owner(found), found)
     if form.validate():
         revision = int(form.revision.data) if (form.revision.data or "").isdecimal() else 0
         agreed = bool(form.agreed.data)
@@ -92,7 +96,8 @@ def change(schedule_id: str) -> ResponseReturnValue:
 @permission_required(Permission.REQUEST_REPORTS)
 def when() -> ResponseReturnValue:
     """The part of the form that says when, with the next runs of what is chosen in it."""
-    form = ScheduleForm.build(current_actor())
+    actor = current_actor()
+    form = ScheduleForm.build(actor, actor)
     form.validate()
     return fragment("schedules/_when.html", form=form, **_preview(form))
 
@@ -113,12 +118,19 @@ def _owner(found: ReportSchedule) -> User:
     return User.objects(id=found.owner_id).first() or current_actor()
 
 
-def _page(form: ScheduleForm, found: ReportSchedule | None = None, *, everyone_text: str = "") -> str:
+def _page(
+    form: ScheduleForm,
+    found: ReportSchedule | None = None,
+    *,
+    everyone_text: str = "",
+    replaceable: Sequence[ReportSchedule] = (),
+) -> str:
     return render_template(
         "schedules/form.html",
         form=form,
         schedule=found,
         everyone_text=everyone_text,
+        replaceable=replaceable,
         question=_in_words(form),
         **_preview(form),
     )

@@ -53,8 +53,9 @@ from webapp.services.schedules.checking import Wish
 from webapp.services.schedules.in_words import MONTHS, WEEKDAYS
 from webapp.settings import get_settings
 from webapp.web.formatting import label
-from webapp.web.forms import DeskForm
 from webapp.web.languages import in_readers_language as said
+from webapp.web.schedules import delivery_fields
+from webapp.web.schedules.delivery_fields import DeliveryFields
 from webapp.web.zones import ZoneField
 
 #: Which fields say when, by frequency; all others say it always or never.
@@ -71,7 +72,7 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
 }
 _MONDAY_FIRST = (1, 2, 3, 4, 5, 6, 0)
 #: Under which field of the form a fault of the service stands.
-_FIELD_OF = {"class_ids": "end", "calendar_id": "calendar", "co_owners": "co_owners"}
+_FIELD_OF = {"class_ids": "end", "calendar_id": "calendar", "co_owners": "co_owners"} | delivery_fields.FIELD_OF
 
 #: What selects offer that is the same for everybody, by their field.
 _CHOICES: dict[str, list[tuple[str, Any]]] = {
@@ -114,7 +115,7 @@ _CHOICES: dict[str, list[tuple[str, Any]]] = {
 }
 
 
-class ScheduleForm(DeskForm):
+class ScheduleForm(DeliveryFields):
     question = HiddenField()
     revision = HiddenField(default="1")
     name = StringField(
@@ -176,20 +177,22 @@ class ScheduleForm(DeskForm):
 
     #: What is wrong and is about no field that shows it.
     others: list[str]
+    me: User
 
     @classmethod
     def build(
-        cls, owner: User, found: ReportSchedule | None = None, asked: ReportRequest | None = None
+        cls, me: User, owner: User, found: ReportSchedule | None = None, asked: ReportRequest | None = None
     ) -> ScheduleForm:
-        """The form of `found`, or of a new schedule of what is `asked`; whatever was posted stands in it."""
-        values = _values(found) if found is not None else _usual()
+        """The form of `found`, or of a new schedule of what is `asked`, for `me`; whatever was posted stands in it."""
+        values = _values(found) | delivery_fields.values(me, found.delivery) if found is not None else _usual()
         if asked is not None:
             values["question"] = urlencode(ways.to_address(asked), doseq=True)
             values.setdefault("name", asked.name)
             values.setdefault("visibility", asked.visibility)
         form = cls(data=values)
-        form.others = []
+        form.others, form.me = [], me
         form._offer(owner, found)
+        form.offer_deliveries(owner, found.delivery if found else ())
         return form
 
     def _offer(self, owner: User, found: ReportSchedule | None) -> None:
@@ -231,7 +234,7 @@ class ScheduleForm(DeskForm):
             on_empty=self.on_empty.data,
             on_unchanged=self.on_unchanged.data,
             co_owner_ids=tuple(ids_of(self.co_owners.data or [])),
-            delivery=tuple(found.delivery) if found else (),
+            delivery=self.to_delivery(self.me, found.delivery if found else ()),
             template_id=found.template_id if found else None,
             template_version=found.template_version if found else None,
             overrides=dict(found.overrides) if found else {},
