@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from webapp.documents import ReportSchedule, User
+from webapp.documents import ReportSchedule, ReportTemplate, User
 from webapp.documents.ids import id_or_none
 from webapp.errors import InvalidRequestError, ReportdeskError
 from webapp.services.permissions import Permission
@@ -19,10 +19,11 @@ from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
 from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.rights import data_scope, visibility
-from webapp.services.schedules import asked, checking, keeping, lists
+from webapp.services.schedules import checking, following, keeping, lists
 from webapp.services.schedules.in_words import rule_in_words
 from webapp.services.schedules.lists import ListQuery
 from webapp.services.schedules.rights import editable
+from webapp.services.templates import facts, seeing, using
 from webapp.settings import get_settings
 from webapp.web.access import current_actor, permission_required
 from webapp.web.fragments import fragment, redirect_after
@@ -39,12 +40,13 @@ _UNHURRIED = "scheduled"
 def new() -> ResponseReturnValue:
     """A schedule of a report's question (`job`), or of the question in the address; without one, where to begin."""
     actor = current_actor()
-    question = _question(actor)
+    template = _template(actor)
+    question = _of_template(actor, template) if template else _question(actor)
     if question is None:
         return render_template("schedules/begin.html")
     # A page of them, those that run next first.
     own = lists.page(actor, ListQuery()).schedules if request.args.get("job") else []
-    return _page(ScheduleForm.build(actor, actor, asked=question), replaceable=own)
+    return _page(ScheduleForm.build(actor, actor, asked=question, follows=template), replaceable=own)
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -69,8 +71,11 @@ def edit(schedule_id: str) -> ResponseReturnValue:
     """The form of a schedule; with `job`, what that report asked takes the place of its question."""
     actor = current_actor()
     found = editable(actor, schedule_id)
-    question = _question(actor) or asked.question_of(found)
-    return _page(ScheduleForm.build(actor, _owner(found), found, question), found)
+    if question := _question(actor):
+        return _page(ScheduleForm.build(actor, _owner(found), found, question), found)
+    owner = _owner(found)
+    question = shown.asks_now(owner, found)
+    return _page(ScheduleForm.build(actor, owner, found, question, following.template_of(found)), found)
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -112,6 +117,17 @@ def _question(actor: User) -> ReportRequest | None:
         return None
     priority = _UNHURRIED if question.priority == "normal" else question.priority
     return question.model_copy(update={"priority": priority, "scheduled_for": None, "as_of_job_id": None})
+
+
+def _template(actor: User) -> ReportTemplate | None:
+    """The template whose page led here. Raises TemplateNotFoundError."""
+    template_id = request.args.get("template")
+    return seeing.visible_template(actor, template_id) if template_id else None
+
+
+def _of_template(actor: User, template: ReportTemplate) -> ReportRequest:
+    found = using.unmeant_for(actor, template, template)
+    return found.model_copy(update={"name": said(facts.name_of(template)), "priority": _UNHURRIED})
 
 
 def _owner(found: ReportSchedule) -> User:
