@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.factories import People, make_job
+from tests.services.deliveries.desk import ready_report
 from tests.services.schedules.conftest import wish
 from tests.web.conftest import Client
-from tests.web.test_schedules import fields_of
-from webapp.documents import ReportSchedule, WebhookEndpoint
+from tests.web.test_schedules import fields_of, text_of
+from webapp.documents import ReportSchedule, ScheduleFire, WebhookEndpoint, When
+from webapp.services import database_clock
+from webapp.services.deliveries import making, overview, wishes
 from webapp.services.schedules import keeping
 from webapp.settings import get_settings
 
@@ -148,3 +153,39 @@ def test_a_reports_question_can_take_the_place_of_a_schedules(as_person: Client,
     assert client.post(f"/schedules/{mine.id}/edit", data=sent).status_code == 303
     assert mine.reload().report_type == "completion-rates"
     assert ReportSchedule.objects.count() == 2
+
+
+def test_the_history_tells_of_each_fire_what_went_to_whom_and_why_it_did_not(
+    as_person: Client, people: People, tmp_path: Path
+) -> None:
+    schedule = keeping.create(people.owner, wish(on_empty="skip", co_owner_ids=(people.colleague.id,)))
+    wanted = [*wishes.letters(people.colleague.email), wishes.notify(people.owner, When.ENDED)]
+    for rows in (0, 3):
+        job = ready_report(tmp_path, people.owner, wanted, made={"rowsWritten": rows}, schedule_id=schedule.id)
+        line = {"schedule_id": schedule.id, "fired_for": database_clock.now(), "fired_at": database_clock.now()}
+        ScheduleFire(id=job.id, job_id=job.id, why="time", outcome="made", **line).save(force_insert=True)
+    making.make_due()
+    said = text_of(as_person(people.owner).get(f"/schedules/{schedule.id}"))
+    assert "2 · Not sent" in said
+    assert "2 · Waiting" in said
+    assert said.count("It has no rows; its schedule then sends nothing.") == 2
+    assert said.count(people.colleague.email) == 2
+    others = text_of(as_person(people.colleague).get(f"/schedules/{schedule.id}"))
+    assert "1 · Not sent" in others, "nobody else is told of a person's inbox"
+    assert as_person(people.stranger).get(f"/schedules/{schedule.id}").status_code == 404
+
+
+def test_where_more_has_gone_out_than_is_told_the_history_says_so(
+    as_person: Client, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "MOST_OF_SCHEDULE", 1)
+    schedule = keeping.create(people.owner, wish())
+    for number in range(2):
+        job = ready_report(tmp_path, people.owner, wishes.letters(people.colleague.email), schedule_id=schedule.id)
+        at = database_clock.now() + timedelta(seconds=number)
+        line = {"schedule_id": schedule.id, "fired_for": at, "fired_at": at}
+        ScheduleFire(id=job.id, job_id=job.id, why="time", outcome="made", **line).save(force_insert=True)
+        said = text_of(as_person(people.owner).get(f"/schedules/{schedule.id}"))
+        assert "Of earlier deliveries" not in said
+        making.make_due()
+    assert "Of earlier deliveries" in text_of(as_person(people.owner).get(f"/schedules/{schedule.id}"))

@@ -11,10 +11,11 @@ from bson import ObjectId
 from flask_babel import format_datetime, gettext
 from flask_babel import lazy_gettext as _l
 
-from webapp.documents import Calendar, ReportSchedule, User
+from webapp.documents import Calendar, Delivery, ReportSchedule, User
 from webapp.documents.report_schedule import FireOutcome
 from webapp.errors import ConflictError, NotFoundError, ReportdeskError
 from webapp.services import database_clock
+from webapp.services.deliveries import overview
 from webapp.services.questions import in_words, period
 from webapp.services.questions.request import ReportRequest
 from webapp.services.rights import data_scope
@@ -88,6 +89,13 @@ def question(actor: User, schedule: ReportSchedule) -> list[tuple[str, str]]:
         return [(gettext("Question"), said(str(error)))]
 
 
+def _by_job(found: Iterable[Delivery]) -> dict[ObjectId, list[Delivery]]:
+    by_job: dict[ObjectId, list[Delivery]] = {}
+    for each in sorted(found, key=lambda each: (each.channel, each.recipient)):
+        by_job.setdefault(each.job_id, []).append(each)
+    return by_job
+
+
 def _sees_template(actor: User, schedule: ReportSchedule) -> bool:
     if schedule.template_id is None:
         return False
@@ -101,6 +109,7 @@ def _sees_template(actor: User, schedule: ReportSchedule) -> bool:
 def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
     """What the page of a schedule shows."""
     fires = lists.history(actor, schedule.id)
+    gone_out = overview.of_schedule(actor, schedule.id)
     people = {each for line in fires for each in (line.by, line.runs_as) if each}
     return {
         "schedule": schedule,
@@ -115,5 +124,8 @@ def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
         "names": asked.names_of_people(schedule) | dict(User.objects(id__in=list(people)).scalar("id", "name")),
         "fires": fires,
         "outcomes": OUTCOMES,
+        "deliveries": _by_job(gone_out.deliveries),
+        "recipients": gone_out.names,
+        "has_older_deliveries": gone_out.older is not None,
         "why": WHY,
     }
