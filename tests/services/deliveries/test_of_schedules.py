@@ -1,4 +1,5 @@
-"""What goes out of a scheduled report without rows, or with the rows of the last time: as its schedule says."""
+"""What goes out of a scheduled report without rows, or with the rows of the last time: as its schedule says; and what its
+owner is told of what does not arrive."""
 
 from __future__ import annotations
 
@@ -11,15 +12,17 @@ import pytest
 from bson import ObjectId
 
 from tests.factories import People
-from tests.services.deliveries.desk import deliveries, ready_report, send_all
+from tests.services.deliveries.desk import deliveries, due_at_once, ready_report, send_all
 from tests.services.deliveries.mail_server import MailServer
 from tests.services.schedules.conftest import wish
-from webapp.documents import DeliveryWish, ReportJob, ReportSchedule, ScheduleFire, When
+from webapp.documents import Delivery, DeliveryWish, ReportJob, ReportSchedule, ScheduleFire, When
 from webapp.documents.notice import Notice
 from webapp.services import database_clock
 from webapp.services.deliveries import wishes
+from webapp.services.people import directory
 from webapp.services.rights import data_scope
-from webapp.services.schedules import keeping, outcomes
+from webapp.services.schedules import firing, keeping, outcomes
+from webapp.settings import get_settings
 
 Run = Callable[..., ReportJob]
 COPY = DeliveryWish(channel="storage", recipient="latest/{type}")
@@ -38,9 +41,10 @@ def run(people: People, tmp_path: Path) -> Run:
         rows: int = 3,
         checksum: str = "a",
         settled: bool = True,
+        **more: Any,
     ) -> ReportJob:
         made = {"rowsWritten": rows, "rowsChecksum": checksum}
-        job = ready_report(tmp_path, people.owner, wanted, made=made, schedule_id=schedule.id)
+        job = ready_report(tmp_path, people.owner, wanted, made=made, schedule_id=schedule.id, **more)
         lines.append(since + timedelta(days=len(lines)))
         ScheduleFire(
             id=job.id, schedule_id=schedule.id, fired_for=lines[-1], fired_at=lines[-1], why="time", job_id=job.id,
@@ -56,10 +60,12 @@ def run(people: People, tmp_path: Path) -> Run:
 def letters_of(mail: MailServer) -> list[tuple[str, list[str | None]]]:
     """The text of each letter, and the names of its files."""
     found = [message for _, message, _ in mail.letters]
-    return [
-        (each.get_body(("plain",)).get_content(), [part.get_filename() for part in each.iter_attachments()])
-        for each in found
-    ]
+    told = []
+    for message in found:
+        body = message.get_body(("plain",))
+        assert body is not None
+        told.append((body.get_content(), [part.get_filename() for part in message.iter_attachments()]))
+    return told
 
 
 def of(people: People, **fields: Any) -> ReportSchedule:
@@ -166,3 +172,56 @@ def test_the_same_rows_go_out_where_the_schedule_says_nothing_else(people: Peopl
         assert send_all() == ["sent"]
     run(ReportSchedule(id=ObjectId()), to)
     assert send_all() == ["sent"], "a schedule that is gone says nothing"
+
+
+# --- what goes wrong on the way ---------------------------------------------------------------------------------------
+
+
+def test_who_has_left_before_a_fire_is_told_to_its_owner_and_the_others_are_served(
+    people: People, mail: MailServer
+) -> None:
+    to = [{"channel": "email", "recipient": each.email} for each in (people.colleague, people.manager)]
+    schedule = of(people, delivery=tuple(to))
+    directory.set_active(people.colleague, False, by=people.administrator)
+    job = firing.run_now(people.owner, schedule.id)
+    assert [each.recipient for each in job.deliver_to] == [people.manager.email]
+    assert "cannot go to everybody whom it should reach: The account of Colin Colleague is closed." in notice_of(people)
+
+
+def test_who_leaves_while_a_report_is_made_is_told_to_its_owner_and_the_others_are_served(
+    people: People, mail: MailServer, run: Run
+) -> None:
+    run(of(people), wishes.letters(f"{people.colleague.email} {people.manager.email}"))
+    directory.set_active(people.colleague, False, by=people.administrator)
+    assert sorted(send_all()) == ["sent", "skipped"]
+    assert [address for address, _, _ in mail.letters] == [people.manager.email]
+    assert "did not reach everyone. The account of Colin Colleague is closed." in notice_of(people)
+
+
+def test_a_file_that_is_too_large_for_letters_is_told_once_for_a_schedule(
+    people: People, mail: MailServer, run: Run, mail_settings: pytest.MonkeyPatch
+) -> None:
+    mail_settings.setenv("REPORTDESK_MAIL_SIZE_LIMIT_MB", "0.01")
+    get_settings.cache_clear()
+    schedule = of(people)
+    for _ in range(2):
+        run(schedule, wishes.letters(people.colleague.email), content=b"x" * 20_000)
+        assert send_all() == ["sent"]
+    assert {each.form for each in deliveries().values()} == {"link"}
+    assert notice_of(people).count("is too large for letters") == 1
+
+
+def test_a_mail_server_that_is_down_for_a_day_is_told_to_the_owner_of_the_schedule(
+    people: People, mail_settings: pytest.MonkeyPatch, run: Run
+) -> None:
+    mail_settings.setenv("REPORTDESK_SMTP_PORT", "9")
+    get_settings.cache_clear()
+    schedule = of(people)
+    run(schedule, wishes.letters(people.colleague.email))
+    assert send_all() == ["put off"]
+    assert notice_of(people) == ""
+    Delivery.objects.update(set__queued_at=database_clock.now() - timedelta(hours=25))
+    due_at_once()
+    assert send_all() == ["failed"]
+    assert "It was given up after 24 hours." in notice_of(people)
+    assert not schedule.reload().is_paused, "its reports are made all the same"
