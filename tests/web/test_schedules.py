@@ -129,7 +129,7 @@ def test_what_is_wrong_is_told_under_its_field_and_what_was_typed_stays(as_perso
 
 
 def test_a_schedule_is_changed_and_what_the_page_does_not_show_stays(as_person: Client, people: People) -> None:
-    delivery = ({"channel": "inbox", "recipient": str(people.owner.id)},)
+    delivery = ({"channel": "inbox", "recipient": str(people.colleague.id)},)
     found = keeping.create(people.owner, wish(delivery=delivery, co_owner_ids=(people.colleague.id,)))
     client = as_person(people.owner)
     page = client.get(f"/schedules/{found.id}/edit")

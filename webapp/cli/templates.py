@@ -15,7 +15,8 @@ from webapp.services.permissions import TERMINAL
 from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.rights import organisation
 from webapp.services.rights.data_scope import DataScope
-from webapp.services.templates import facts, kept, seeing, sharing, standing, telling, using
+from webapp.services.schedules import following
+from webapp.services.templates import facts, kept, seeing, standing, telling, using
 
 
 @click.group("templates")
@@ -107,5 +108,5 @@ def use(
 def retire(template_id: str, bring_back: bool) -> None:
     """Take a template out of use; its versions stay, and it can be brought back."""
     with connected():
-        template = (sharing.bring_back if bring_back else sharing.retire)(TERMINAL, template_id)
+        template = (following.bring_back if bring_back else following.retire)(TERMINAL, template_id)
         click.echo(f"“{facts.name_of(template)}” {'can be used again' if bring_back else 'is retired'}.")

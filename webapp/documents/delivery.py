@@ -79,6 +79,7 @@ class Delivery(Stored):
     recipient = me.StringField(required=True, max_length=RECIPIENT_LENGTH)
     attach = me.BooleanField(default=True)
     note = me.StringField(max_length=2000)
+    only_word = me.BooleanField(db_field="onlyWord")  # that there are no rows, and no file
     job_name = me.StringField(db_field="jobName")  # for lists, and when the report is gone
     schedule_id = me.ObjectIdField(db_field="scheduleId")
     sender_id = me.ObjectIdField(db_field="senderId")  # in whose name it goes out

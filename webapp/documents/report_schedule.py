@@ -133,7 +133,8 @@ class ReportSchedule(Stamped):
     """What is asked (as a report job keeps it), when, and for whom.
 
     It runs on behalf of `owner_id`, with the rows that they may read at that moment. `template_id` names the template
-    that the question came from; `template_version` pins it.
+    that it follows: it asks what that asks at each run, in its newest version unless `template_version` pins one. What
+    is kept here beside it is what was asked when it was last saved.
     """
 
     meta = {
@@ -183,6 +184,7 @@ class ReportSchedule(Stamped):
     paused_said = me.DynamicField(db_field="pausedReason")
     paused_at = me.DateTimeField(db_field="pausedAt")
     paused_by = me.ObjectIdField(db_field="pausedBy")  # none: the desk itself
+    paused_for_template = me.ObjectIdField(db_field="pausedForTemplate")  # which was retired
     must_be_resumed_by = me.ObjectIdField(db_field="mustBeResumedBy")  # handed over: nobody else may
 
     next_run_at = me.DateTimeField(db_field="nextRunAt")
@@ -258,6 +260,7 @@ class ScheduleFire(Stored):
     open_since = me.DateTimeField(db_field="openSince")
     ended_at = me.DateTimeField(db_field="endedAt")
     records = me.LongField()
+    rows_checksum = me.StringField(db_field="rowsChecksum")  # of the rows that were made, without dates of the file
     skipped = me.IntField()  # how many runs this line stands for
     said = me.DynamicField()  # why it failed or was skipped
     expires_at = me.DateTimeField(db_field="expiresAt")

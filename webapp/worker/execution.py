@@ -138,6 +138,8 @@ def _execute(context: Context) -> Outcome:
     }
     page_result.write(result, chart, page, has_all_rows=has_all_rows, kinds=sketches)
     provenance |= {"rowsWritten": rendered.rows_written, "notes": [*result.notes, *rendered.notes]}
+    if job.schedule_id is not None:
+        provenance["rowsChecksum"] = result.checksum()
 
     context.enter(JobStatus.UPLOADING)
     context.progress(Message("Storing the file"), RENDERED, rendered.rows_written, rendered.rows_written)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,16 @@ PAGE: dict[str, Any] = {
 
 
 def ready_report(
-    folder: Path, sender: User, wishes: Iterable[DeliveryWish] = (), *, content: bytes = CONTENT, **fields: Any
+    folder: Path,
+    sender: User,
+    wishes: Iterable[DeliveryWish] = (),
+    *,
+    content: bytes = CONTENT,
+    made: Mapping[str, Any] | None = None,
+    **fields: Any,
 ) -> ReportJob:
-    """A report of `sender` that has just become ready, with its file and its page."""
+    """A report of `sender` that has just become ready, with its file and its page. `made`: what else its provenance
+    says."""
     job = _begun(sender, wishes, **fields)
     hold = held.find_claim(job.id, "worker", job.lease.claim_id)
     assert hold is not None
@@ -61,7 +68,7 @@ def ready_report(
         "mimeType": "text/csv",
     }
     seen = {"recordVersion": record.current().number, "asOf": clock.utcnow()}
-    provenance = {"rowsWritten": 1, "timeZone": "Europe/Madrid", **seen}
+    provenance = {"rowsWritten": 1, "timeZone": "Europe/Madrid", **seen, **(made or {})}
     assert held.finish(hold, storage=stored, provenance=provenance, records=1)
     return job.reload()
 

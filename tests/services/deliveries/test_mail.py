@@ -172,6 +172,8 @@ def test_a_file_over_the_limit_is_a_link_and_the_letter_says_so(
     assert list(letter.iter_attachments()) == []
     assert "too large to be attached (0.1 MB)" in letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert deliveries()[people.colleague.email].form == "link"
+    (notice,) = Notice.objects(user_id=people.owner.id)
+    assert notice.text == "The file of “Quarterly figures” is too large for letters: a link to it was sent instead."
 
 
 @pytest.mark.parametrize("says_so", [True, False])

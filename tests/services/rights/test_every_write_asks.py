@@ -56,7 +56,7 @@ from webapp.services.record.carry_over import CarriedOver
 from webapp.services.requests import asking, bulk, changing
 from webapp.services.requests.bulk import Wish
 from webapp.services.rights import record_changes as changing_record
-from webapp.services.schedules import feed, firing, keeping
+from webapp.services.schedules import feed, firing, following, keeping
 from webapp.services.schedules.checking import Wish as ScheduleWish
 from webapp.services.templates import saving, sharing, using
 from webapp.services.templates.saving import Texts
@@ -73,8 +73,14 @@ WITHOUT_A_PERSON = {
     ],
     "workers move the queue": ["queue.promotion.*", "queue.line.*"],
     "schedulers fire what is due, with the rights that its owner has then; people reach it by keeping and run_now": [
-        *("schedules.firing.fire", "schedules.firing.fire_fresh", "schedules.outcomes.*"),
-        *("schedules.planning.*", "schedules.keeping.set_paused", "calendars.calendars.plan_anew"),
+        *("schedules.firing.fire", "schedules.firing.fire_fresh", "schedules.following.pause", "schedules.outcomes.*"),
+        "schedules.following.paused_with_its_template",
+        *(
+            "schedules.planning.*",
+            "schedules.keeping.set_paused",
+            "schedules.keeping.pause_by_itself",
+            "calendars.calendars.plan_anew",
+        ),
     ],
     "tells people of their own schedules what happened to them": ["schedules.telling.*"],
     "workers sweep at the time that was set": [
@@ -261,6 +267,8 @@ CALLS: dict[str, Call] = {
     "templates.saving.restore": lambda by, world: saving.restore(by, world.template.id, 1, 1),
     "templates.saving.clone": lambda by, world: saving.clone(by, world.template.id),
     "templates.sharing.share": lambda by, world: sharing.share(by, world.template.id, Sharing("team")),
+    "schedules.following.retire": lambda by, world: following.retire(by, world.template.id),
+    "schedules.following.bring_back": lambda by, world: following.bring_back(by, world.template.id),
     "templates.sharing.retire": lambda by, world: sharing.retire(by, world.template.id),
     "templates.sharing.bring_back": lambda by, world: sharing.bring_back(by, world.template.id),
     "templates.using.use": lambda by, world: using.use(by, world.template.id),

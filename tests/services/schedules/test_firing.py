@@ -239,6 +239,7 @@ def test_a_department_that_was_closed_is_a_failure_and_told(make_schedule: Make,
     schedule.reload()
     assert schedule.last_run.outcome == "failed"
     assert "nothing can be filed there" in schedule.last_run.text
+    assert [each for each in told(people.owner) if "could not be made" in each and "filed there" in each]
 
 
 def test_what_may_pass_by_itself_is_tried_again_and_not_counted(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,19 @@ from mongoengine.errors import ValidationError
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from webapp.documents import Channel, Delivery, DeliveryState, DeliveryWish, JobStatus, ReportJob, When, indexes
+from webapp.documents import (
+    Channel,
+    Delivery,
+    DeliveryState,
+    DeliveryWish,
+    JobStatus,
+    ReportJob,
+    ReportSchedule,
+    ScheduleFire,
+    When,
+    indexes,
+)
+from webapp.documents.report_schedule import FireOutcome, OnEmpty, OnUnchanged
 from webapp.messages import Message, to_document
 from webapp.services import database_clock
 from webapp.services.deliveries.webhooks import endpoints
@@ -29,6 +42,8 @@ ENDED = (JobStatus.READY, JobStatus.DOWNLOADED, JobStatus.FAILED, JobStatus.CANC
 AT_ONCE = 100
 READY, FAILED, CANCELLED = "ready", "failed", "cancelled"
 _DUPLICATE = 11000
+#: Of the runs before one, so many are looked through for the last that was made.
+LOOKED_BACK = 200
 _INDEX = (("deliveriesWanted", 1), ("status", 1))
 
 
@@ -62,11 +77,12 @@ def _wanted() -> list[ReportJob]:
 def make(job: ReportJob) -> bool:
     """Write the deliveries of this report, and take its mark away unless it has been begun again meanwhile."""
     now = database_clock.now()
+    rule = _rule_of(job)
     writes = [
         # On insert alone: what is there has a history.
         UpdateOne({"_id": made.id}, {"$setOnInsert": _fields(made)}, upsert=True)
         for wish in job.deliver_to
-        if (made := _delivery(job, wish, now)) is not None
+        if (made := _delivery(job, wish, rule, now)) is not None
     ]
     if writes:
         try:
@@ -94,7 +110,61 @@ def _fields(made: Delivery) -> dict[str, Any]:
     return document
 
 
-def _delivery(job: ReportJob, wish: DeliveryWish, now: datetime) -> Delivery | None:
+# --- what its schedule says of no rows, or of the same as the last time -----------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`held_back`: why nothing goes out. `only_word`: only that there are no rows."""
+
+    held_back: Message | None = None
+    only_word: bool = False
+
+
+_AS_USUAL = Rule()
+
+
+def _rule_of(job: ReportJob) -> Rule:
+    if job.schedule_id is None or not job.state.has_file:
+        return _AS_USUAL
+    schedule = ReportSchedule.objects(id=job.schedule_id).only("on_empty", "on_unchanged").first()
+    if schedule is None:
+        return _AS_USUAL
+    is_empty = (job.provenance or {}).get("rowsWritten") == 0
+    if is_empty and schedule.on_empty == OnEmpty.SKIP:
+        return Rule(held_back=Message("It has no rows; its schedule then sends nothing."))
+    if schedule.on_unchanged == OnUnchanged.SKIP and _is_as_last_time(job):
+        return Rule(held_back=Message("It has the same rows as the last time; its schedule then sends nothing."))
+    return Rule(only_word=is_empty and schedule.on_empty == OnEmpty.SAY)
+
+
+def _is_as_last_time(job: ReportJob) -> bool:
+    """Does it have the rows of the run before it: of the last one that was made?"""
+    checksum = (job.provenance or {}).get("rowsChecksum")
+    this = ScheduleFire.objects(id=job.id).only("fired_for").first()
+    if checksum is None or this is None:
+        return False
+    before = list(
+        ScheduleFire.objects(schedule_id=job.schedule_id, fired_for__lt=this.fired_for)
+        .order_by("-fired_for")
+        .limit(LOOKED_BACK)
+    )
+    # What has ended so lately that nobody has written it into the history yet is asked itself.
+    fresh = [line.job_id for line in before if line.outcome == FireOutcome.OPEN]
+    ended = {each.id: each for each in ReportJob.objects(id__in=fresh)} if fresh else {}
+    for line in before:
+        if line.outcome == FireOutcome.MADE:
+            return bool(line.rows_checksum == checksum)
+        made = ended.get(line.job_id)
+        if made is not None and made.state.has_file:
+            return bool((made.provenance or {}).get("rowsChecksum") == checksum)
+    return False
+
+
+# --- one delivery -----------------------------------------------------------------------------------------------------
+
+
+def _delivery(job: ReportJob, wish: DeliveryWish, rule: Rule, now: datetime) -> Delivery | None:
     """What this wish means at this end of the report; None: it asks for nothing."""
     occasion = READY if job.state.has_file or job.status == JobStatus.EXPIRED else job.status
     if not _is_meant(job, wish, occasion):
@@ -107,6 +177,7 @@ def _delivery(job: ReportJob, wish: DeliveryWish, now: datetime) -> Delivery | N
         recipient=wish.recipient,
         attach=wish.attach,
         note=wish.note,
+        only_word=rule.only_word or None,
         job_name=job.name,
         schedule_id=job.schedule_id,
         sender_id=job.requested_by,
@@ -115,7 +186,7 @@ def _delivery(job: ReportJob, wish: DeliveryWish, now: datetime) -> Delivery | N
         queued_at=now,
         not_before=now,
     )
-    if why := _why_not(job, wish, occasion):
+    if why := _why_not(job, wish, occasion) or _why_not_now(wish, rule):
         made.state, made.why, made.not_before, made.ended_at = DeliveryState.SKIPPED.value, to_document(why), None, now
         made.expires_at = now + timedelta(days=get_settings().delivery_retention_days)
     return made
@@ -141,6 +212,12 @@ def _why_not(job: ReportJob, wish: DeliveryWish, occasion: str) -> Message | Non
     if job.status == JobStatus.EXPIRED:
         return Message("Its file was deleted before it could be sent.")
     return None
+
+
+def _why_not_now(wish: DeliveryWish, rule: Rule) -> Message | None:
+    if rule.only_word and wish.channel == Channel.STORAGE:
+        return Message("It has no rows; its schedule then only says so.")
+    return rule.held_back
 
 
 def _host(wish: DeliveryWish) -> str | None:

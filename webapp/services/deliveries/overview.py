@@ -3,7 +3,6 @@ having what failed tried again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,14 +13,16 @@ from webapp.documents import AdminArea, Channel, Delivery, DeliveryState, Report
 from webapp.documents.ids import id_or_nobody, ids_of
 from webapp.errors import ConflictError, NotFoundError
 from webapp.messages import Message
-from webapp.services import audit, database_clock
+from webapp.services import audit, database_clock, permissions
 from webapp.services.deliveries import ledger
-from webapp.services.permissions import Permission, require_permission
+from webapp.services.permissions import Actor, Permission, require_permission
 from webapp.services.rights import visibility
 
 PAGE_SIZE = 50
 #: Of one report, on its page.
 MOST_OF_ONE = 50
+#: Of the fires of one schedule together.
+MOST_OF_SCHEDULE = 500
 #: How far back to read at first, and then, while that gives less than a page: the embedded server reads all that
 #: matches before it sorts.
 LOOKS = (timedelta(days=2), timedelta(days=20))
@@ -71,11 +72,14 @@ def of_job(actor: User, job: ReportJob) -> DeliveryPage | None:
     return DeliveryPage(found, None, _names(found)) if found else None
 
 
-def of_schedule(schedule_id: ObjectId, job_ids: Iterable[ObjectId] = ()) -> list[Delivery]:
-    """Those of a schedule, or of these fires of it, the newest first; who may see the schedule is asked before."""
-    found = Delivery.objects(schedule_id=schedule_id)
-    wanted = list(job_ids)
-    return list((found.filter(job_id__in=wanted) if wanted else found).order_by("-made_at").limit(500))
+def of_schedule(actor: Actor, schedule_id: ObjectId) -> DeliveryPage:
+    """The last of a schedule, the newest first; who may see the schedule is asked before. Notices are told to those
+    whose inbox they are in. `older`: there are more, which the pages of its reports have."""
+    found = list(Delivery.objects(schedule_id=schedule_id).order_by("-made_at").limit(MOST_OF_SCHEDULE + 1))
+    own = str(permissions.id_of(actor))
+    shown = [each for each in found[:MOST_OF_SCHEDULE] if each.channel != Channel.INBOX or each.recipient == own]
+    older = found[-1].made_at.isoformat() if len(found) > MOST_OF_SCHEDULE else None
+    return DeliveryPage(shown, older, _names(shown))
 
 
 def again(actor: User, delivery_id: str) -> Delivery:

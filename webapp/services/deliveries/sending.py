@@ -135,7 +135,9 @@ def _given_up(delivery: Delivery, outcome: Outcome) -> Outcome:
     if not isinstance(outcome, Later) or ledger.waits_since(delivery) < patience():
         return outcome
     why = Message(
-        "It was given up after %(hours)s hours. %(why)s", hours=get_settings().delivery_retry_hours, why=outcome.why
+        "It was given up after %(hours)s hours. %(why)s",
+        hours=f"{get_settings().delivery_retry_hours:g}",
+        why=outcome.why,
     )
     return Failed(why, outcome.said)
 

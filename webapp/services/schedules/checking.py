@@ -16,11 +16,12 @@ from webapp.documents.report_schedule import End, Frequency, OnClosed, Timing, T
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
 from webapp.services import permissions
+from webapp.services.deliveries import wishes
 from webapp.services.questions.period import today_in
 from webapp.services.questions.request import ReportRequest
 from webapp.services.record import reading
 from webapp.services.requests import rules as request_rules
-from webapp.services.requests.rules import Circumstances
+from webapp.services.requests.rules import BY_ITSELF
 from webapp.services.rights import data_scope, organisation
 from webapp.services.schedules import asked, planning
 from webapp.services.timing.local_time import cron_of
@@ -68,12 +69,13 @@ def check(owner: User, wish: Wish, schedule: ReportSchedule, now: datetime) -> N
     _check_calendar(schedule, errors)
     _check_classes(owner, schedule.schedule, errors)
     _check_people(owner, schedule.co_owner_ids, errors)
+    _check_delivery(owner, wish.delivery, errors)
     if not errors.keys() & _OF_TIMES:
         _check_runs(schedule, now, errors)
     try:
         request = wish.request.model_copy(update={"name": schedule.name, "description": "", "scheduled_for": None})
         meant = request.meant_on(today_in(request.time_zone, now))
-        request_rules.checked_job(owner, meant, now, Circumstances(deliver_to=asked.wishes_of(wish.delivery)))
+        request_rules.checked_job(owner, meant, now, BY_ITSELF)
     except InvalidRequestError as error:
         errors |= {f"question.{name}": text for name, text in error.fields.items()}
     if errors:
@@ -186,6 +188,20 @@ def _check_people(owner: User, co_owner_ids: Iterable[ObjectId], errors: dict[st
         )
     elif owner.id in wanted:
         errors["co_owners"] = Message("It has this owner already.")
+
+
+def _check_delivery(owner: User, delivery: Iterable[dict[str, Any]], errors: dict[str, str]) -> None:
+    """What is wrong with the recipients, under `deliver_to.` and their channel."""
+    found = asked.wishes_of(delivery)
+    for channel in dict.fromkeys(each.channel for each in found):
+        try:
+            wishes.check(owner, [each for each in found if each.channel == channel])
+        except InvalidRequestError as error:
+            errors[f"{wishes.FIELD}.{channel}"] = error.fields[wishes.FIELD]
+    if len(found) > wishes.MOST:
+        errors[f"{wishes.FIELD}.{found[0].channel}"] = Message(
+            "A report goes to at most %(most)s recipients.", most=wishes.MOST
+        )
 
 
 def colleagues(person: User) -> dict[ObjectId, str]:

@@ -26,7 +26,7 @@ from webapp.services import audit, database_clock, permissions
 from webapp.services.permissions import TERMINAL, Actor, id_of
 from webapp.services.requests import asking
 from webapp.services.requests.rules import Circumstances
-from webapp.services.schedules import asked, keeping, outcomes, planning, telling
+from webapp.services.schedules import asked, following, keeping, outcomes, planning, telling
 from webapp.services.schedules.rights import editable
 from webapp.services.timing.runs import LATE, missed, next_run_after
 from webapp.settings import get_settings
@@ -187,15 +187,15 @@ def _make(schedule: ReportSchedule, runner: User, occasion: Occasion, now: datet
 
 def _ask(schedule: ReportSchedule, owner: User, occasion: Occasion) -> ReportJob:
     """The job: the question as it is meant on the day of the occasion, with the rows that its owner may read now."""
+    request, version = asked.meant_at(owner, schedule, occasion.moment)
     deliver_to, problems = asked.possible_wishes(owner, schedule)
     circumstances = Circumstances(
         job_id=fire_id(schedule.id, occasion.key),
         template_id=schedule.template_id,
-        template_version=schedule.template_version,
+        template_version=version,
         schedule_id=schedule.id,
         deliver_to=deliver_to,
     )
-    request = asked.meant_at(schedule, occasion.moment)
     # Whoever made the schedule was told how many people would see its reports, and agreed.
     job = asking.create(owner, request, insist=True, agreed=True, of=circumstances)
     if problems:
@@ -254,12 +254,18 @@ def _kept_until(now: datetime) -> datetime:
 
 def _runner(schedule: ReportSchedule, now: datetime) -> User | None:
     """Its owner; where they have left, the first co-owner who may ask, who owns it from now on. None: it is paused, and
-    its people are told."""
+    its people are told; so where its template is retired."""
+    if following.paused_with_its_template(schedule):
+        return None
     owner = User.objects(id=schedule.owner_id, is_active=True).first() or _taken_over(schedule, now)
     if owner is None:
-        _pause(schedule, now, Message("Its owner has left, and nobody owns it with them. Hand it over to somebody."))
+        keeping.pause_by_itself(
+            schedule, now, Message("Its owner has left, and nobody owns it with them. Hand it over to somebody.")
+        )
     elif not permissions.may_ask(owner):
-        _pause(schedule, now, Message("Its owner may not ask for reports any more. Hand it over to somebody who may."))
+        keeping.pause_by_itself(
+            schedule, now, Message("Its owner may not ask for reports any more. Hand it over to somebody who may.")
+        )
     else:
         return owner
     return None
@@ -280,10 +286,3 @@ def _taken_over(schedule: ReportSchedule, now: datetime) -> User | None:
         schedule.owner_id, schedule.co_owner_ids = heir.id, others
         telling.tell_people(schedule, telling.taken_over(schedule, heir.name))
     return heir
-
-
-def _pause(schedule: ReportSchedule, now: datetime, reason: Message) -> None:
-    if keeping.set_paused(schedule.id, {"pausedReason": to_document(reason), "pausedAt": now, "pausedBy": None}):
-        audit.record(TERMINAL, AdminArea.SCHEDULES, "paused", schedule.name, subject_id=schedule.id)
-        log.warning("schedule paused", extra={"schedule_id": str(schedule.id)})
-        telling.tell_people(schedule, telling.paused_by_the_desk(schedule, reason))

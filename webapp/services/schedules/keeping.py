@@ -7,6 +7,7 @@ Each is one guarded write: whoever changes what somebody else has changed meanwh
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError
 from webapp.messages import Message, to_document
 from webapp.services import audit, database_clock, permissions
-from webapp.services.permissions import Actor, Permission, id_of
+from webapp.services.permissions import TERMINAL, Actor, Permission, id_of
 from webapp.services.questions.request import CONTROL
 from webapp.services.requests import everyone
 from webapp.services.requests import rules as request_rules
@@ -124,11 +125,19 @@ def set_paused(schedule_id: ObjectId, fields: dict[str, Any]) -> bool:
     return ReportSchedule._get_collection().update_one(running, change, hint="_id_").matched_count == 1
 
 
+def pause_by_itself(schedule: ReportSchedule, now: datetime, reason: Message, **fields: Any) -> None:
+    """The desk pauses it, and tells its people; once, however many notice it."""
+    because = {"pausedReason": to_document(reason), "pausedAt": now, "pausedBy": None, **fields}
+    if set_paused(schedule.id, because):
+        _written_down(TERMINAL, "paused", schedule, {})
+        telling.tell_people(schedule, telling.paused_by_the_desk(schedule, reason))
+
+
 def resume(actor: Actor, schedule_id: str | ObjectId, *, revision: int | None = None) -> ReportSchedule:
     """Let it go on from now; failures are counted anew. What was handed over waits for its new owner. `revision`: as
     which they have looked at it.
 
-    Raises ForbiddenError, ConflictError, ChangedMeanwhileError.
+    Raises ForbiddenError, ConflictError (TemplateRetiredError among them), ChangedMeanwhileError.
     """
     found = steerable(actor, schedule_id)
     if not found.is_paused:
@@ -140,6 +149,7 @@ def resume(actor: Actor, schedule_id: str | ObjectId, *, revision: int | None = 
     if revision is not None and revision != found.revision:
         raise ChangedMeanwhileError(found)
     _require_owner(found)
+    asked.require_template(found)
     now = database_clock.now()
     found.is_paused = False
     paused = {"_id": found.id, "isPaused": True, "isActive": True, "revision": found.revision}
@@ -150,7 +160,14 @@ def resume(actor: Actor, schedule_id: str | ObjectId, *, revision: int | None = 
         "nextRunAt": planning.next_run(found, now),
         "dataVersion": planning.watched_version(found),
     }
-    gone = ["pausedReason", "pausedAt", "pausedBy", "mustBeResumedBy", *(n for n, v in fields.items() if v is None)]
+    gone = [
+        "pausedReason",
+        "pausedAt",
+        "pausedBy",
+        "pausedForTemplate",
+        "mustBeResumedBy",
+        *(n for n, v in fields.items() if v is None),
+    ]
     update = {
         "$set": {name: value for name, value in fields.items() if value is not None},
         "$unset": dict.fromkeys(gone, ""),
@@ -233,6 +250,9 @@ def delete(actor: Actor, schedule_id: str | ObjectId) -> ReportSchedule:
 
 def _fill(schedule: ReportSchedule, wish: Wish, owner: User, now: datetime) -> None:
     """Give it what the wish says, judged. Raises InvalidRequestError."""
+    if wish.template_id is not None:
+        asks = asked.wanted_of_template(owner, wish.template_id, wish.template_version, wish.request)
+        wish = replace(wish, request=asks)
     for name, value in {**asked.kept_fields(wish.request), **checking.as_document(wish)}.items():
         setattr(schedule, name, value)
     checking.check(owner, wish, schedule, now)
@@ -249,9 +269,7 @@ def _replace(schedule: ReportSchedule, revision: int, now: datetime) -> None:
     document = schedule.to_mongo().to_dict()
     kept = {name: value for name, value in document.items() if name not in _OF_RUNS}
     kept |= {"revision": revision + 1, "updatedAt": now}
-    gone = [
-        name for name in ("nextRunAt", "dataVersion", "calendarId", "description", "departmentId") if name not in kept
-    ]
+    gone = [name for name in _MAY_BE_MISSING if name not in kept]
     same = {"_id": schedule.id, "isActive": True, "revision": revision, "isPaused": schedule.is_paused}
     change = {"$set": kept} | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
     if not ReportSchedule._get_collection().update_one(same, change, hint="_id_").matched_count:
@@ -259,11 +277,15 @@ def _replace(schedule: ReportSchedule, revision: int, now: datetime) -> None:
     schedule.revision = revision + 1
 
 
+_MAY_BE_MISSING = (
+    *("nextRunAt", "dataVersion", "calendarId", "description", "departmentId"),
+    *("templateId", "templateVersion"),
+)
 #: What firing and pausing write; a change of the rest leaves them as they are.
 _OF_RUNS = frozenset(
     {
         *("_id", "isActive", "isPaused", "pausedReason", "pausedAt", "pausedBy", "mustBeResumedBy", "lastFiredAt"),
-        *("lastRun", "fireCount", "successCount", "failureCount", "failuresInARow", "ownerId"),
+        *("pausedForTemplate", "lastRun", "fireCount", "successCount", "failureCount", "failuresInARow", "ownerId"),
         *("createdAt", "createdBy"),
     }
 )

@@ -68,6 +68,7 @@ class ScheduleFacts:
     co_owner_ids: tuple[ObjectId, ...]
     department_id: ObjectId | None
     report_type: str
+    template_id: ObjectId | None
     is_paused: bool
     next_run_at: datetime | None
     data_version: int | None
@@ -160,6 +161,12 @@ def of_job(actor: Actor, schedule_id: ObjectId | None) -> ReportSchedule | None:
     return found if found is not None and Reach(actor).sees(found) else None
 
 
+def of_template(actor: Actor, template_id: ObjectId) -> list[ReportSchedule]:
+    """Those that follow a template, as far as `actor` may know about them, by name."""
+    reach = Reach(actor)
+    return _in_order([each.id for each in _facts.everything() if each.template_id == template_id and reach.sees(each)])
+
+
 def upcoming(actor: Actor, whose: Whose, now: datetime, ahead: timedelta) -> list[tuple[datetime, ReportSchedule]]:
     """The runs from now on for so long, in their order: the first `CALENDAR_RUNS`, of `CALENDAR_SCHEDULES` at most."""
     running = [each for each in matching(actor, ListQuery(whose)) if each.next_run_at is not None]
@@ -207,6 +214,7 @@ def _build(document: dict[str, Any]) -> ScheduleFacts | None:
         co_owner_ids=tuple(document.get("coOwnerIds") or ()),
         department_id=document.get("departmentId"),
         report_type=document.get("reportType") or "",
+        template_id=document.get("templateId"),
         is_paused=bool(document.get("isPaused")),
         next_run_at=document.get("nextRunAt"),
         data_version=document.get("dataVersion"),
@@ -216,7 +224,7 @@ def _build(document: dict[str, Any]) -> ScheduleFacts | None:
 
 _FIELDS = (
     *("name", "description", "ownerId", "coOwnerIds", "departmentId", "reportType", "isActive", "isPaused"),
-    *("nextRunAt", "dataVersion", "failuresInARow", "delivery"),
+    *("nextRunAt", "dataVersion", "failuresInARow", "delivery", "templateId"),
 )
 _facts: CollectionFacts[ScheduleFacts] = CollectionFacts(
     ReportSchedule._get_collection_name(), _FIELDS, _build, lambda each: (each.name, each.id)

@@ -30,7 +30,7 @@ _OUTCOMES: Mapping[JobStatus, FireOutcome] = {
     JobStatus.FAILED: FireOutcome.FAILED,
     JobStatus.CANCELLED: FireOutcome.CANCELLED,
 }
-_OF_JOBS = ("status", "completedAt", "error", "provenance.rowsWritten")
+_OF_JOBS = ("status", "completedAt", "error", "provenance.rowsWritten", "provenance.rowsChecksum")
 
 
 def settle() -> int:
@@ -48,21 +48,20 @@ def settle() -> int:
 def _settle(job_id: ObjectId, job: Mapping[str, Any] | None) -> bool:
     if job is None:
         said: Any = to_document(Message("Its report was deleted before it was made."))
-        return _end(job_id, FireOutcome.CANCELLED, database_clock.now(), said=said)
+        return _end(job_id, FireOutcome.CANCELLED, database_clock.now(), {"said": said})
     outcome = _OUTCOMES.get(JobStatus(job["status"]))
     if outcome is None:
         return False
     error = job.get("error") or {}
     said = (error.get("said") or error.get("message")) if outcome is FireOutcome.FAILED else None
-    records = (job.get("provenance") or {}).get("rowsWritten")
-    return _end(job_id, outcome, job.get("completedAt") or database_clock.now(), said=said, records=records)
+    made = job.get("provenance") or {}
+    facts = {"records": made.get("rowsWritten"), "rowsChecksum": made.get("rowsChecksum"), "said": said}
+    return _end(job_id, outcome, job.get("completedAt") or database_clock.now(), facts)
 
 
-def _end(
-    fire_id: ObjectId, outcome: FireOutcome, ended_at: datetime, *, said: Any = None, records: int | None = None
-) -> bool:
-    """End the fire, once, and count it."""
-    change = {"outcome": outcome.value, "endedAt": ended_at, "said": said, "records": records}
+def _end(fire_id: ObjectId, outcome: FireOutcome, ended_at: datetime, facts: Mapping[str, Any]) -> bool:
+    """End the fire, once, and count it. `facts`: what its line says of it."""
+    change = {"outcome": outcome.value, "endedAt": ended_at, **facts}
     is_open = {"_id": fire_id, "outcome": FireOutcome.OPEN.value}
     update = {"$set": {name: each for name, each in change.items() if each is not None}, "$unset": {"openSince": ""}}
     if not ScheduleFire._get_collection().update_one(is_open, update, hint="_id_").matched_count:

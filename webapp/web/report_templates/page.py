@@ -11,6 +11,7 @@ from webapp.documents.lookup_value import active_lookups
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.services.rights import data_scope, organisation, visibility
 from webapp.services.rights.data_scope import DataScope
+from webapp.services.schedules import lists as schedule_lists
 from webapp.services.templates import kept, seeing, standing, telling, using
 from webapp.services.templates.telling import Told
 from webapp.web.access import current_actor
@@ -32,7 +33,12 @@ def show(
     scope, may_edit = data_scope.data_scope(actor), seeing.may_edit(actor, template)
     question, output = _in_words(shown, scope)
     history, used_by = telling.history(template, scope), using.used_by(actor, template)
-    people = {each.saved_by for each in history} | {each.requested_by for each in used_by}
+    schedules = schedule_lists.of_template(actor, template.id)
+    people = (
+        {each.saved_by for each in history}
+        | {each.requested_by for each in used_by}
+        | {each.owner_id for each in schedules}
+    )
     people |= {template.created_by, template.retired_by, template.last_used_by} - {None}
     return render_template(
         "report_templates/show.html",
@@ -43,6 +49,7 @@ def show(
         output=output,
         history=history,
         used_by=used_by,
+        schedules=schedules,
         names=organisation.names_of_people(each for each in people if each is not None),
         problem=problem,
         problems=using.problems_of(actor, template, shown) if template.is_active else [],

@@ -17,6 +17,7 @@ from webapp.services.questions import ways
 from webapp.services.questions.period import ALL, CUSTOM, PHRASES
 from webapp.services.requests.asking import AlreadyAskedError
 from webapp.services.requests.everyone import NotAgreedError
+from webapp.services.schedules import following
 from webapp.services.templates import lists, saving, seeing, sharing, using
 from webapp.services.templates.lists import TemplateQuery, Whose
 from webapp.services.templates.standing import TemplateOutdatedError, TemplateRetiredError
@@ -164,9 +165,9 @@ def share(template_id: str) -> ResponseReturnValue:
 def set_active(template_id: str) -> ResponseReturnValue:
     """Retire it, or bring it back."""
     if request.form.get("active") == "yes":
-        template = sharing.bring_back(current_actor(), template_id)
+        template = following.bring_back(current_actor(), template_id)
         return page.back_to(template, _("It can be used again."))
-    template = sharing.retire(current_actor(), template_id)
+    template = following.retire(current_actor(), template_id)
     return page.back_to(template, _("It is retired: nobody can use it until it is brought back."))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +10,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from webapp.documents import ReportSchedule, User
+from webapp.documents import ReportSchedule, ReportTemplate, User
 from webapp.documents.ids import id_or_none
 from webapp.errors import InvalidRequestError, ReportdeskError
 from webapp.services.permissions import Permission
@@ -18,9 +19,11 @@ from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
 from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.rights import data_scope, visibility
-from webapp.services.schedules import asked, checking, keeping
+from webapp.services.schedules import checking, following, keeping, lists
 from webapp.services.schedules.in_words import rule_in_words
+from webapp.services.schedules.lists import ListQuery
 from webapp.services.schedules.rights import editable
+from webapp.services.templates import facts, seeing, using
 from webapp.settings import get_settings
 from webapp.web.access import current_actor, permission_required
 from webapp.web.fragments import fragment, redirect_after
@@ -37,17 +40,20 @@ _UNHURRIED = "scheduled"
 def new() -> ResponseReturnValue:
     """A schedule of a report's question (`job`), or of the question in the address; without one, where to begin."""
     actor = current_actor()
-    question = _question(actor)
+    template = _template(actor)
+    question = _of_template(actor, template) if template else _question(actor)
     if question is None:
         return render_template("schedules/begin.html")
-    return _page(ScheduleForm.build(actor, asked=question))
+    # A page of them, those that run next first.
+    own = lists.page(actor, ListQuery()).schedules if request.args.get("job") else []
+    return _page(ScheduleForm.build(actor, actor, asked=question, follows=template), replaceable=own)
 
 
 @permission_required(Permission.REQUEST_REPORTS)
 def create() -> ResponseReturnValue:
     """Make it; what is wrong is told under its field."""
     actor = current_actor()
-    form = ScheduleForm.build(actor)
+    form = ScheduleForm.build(actor, actor)
     if form.validate():
         try:
             made = keeping.create(actor, form.to_wish(), agreed=bool(form.agreed.data))
@@ -65,8 +71,11 @@ def edit(schedule_id: str) -> ResponseReturnValue:
     """The form of a schedule; with `job`, what that report asked takes the place of its question."""
     actor = current_actor()
     found = editable(actor, schedule_id)
-    question = _question(actor) or asked.question_of(found)
-    return _page(ScheduleForm.build(_owner(found), found, question), found)
+    if question := _question(actor):
+        return _page(ScheduleForm.build(actor, _owner(found), found, question), found)
+    owner = _owner(found)
+    question = shown.asks_now(owner, found)
+    return _page(ScheduleForm.build(actor, owner, found, question, following.template_of(found)), found)
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -74,7 +83,7 @@ def change(schedule_id: str) -> ResponseReturnValue:
     """Make of it what the form says."""
     actor = current_actor()
     found = editable(actor, schedule_id)
-    form = ScheduleForm.build(_owner(found), found)
+    form = ScheduleForm.build(actor, _owner(found), found)
     if form.validate():
         revision = int(form.revision.data) if (form.revision.data or "").isdecimal() else 0
         agreed = bool(form.agreed.data)
@@ -92,7 +101,8 @@ def change(schedule_id: str) -> ResponseReturnValue:
 @permission_required(Permission.REQUEST_REPORTS)
 def when() -> ResponseReturnValue:
     """The part of the form that says when, with the next runs of what is chosen in it."""
-    form = ScheduleForm.build(current_actor())
+    actor = current_actor()
+    form = ScheduleForm.build(actor, actor)
     form.validate()
     return fragment("schedules/_when.html", form=form, **_preview(form))
 
@@ -109,16 +119,34 @@ def _question(actor: User) -> ReportRequest | None:
     return question.model_copy(update={"priority": priority, "scheduled_for": None, "as_of_job_id": None})
 
 
+def _template(actor: User) -> ReportTemplate | None:
+    """The template whose page led here. Raises TemplateNotFoundError."""
+    template_id = request.args.get("template")
+    return seeing.visible_template(actor, template_id) if template_id else None
+
+
+def _of_template(actor: User, template: ReportTemplate) -> ReportRequest:
+    found = using.unmeant_for(actor, template, template)
+    return found.model_copy(update={"name": said(facts.name_of(template)), "priority": _UNHURRIED})
+
+
 def _owner(found: ReportSchedule) -> User:
     return User.objects(id=found.owner_id).first() or current_actor()
 
 
-def _page(form: ScheduleForm, found: ReportSchedule | None = None, *, everyone_text: str = "") -> str:
+def _page(
+    form: ScheduleForm,
+    found: ReportSchedule | None = None,
+    *,
+    everyone_text: str = "",
+    replaceable: Sequence[ReportSchedule] = (),
+) -> str:
     return render_template(
         "schedules/form.html",
         form=form,
         schedule=found,
         everyone_text=everyone_text,
+        replaceable=replaceable,
         question=_in_words(form),
         **_preview(form),
     )

@@ -27,7 +27,7 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
 
 from webapp.clock import aware
-from webapp.documents import LookupCategory, ReportSchedule, User
+from webapp.documents import LookupCategory, ReportSchedule, ReportTemplate, User
 from webapp.documents.ids import id_or_none, ids_of
 from webapp.documents.report_job import DESCRIPTION_LENGTH, NAME_LENGTH
 from webapp.documents.report_schedule import (
@@ -42,7 +42,7 @@ from webapp.documents.report_schedule import (
     Timing,
     Trigger,
 )
-from webapp.errors import InvalidRequestError
+from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.services.calendars import calendars
 from webapp.services.lookups import values as lookups
 from webapp.services.questions import ways
@@ -51,10 +51,12 @@ from webapp.services.questions.request import ReportRequest
 from webapp.services.schedules import checking
 from webapp.services.schedules.checking import Wish
 from webapp.services.schedules.in_words import MONTHS, WEEKDAYS
+from webapp.services.templates import seeing
 from webapp.settings import get_settings
 from webapp.web.formatting import label
-from webapp.web.forms import DeskForm
 from webapp.web.languages import in_readers_language as said
+from webapp.web.schedules import delivery_fields
+from webapp.web.schedules.delivery_fields import DeliveryFields
 from webapp.web.zones import ZoneField
 
 #: Which fields say when, by frequency; all others say it always or never.
@@ -69,9 +71,11 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
     Frequency.CRON: ("cron",),
     Frequency.RELATIVE: ("time_of_day", "days", "unit", "side", "end"),
 }
+#: Of a template, so many versions are offered.
+MOST_VERSIONS = 20
 _MONDAY_FIRST = (1, 2, 3, 4, 5, 6, 0)
 #: Under which field of the form a fault of the service stands.
-_FIELD_OF = {"class_ids": "end", "calendar_id": "calendar", "co_owners": "co_owners"}
+_FIELD_OF = {"class_ids": "end", "calendar_id": "calendar", "co_owners": "co_owners"} | delivery_fields.FIELD_OF
 
 #: What selects offer that is the same for everybody, by their field.
 _CHOICES: dict[str, list[tuple[str, Any]]] = {
@@ -114,8 +118,11 @@ _CHOICES: dict[str, list[tuple[str, Any]]] = {
 }
 
 
-class ScheduleForm(DeskForm):
+class ScheduleForm(DeliveryFields):
     question = HiddenField()
+    # What it follows, if anything: then `question` is what that asked when the form was opened.
+    template = HiddenField()
+    template_version = SelectField(_l("Of the template"), default="", validate_choice=False)
     revision = HiddenField(default="1")
     name = StringField(
         _l("Name"),
@@ -176,20 +183,32 @@ class ScheduleForm(DeskForm):
 
     #: What is wrong and is about no field that shows it.
     others: list[str]
+    me: User
+    #: The template that it follows, where the reader may see it.
+    followed: ReportTemplate | None
 
     @classmethod
     def build(
-        cls, owner: User, found: ReportSchedule | None = None, asked: ReportRequest | None = None
+        cls,
+        me: User,
+        owner: User,
+        found: ReportSchedule | None = None,
+        asked: ReportRequest | None = None,
+        follows: ReportTemplate | None = None,
     ) -> ScheduleForm:
-        """The form of `found`, or of a new schedule of what is `asked`; whatever was posted stands in it."""
-        values = _values(found) if found is not None else _usual()
+        """The form of `found`, or of a new schedule of what is `asked`, for `me`; whatever was posted stands in it.
+        `follows`: the template of which that is the question."""
+        values = _values(found) | delivery_fields.values(me, found.delivery) if found is not None else _usual()
         if asked is not None:
             values["question"] = urlencode(ways.to_address(asked), doseq=True)
+            values |= {"template": str(follows.id) if follows else ""}
             values.setdefault("name", asked.name)
             values.setdefault("visibility", asked.visibility)
         form = cls(data=values)
-        form.others = []
+        form.others, form.me = [], me
         form._offer(owner, found)
+        form._offer_versions(me)
+        form.offer_deliveries(owner, found.delivery if found else ())
         return form
 
     def _offer(self, owner: User, found: ReportSchedule | None) -> None:
@@ -209,6 +228,21 @@ class ScheduleForm(DeskForm):
         there = User.objects(id__in=list(found.co_owner_ids)).scalar("id", "name") if found else ()
         self.co_owners.choices = [(str(key), name) for key, name in (people | dict(there)).items()]
 
+    def _offer_versions(self, me: User) -> None:
+        """The newest version, whatever it will be, or one of those that are there."""
+        self.followed = None
+        if self.template.data:
+            try:
+                self.followed = seeing.visible_template(me, self.template.data)
+            except NotFoundError:
+                pinned = self.template_version.data or ""
+                self.template_version.choices = [(pinned, _l("as it is now"))]
+                return
+        newest = self.followed.version if self.followed else 0
+        numbers = range(newest, max(newest - MOST_VERSIONS, 0), -1)
+        pinned = [(str(number), _l("version %(number)s, as it is", number=number)) for number in numbers]
+        self.template_version.choices = [("", _l("its newest version, as it will be then")), *pinned]
+
     def request(self) -> ReportRequest:
         """What is asked. Raises InvalidRequestError."""
         texts = parse_qs(self.question.data or "", max_num_fields=3_000)
@@ -217,7 +251,8 @@ class ScheduleForm(DeskForm):
 
     def to_wish(self, found: ReportSchedule | None = None) -> Wish:
         """What is wanted. `found`: what this page does not show stays as it is there. Raises InvalidRequestError."""
-        request = self.request()
+        request, follows = self.request(), id_or_none(self.template.data)
+        pinned = _numbers([self.template_version.data], range(1, 100_000))
         return Wish(
             name=self.name.data or "",
             request=request,
@@ -231,9 +266,9 @@ class ScheduleForm(DeskForm):
             on_empty=self.on_empty.data,
             on_unchanged=self.on_unchanged.data,
             co_owner_ids=tuple(ids_of(self.co_owners.data or [])),
-            delivery=tuple(found.delivery) if found else (),
-            template_id=found.template_id if found else None,
-            template_version=found.template_version if found else None,
+            delivery=self.to_delivery(self.me, found.delivery if found else ()),
+            template_id=follows,
+            template_version=next(iter(pinned), None) if follows else None,
             overrides=dict(found.overrides) if found else {},
         )
 
@@ -297,6 +332,8 @@ def _values(found: ReportSchedule) -> dict[str, Any]:
     relative: Relative = timing.relative or Relative()
     return {
         "revision": str(found.revision),
+        "template": str(found.template_id or ""),
+        "template_version": str(found.template_version or ""),
         "name": found.name,
         "description": found.description or "",
         "trigger": found.trigger,

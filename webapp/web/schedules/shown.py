@@ -8,18 +8,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bson import ObjectId
-from flask_babel import format_datetime
+from flask_babel import format_datetime, gettext
 from flask_babel import lazy_gettext as _l
 
-from webapp.documents import Calendar, ReportSchedule, User
+from webapp.documents import Calendar, Delivery, ReportSchedule, User
 from webapp.documents.report_schedule import FireOutcome
-from webapp.errors import ReportdeskError
+from webapp.errors import ConflictError, NotFoundError, ReportdeskError
 from webapp.services import database_clock
+from webapp.services.deliveries import overview
 from webapp.services.questions import in_words, period
+from webapp.services.questions.request import ReportRequest
 from webapp.services.rights import data_scope
-from webapp.services.schedules import asked, firing, lists, planning
+from webapp.services.schedules import asked, firing, following, lists, planning
 from webapp.services.schedules.in_words import catch_up_in_words, rule_in_words
 from webapp.services.schedules.lists import State
+from webapp.services.templates import seeing
+from webapp.web.languages import in_readers_language as said
 
 #: By state: what it is called, and Tabler's colour for it.
 STATES: dict[State, tuple[Any, str]] = {
@@ -68,20 +72,49 @@ def next_runs(schedule: ReportSchedule) -> list[tuple[datetime, str]]:
     return [(run, run_text(run, zone)) for run in planning.next_runs(schedule, database_clock.about_now())]
 
 
+def asks_now(owner: User | None, schedule: ReportSchedule) -> ReportRequest:
+    """What it asks; of a template that cannot be used, what that asked when the schedule was last saved."""
+    try:
+        return asked.asked_now(owner, schedule)[0] if owner is not None else asked.question_of(schedule)
+    except (NotFoundError, ConflictError):
+        return asked.question_of(schedule)
+
+
 def question(actor: User, schedule: ReportSchedule) -> list[tuple[str, str]]:
     """What it asks, in words; names of records that `actor` may not read are not told."""
+    owner = User.objects(id=schedule.owner_id).first()
     try:
-        return in_words.describe(asked.question_of(schedule), data_scope.data_scope(actor))
+        return in_words.describe(asks_now(owner, schedule), data_scope.data_scope(actor))
     except ReportdeskError as error:
-        return [("", str(error))]
+        return [(gettext("Question"), said(str(error)))]
+
+
+def _by_job(found: Iterable[Delivery]) -> dict[ObjectId, list[Delivery]]:
+    by_job: dict[ObjectId, list[Delivery]] = {}
+    for each in sorted(found, key=lambda each: (each.channel, each.recipient)):
+        by_job.setdefault(each.job_id, []).append(each)
+    return by_job
+
+
+def _sees_template(actor: User, schedule: ReportSchedule) -> bool:
+    if schedule.template_id is None:
+        return False
+    try:
+        seeing.visible_template(actor, schedule.template_id)
+    except NotFoundError:
+        return False
+    return True
 
 
 def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
     """What the page of a schedule shows."""
     fires = lists.history(actor, schedule.id)
+    gone_out = overview.of_schedule(actor, schedule.id)
     people = {each for line in fires for each in (line.by, line.runs_as) if each}
     return {
         "schedule": schedule,
+        "template": following.template_of(schedule),
+        "sees_template": _sees_template(actor, schedule),
         "state": lists.state_of(schedule),
         "states": STATES,
         "when": rules([schedule])[schedule.id],
@@ -91,5 +124,8 @@ def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
         "names": asked.names_of_people(schedule) | dict(User.objects(id__in=list(people)).scalar("id", "name")),
         "fires": fires,
         "outcomes": OUTCOMES,
+        "deliveries": _by_job(gone_out.deliveries),
+        "recipients": gone_out.names,
+        "has_older_deliveries": gone_out.older is not None,
         "why": WHY,
     }

@@ -8,15 +8,18 @@ from zoneinfo import ZoneInfo
 from webapp import storage
 from webapp.catalogues import LANGUAGES
 from webapp.documents import Delivery, ReportJob, User
+from webapp.documents.notice import SubjectKind
 from webapp.messages import Message
 from webapp.renderers.reader import Reader
 from webapp.services import audit, database_clock
 from webapp.services.audit import ReportAct
+from webapp.services.deliveries import telling
 from webapp.services.deliveries.mail import envelope, recipients, smtp, writing
 from webapp.services.deliveries.mail.envelope import Attachment
 from webapp.services.deliveries.mail.recipients import Recipient
 from webapp.services.deliveries.mail.smtp import Meaning
 from webapp.services.deliveries.outcomes import Failed, HandOver, Later, Outcome, Sent, Skipped
+from webapp.services.deliveries.telling import Subject
 from webapp.settings import get_settings
 
 #: Base64, in lines of 76.
@@ -41,6 +44,8 @@ def send(delivery: Delivery, job: ReportJob, hand_over: HandOver) -> Outcome:
         if form != _FILE or len(letter) <= settings.mail_size_limit_mb * 1_000_000:
             outcome = _hand_in(delivery, job, judged, letter, form, hand_over)
             if outcome is not None:
+                if isinstance(outcome, Sent) and form == _LINK and delivery.attach:
+                    _tell_of_link(judged.sender, job)
                 return outcome
     if judged.is_outside:
         return Failed(
@@ -52,11 +57,19 @@ def send(delivery: Delivery, job: ReportJob, hand_over: HandOver) -> Outcome:
     return Failed(Message("The mail server does not even take a letter without the file."))
 
 
+def _tell_of_link(sender: User, job: ReportJob) -> None:
+    """Once for all that a schedule makes: it will be as large the next time."""
+    text = Message("The file of “%(name)s” is too large for letters: a link to it was sent instead.", name=job.name)
+    telling.tell(
+        sender.id, text, about=Subject(SubjectKind.REPORT, job.id), once=f"too-large:{job.schedule_id or job.id}"
+    )
+
+
 def _forms(delivery: Delivery, job: ReportJob, judged: Recipient) -> list[str]:
     """In which forms to try, the best one first."""
     if delivery.occasion != "ready":
         return [_NOTICE]
-    if not judged.may_have_rows:
+    if not judged.may_have_rows or delivery.only_word:
         return [_NOTICE]
     # Whoever cannot sign in has no use for a link.
     wants_file = delivery.attach or judged.is_outside
@@ -114,7 +127,7 @@ def _letter(delivery: Delivery, job: ReportJob, judged: Recipient, now: datetime
             sender=sender,
             now=now,
             rows=judged.may_have_rows,
-            about_file=_about_file(delivery, job, form),
+            about_file=_about_file(delivery, job, judged, form),
             can_sign_in=can_sign_in,
         )
     return envelope.sealed(
@@ -134,9 +147,12 @@ def _attachment(job: ReportJob) -> Attachment:
     return Attachment(_file_name(job), stored.mime_type or "application/octet-stream", content)
 
 
-def _about_file(delivery: Delivery, job: ReportJob, form: str) -> Message:
+def _about_file(delivery: Delivery, job: ReportJob, judged: Recipient, form: str) -> Message:
     if form == _FILE:
         return Message("The file is attached: %(name)s", name=_file_name(job))
+    # Whoever may not read the rows is not told that there are none either.
+    if delivery.only_word and judged.may_have_rows:
+        return Message("It has no rows this time, so no file is sent.")
     if form == _NOTICE:
         return Message("Open its page and sign in: you see what you may read.")
     if not delivery.attach:

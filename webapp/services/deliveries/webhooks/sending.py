@@ -76,6 +76,9 @@ def _told(delivery: Delivery, job: ReportJob | None, now: datetime) -> dict[str,
     ):
         if value is not None:
             data[name] = str(value)
+    if delivery.only_word:
+        data["isEmpty"] = True
     if (page := links.of_report(job.id)) is not None:
-        data["links"] = {"page": page, **({"file": links.of_file(job.id)} if job.state.has_file else {})}
+        has_file = job.state.has_file and not delivery.only_word
+        data["links"] = {"page": page, **({"file": links.of_file(job.id)} if has_file else {})}
     return {"type": f"report.{delivery.occasion}", "timestamp": now.isoformat(), "data": data}
