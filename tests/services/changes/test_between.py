@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.examples import examples
+from tests.examples import TIMES
 from tests.services.changes import plain
 from webapp import clock, record
 from webapp.engine.query import DateRange, Filter, Query, Scope
@@ -140,7 +140,7 @@ def counts_of(changes: Changes) -> Counter[plain.Told]:
 @pytest.mark.usefixtures("settings")
 # Imports take too long to have examples made smaller: those of eight learners can be read as they are.
 @settings(
-    max_examples=examples(5),
+    max_examples=2 if TIMES == 1 else 100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.generate],
