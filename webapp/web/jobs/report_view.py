@@ -30,7 +30,6 @@ from webapp.services.requests import rules as request_rules
 from webapp.services.rights import data_scope, visibility
 from webapp.services.schedules import lists as schedule_lists
 from webapp.services.templates import seeing
-from webapp.web.formatting import instant_text, words_of
 from webapp.web.formatting import instant_text, readers, words_of
 from webapp.web.jobs import result_args
 from webapp.web.jobs.forms import EditForm
