@@ -66,8 +66,8 @@ bench: setup
 # twenty times as many examples, and every row of the sample in every format.
 proof: setup
 	REPORTDESK_TEST_QUESTIONS=2400 REPORTDESK_TEST_EXAMPLES=20 REPORTDESK_TEST_FILES=full $(PYTEST) tests/engine \
-	  tests/record/test_against_reference.py tests/record/test_one_person.py tests/sources tests/services/questions tests/web/test_list_filters.py \
-	  tests/web/test_ask_ways.py tests/renderers/test_same_cells.py tests/test_sample_figures.py -o timeout=0
+	  tests/record/test_against_reference.py tests/record/test_one_person.py tests/sources tests/services/changes tests/services/questions \
+	  tests/web/test_list_filters.py tests/web/test_ask_ways.py tests/renderers/test_same_cells.py tests/test_sample_figures.py -o timeout=0
 
 # The second engine: installs Spark (430 MB; Java 17 must be there) and compares its answers with DuckDB's.
 spark: setup

@@ -108,7 +108,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
         Needs.ADMINISTER,
     ),
     **dict.fromkeys(
-        [("jobs.show", G), ("jobs.live", G), ("jobs.row", G), ("jobs.download", G), ("jobs.chart", G),
+        [("jobs.show", G), ("jobs.live", G), ("jobs.row", G), ("jobs.download", G), ("jobs.chart", G), ("jobs.changes", G),
          ("jobs.change", G), ("jobs.notify", P)],
         Needs.SEES,
     ),
@@ -244,7 +244,8 @@ def outcome(answer: Any) -> str:
     assert answer.status_code < 500, answer.text[:500]
     if answer.status_code == 401 or (answer.status_code == 302 and "/sign-in" in (answer.location or "")):
         return "sign in"
-    if answer.status_code == 404 and "This report has no chart" not in answer.text:
+    found_nothing = any(each in answer.text for each in ("This report has no chart", "was not compared with one"))
+    if answer.status_code == 404 and not found_nothing:
         return "hidden"
     return "refused" if answer.status_code == 403 else "in"
 

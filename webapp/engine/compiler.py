@@ -30,7 +30,7 @@ from webapp.engine.keys import (
     naive,
     same_keys,
 )
-from webapp.engine.query import Query
+from webapp.engine.query import Query, Scope
 
 
 def tables_of(query: Query) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def _filtered(query: Query, tables: Tables, *, in_period: bool) -> Table:
     if dataset.has_moment:
         # What is no row of its own table has it too.
         rows = rows.mutate(moment=moment)
-    allowed = _in_scope(query, rows)
+    allowed = in_scope(query.scope, rows)
     if not query.include_inactive:
         allowed.append(rows.is_active.fill_null(True))
     if dataset.settle is not None:
@@ -123,9 +123,8 @@ def _filtered(query: Query, tables: Tables, *, in_period: bool) -> Table:
     return rows
 
 
-def _in_scope(query: Query, rows: Table) -> list[Value]:
+def in_scope(scope: Scope, rows: Table) -> list[Value]:
     """What a row must be to be counted at all, whatever else is asked. What is not known to be so, is not."""
-    scope = query.scope
     if scope.is_everything:
         return []
     allowed = ibis.literal(False)

@@ -15,7 +15,7 @@ from webapp.record import versions
 from webapp.record.lake.delta import RecordBusyError, VersionGoneError
 from webapp.record.merging.comparison import Change, Comparison, TableChanges
 from webapp.record.merging.derived import Verbs
-from webapp.record.reading import looking, select
+from webapp.record.reading import looking, looking_at, select
 from webapp.record.staging import OnWait, Staging, importing, turn
 from webapp.record.summary import Counts, Refusal, Summary
 from webapp.record.upkeep import TableFigures, compact, figures, vacuum
@@ -87,6 +87,7 @@ __all__ = [
     "history",
     "importing",
     "looking",
+    "looking_at",
     "rederive",
     "select",
     "undo",

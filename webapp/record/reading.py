@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -30,16 +30,21 @@ def select(
         return duck.table(sql, parameters or None)
 
 
-@contextmanager
-def looking(version: RecordVersion, tables: Sequence[str] | Mapping[str, str]) -> Iterator[Duck]:
+def looking(version: RecordVersion, tables: Sequence[str] | Mapping[str, str]) -> AbstractContextManager[Duck]:
     """A database that sees these tables of `version` as they are (name in SQL -> table, where the names differ), for
     questions over several of them. Raises VersionGoneError.
     """
     named = tables if isinstance(tables, Mapping) else {table: table for table in tables}
+    return looking_at({name: (version, table) for name, table in named.items()})
+
+
+@contextmanager
+def looking_at(views: Mapping[str, tuple[RecordVersion, str]]) -> Iterator[Duck]:
+    """As `looking`, at tables of several versions: name in SQL -> (version, table)."""
     with scratch("reading-") as folder:
         duck = Duck(folder)
         try:
-            for name, table in named.items():
+            for name, (version, table) in views.items():
                 duck.see_table(name, TABLES[table], version.open(table))
             yield duck
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +22,15 @@ _PERIOD = "Period"
 
 
 @dataclass(frozen=True)
+class ChangeTable:
+    """What is different from the report before, in its reader's words: `lines` first, then `rows` under `headings`."""
+
+    lines: Sequence[str]
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
 class About:
     """`provenance` is what the job keeps: question, measures, recordVersion, asOf, rowsMatched, software…
 
@@ -38,6 +47,8 @@ class About:
     locale: str
     provenance: Mapping[str, Any]
     logo: bytes | None = None
+    #: What is different from the report before, where the file is to have it.
+    changes: ChangeTable | None = None
 
     @cached_property
     def reader(self) -> Reader:

@@ -24,9 +24,11 @@ def write(
     *,
     has_all_rows: bool,
     kinds: Mapping[str, Sketch] = MappingProxyType({}),
+    changes: Mapping[str, Any] | None = None,
 ) -> None:
     """Columns, totals, notes and the chart's drawings, as JSON. `has_all_rows`: are all of them kept beside it?
-    `kinds`: the charts that the page can show in place of the one that the file has."""
+    `kinds`: the charts that the page can show in place of the one that the file has. `changes`: what is different from
+    the report before, as it is to be read again."""
     document = page_document(result, chart, has_all_rows=has_all_rows)
     document["kinds"] = {
         kind: {
@@ -36,6 +38,7 @@ def write(
         }
         for kind, sketch in kinds.items()
     }
+    document["changes"] = changes
     path.write_text(dumps(document), encoding="ascii")
 
 

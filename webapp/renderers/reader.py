@@ -109,6 +109,10 @@ class Reader:
     def day(self, day: date) -> str:
         return str(format_date(day, DAY, locale=self._known))
 
+    def day_of(self, moment: datetime) -> str:
+        """The day on which an instant falls."""
+        return self.day(aware(moment).astimezone(ZoneInfo(self.time_zone)).date())
+
     def _number(self, value: float | Decimal, digits: int) -> str:
         return decimal_text(value, digits, self._known)
 

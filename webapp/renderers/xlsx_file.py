@@ -20,6 +20,7 @@ from webapp.engine.result import Column, Result
 from webapp.messages import Message
 from webapp.renderers import headings, sheet_rows
 from webapp.renderers.about import About
+from webapp.renderers.changes_sheet import CHANGES, write_changes
 from webapp.renderers.chart_data import chart_data
 from webapp.renderers.formats import Format
 from webapp.renderers.reader import Reader
@@ -74,6 +75,8 @@ def write(
         summary = book.add_worksheet(say(Message("Summary")))
         write_summary(book, summary, formats, result, about, notes, chart_data(result, about.reader))
         sheets = _write_frames(book, formats, result, counts, about.reader, cells, has_totals=not is_last_full)
+        if about.changes is not None:
+            write_changes(book.add_worksheet(say(Message("Changes"))), formats, about.changes)
         _write_about(book.add_worksheet(say(Message("About"))), formats, about, [*result.notes, *notes])
         for sheet in book.worksheets():  # on paper: all columns side by side
             sheet.set_paper(9)
@@ -212,6 +215,7 @@ FORMAT = Format(
     extension="xlsx",
     mime_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     write=write,
+    options=(CHANGES,),
     most_rows=SHEET_ROWS * MOST_SHEETS,
     has_chart=True,
 )

@@ -31,9 +31,13 @@ from webapp.messages import Message
 from webapp.record import RecordVersion
 from webapp.renderers import kept_rows, page_result
 from webapp.renderers.about import About
+from webapp.renderers.changes_sheet import CHANGES
 from webapp.renderers.filenames import content_disposition, fill_template
 from webapp.renderers.reader import Reader
 from webapp.services import sources
+from webapp.services.changes import earlier as earlier_reports
+from webapp.services.changes import words
+from webapp.services.changes.between import Asked
 from webapp.services.files import letterhead
 from webapp.services.lookups import values as lookups
 from webapp.services.plain_text import folded
@@ -98,13 +102,14 @@ def _execute(context: Context) -> Outcome:
     context.progress(Message("Working out the numbers"), OPENED)
     rows_path = scratch / "rows.parquet"
     settings = get_settings()
+    # The engine spills to disk beyond this; the rest is for the interpreter and the file.
+    limits = Limits(memory_mb=max(settings.job_memory_limit_mb // 2, 128))
     result = runner.run(
         query,
         files,
         rows_path,
         engine=settings.engine,
-        # The engine spills to disk beyond this; the rest is for the interpreter and the file.
-        limits=Limits(memory_mb=max(settings.job_memory_limit_mb // 2, 128)),
+        limits=limits,
         on_progress=_scaled(context, Message("Working out the numbers"), OPENED, ANSWERED),
     )
     answered = result
@@ -117,6 +122,12 @@ def _execute(context: Context) -> Outcome:
     provenance = _provenance(job, query, result, version, tables)
     title = _title(job, result)
     about = _about(job, title, provenance)
+    is_asked = CHANGES in options or job.schedule_id is not None
+    changes = earlier_reports.since_before(
+        job, Asked(query, version), scratch / "changes", is_asked=is_asked, engine=settings.engine, limits=limits
+    )
+    if changes is not None and is_asked:
+        about = dataclasses.replace(about, changes=words.table(changes, about.reader))
     rendered = renderers.render(
         job.output.format,
         result,
@@ -136,7 +147,14 @@ def _execute(context: Context) -> Outcome:
         if (result.chart is None or kind != result.chart.kind)
         and (sketch := renderers.chart_svg.sketched(answered, about.reader, kind)) is not None
     }
-    page_result.write(result, chart, page, has_all_rows=has_all_rows, kinds=sketches)
+    page_result.write(
+        result,
+        chart,
+        page,
+        has_all_rows=has_all_rows,
+        kinds=sketches,
+        changes=changes.to_document() if changes is not None else None,
+    )
     provenance |= {"rowsWritten": rendered.rows_written, "notes": [*result.notes, *rendered.notes]}
     if job.schedule_id is not None:
         provenance["rowsChecksum"] = result.checksum()

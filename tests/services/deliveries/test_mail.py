@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.factories import People, make_spring
 from tests.services.deliveries import mail_server
-from tests.services.deliveries.desk import CONTENT, deliveries, due_at_once, failed_report, ready_report, send_all
+from tests.services.deliveries.desk import CONTENT, PAGE, deliveries, due_at_once, failed_report, ready_report, send_all
 from tests.services.deliveries.mail_server import PASSWORD, USER, MailServer
 from webapp.documents import AdminEvent, Delivery, ReportJob, When
 from webapp.documents.notice import Notice
+from webapp.services.changes.changes import Brought, Changes, Count, Kind, Reason
 from webapp.services.deliveries import wishes
 from webapp.services.deliveries.mail import plain, unsubscribing
 from webapp.settings import get_settings
@@ -71,6 +73,24 @@ def test_a_letter_is_in_its_readers_language_and_zone(people: People, mail: Mail
     assert "1.234" in text
     assert "61,3 %" in text
     assert "Olivia Owner te envía este informe." in text
+
+
+def test_a_letter_says_in_a_line_what_changed_since_the_report_before(
+    people: People, mail: MailServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.colleague.update(set__locale="es")
+    changes = Changes(
+        since=datetime(2026, 10, 1, 5, tzinfo=UTC),
+        counts=(Count(Kind.CHANGED, Reason.COMPLETED, 12), Count(Kind.CHANGED, Reason.CORRECTED, 2, (7,))),
+        versions={7: Brought(datetime(2026, 11, 3, 5, tzinfo=UTC))},
+    )
+    monkeypatch.setitem(PAGE, "changes", changes.to_document())
+    ready_report(tmp_path, people.owner, wishes.letters(people.colleague.email))
+    send_all()
+    (letter,) = mail.to(people.colleague.email)
+    for form in ("plain", "html"):
+        said = letter.get_body((form,)).get_content()  # type: ignore[union-attr]
+        assert "): 12 completaron; 2 corregidas por la importación del 3 nov 2026" in " ".join(said.split()), form
 
 
 def test_everyone_gets_a_letter_of_their_own(people: People, mail: MailServer, tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def report_before(actor: User, job: ReportJob) -> ReportJob | None:
     for other in found.hint(by_index).order_by("-created_at").only(*_LOOKED_INTO)[:LOOKED_AT]:
         if not _is_of_other_data(other, job) or not reach.sees(other):
             continue
-        asked = asked or _question(job)
-        if _question(other) == asked:
+        asked = asked or question_of(job)
+        if question_of(other) == asked:
             return other
     return None
 
@@ -107,8 +107,8 @@ def is_comparable(columns: list[dict[str, Any]]) -> bool:
     return any(column["role"] == "measure" for column in columns)
 
 
-def _question(job: ReportJob) -> dict[str, Any]:
-    """What two reports must have in common to be the same question."""
+def question_of(job: ReportJob) -> dict[str, Any]:
+    """What two reports must have in common to be the same question: its `parameters`, and whose rows it counts."""
     asked = job.parameters.to_mongo().to_dict() if job.parameters else {}
     try:
         parameters = ways.to_document(ways.from_document({"reportType": job.report_type, "parameters": asked}))[
@@ -127,10 +127,10 @@ def _is_of_other_data(earlier: ReportJob, job: ReportJob) -> bool:
     then, now = earlier.provenance or {}, job.provenance or {}
     if then.get("recordVersion") is None:
         return False
-    return bool(then["recordVersion"] != now["recordVersion"] or _period_meant(earlier) != _period_meant(job))
+    return bool(then["recordVersion"] != now["recordVersion"] or period_meant(earlier) != period_meant(job))
 
 
-def _period_meant(job: ReportJob) -> tuple[Any, Any]:
+def period_meant(job: ReportJob) -> tuple[Any, Any]:
     asked = job.parameters
     return (asked.date_range and asked.date_range.to_mongo(), asked.term) if asked else (None, None)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice, takewhile
 
 from webapp import record
 from webapp.record import Made, RecordVersion
+from webapp.record.versions import NEVER
 
 #: What a source gave for enrollments and what is worked out of it are told once, as enrollments.
 HIDDEN = frozenset({"rosters", "outcomes", "voids", "aliases", "teachings"})
@@ -62,6 +64,32 @@ def find(number: int) -> Listed:
 def has_moved_on(since: int) -> bool:
     """Has the record other rows than version `since` had?"""
     return any(each.made is not Made.UPKEEP for each in takewhile(lambda each: each.number > since, record.history()))
+
+
+def known_until(number: int) -> datetime:
+    """When the rows of version `number` were last brought up to date: what happened later it cannot know."""
+    wanted = number
+    for each in record.history():
+        if each.number > wanted:
+            continue
+        if each.made is Made.IMPORT:
+            return each.published_at
+        wanted = each.undone_to or 0 if each.made is Made.UNDO else each.number - 1
+    return NEVER
+
+
+def bringing(since: int, until: int) -> list[RecordVersion]:
+    """The versions after `since` up to `until` that made its rows what they are in `until`, the oldest first: neither
+    those that were taken back, nor those that took nothing else back than these."""
+    found = [each for each in takewhile(lambda each: each.number > since, record.history()) if each.number <= until]
+    lost = undone(found)
+    return [each for each in reversed(found) if each.number not in lost and _brings(each, since)]
+
+
+def _brings(version: RecordVersion, since: int) -> bool:
+    if version.made is Made.UNDO:
+        return version.undone_to is not None and version.undone_to < since
+    return version.made is Made.IMPORT
 
 
 def undone(newest_first: Iterable[RecordVersion]) -> frozenset[int]:

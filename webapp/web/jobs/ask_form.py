@@ -106,6 +106,7 @@ class AskForm(DeskForm):
     )
     with_bom = BooleanField(_l("CSV for old spreadsheet programs (with a byte order mark)"))
     with_words = BooleanField(_l("CSV, JSON, Parquet: states and events in words, in a column of their own"))
+    with_changes = BooleanField(_l("What changed since the report before (Excel: on a sheet of its own)"))
     with_zip = BooleanField(_l("As a zip"))
     with_meta = BooleanField(_l("With a file that says what it means, both in a zip"))
     visibility = SelectField(_l("Who may see it"), default="private")
@@ -239,7 +240,9 @@ class AskForm(DeskForm):
 
     @property
     def says_more_of_how(self) -> bool:
-        own = self.visibility.data != "private" or self._is_said("with_zip", "with_meta", "with_bom", "with_words")
+        own = self.visibility.data != "private" or self._is_said(
+            "with_changes", "with_zip", "with_meta", "with_bom", "with_words"
+        )
         told = [name for name in ("notify", "send_to") if name in self._fields]
         return own or self._is_said(
             *told, wrong=("visibility", "filename", "description", "scheduled", "priority", "filed_under", *told)

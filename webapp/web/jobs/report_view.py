@@ -12,7 +12,10 @@ from webapp.documents import LookupCategory, ReportJob, ReportTemplate, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.engine.charts import CHART_KINDS, NO_CHART
 from webapp.errors import NotFoundError, ReportdeskError
+from webapp.renderers.about import ChangeTable
 from webapp.services import permissions
+from webapp.services.changes import words
+from webapp.services.changes.changes import Changes
 from webapp.services.deliveries import overview, wishes
 from webapp.services.files import comparison, downloads, result_table
 from webapp.services.files.result_table import TablePage, TableQuery
@@ -27,7 +30,7 @@ from webapp.services.requests import rules as request_rules
 from webapp.services.rights import data_scope, visibility
 from webapp.services.schedules import lists as schedule_lists
 from webapp.services.templates import seeing
-from webapp.web.formatting import instant_text, words_of
+from webapp.web.formatting import instant_text, readers, words_of
 from webapp.web.jobs import result_args
 from webapp.web.jobs.forms import EditForm
 
@@ -92,8 +95,29 @@ def _table_context(actor: User, job: ReportJob, query: TableQuery, page: dict[st
     compared = None
     if table is not None and before is not None and table.query.compared:
         compared = _compared(actor, job, table, before)
-    told = {"table": table, "table_args": result_args, "before": before, "compared": compared}
+    told = {
+        "changes": _changes(page),
+        "table": table,
+        "table_args": result_args,
+        "before": before,
+        "compared": compared,
+    }
     return told | _chart_context(job, query, page)
+
+
+def _changes(page: dict[str, Any]) -> ChangeTable | None:
+    """What is different from the report before, as it was found when the report was made."""
+    stored = page.get("changes")
+    return words.table(Changes.from_document(stored), readers()) if stored else None
+
+
+def changes_of(actor: User, job: ReportJob) -> ChangeTable:
+    """The same, for a page of its own. Raises NotFoundError where nothing was compared, and as `downloads.page_of`."""
+    page = downloads.page_of(actor, job)
+    found = _changes(page) if page is not None else None
+    if found is None:
+        raise NotFoundError(gettext("This report was not compared with one before it."))
+    return found
 
 
 def _compared(actor: User, job: ReportJob, table: TablePage, before: ReportJob) -> comparison.Comparison | None:

@@ -116,6 +116,14 @@ def behind(job_id: str, place: int, row: int | None = None) -> ResponseReturnVal
     return ask_views.filled(rows_behind(current_actor(), job_id, row, place))
 
 
+@jobs.get("/<job_id>/changes")
+def changes(job_id: str) -> ResponseReturnValue:
+    """What came, went and changed since the report before, row by row; found when the report was made."""
+    actor = current_actor()
+    job = visibility.visible_job(actor, job_id)
+    return render_template("jobs/changes.html", job=job, changes=report_view.changes_of(actor, job))
+
+
 @jobs.get("/<job_id>/chart.svg")
 def chart(job_id: str) -> ResponseReturnValue:
     """The report's chart as a picture; drawn when the report was made, or now as a chart of another kind."""

@@ -25,6 +25,8 @@ from webapp.renderers.about import LAYOUT
 from webapp.renderers.numbers import decimal_text
 from webapp.renderers.page_result import column_of
 from webapp.renderers.reader import EMPTY, Reader
+from webapp.services.changes import words
+from webapp.services.changes.changes import Changes
 from webapp.services.deliveries import links
 from webapp.services.deliveries.mail import envelope, unsubscribing
 from webapp.services.deliveries.mail.envelope import Letter
@@ -46,6 +48,7 @@ class Said:
     lead: Sequence[str]
     note: str = ""
     figures: Sequence[tuple[str, str]] = ()
+    changes: str = ""
     chart_text: str = ""
     link: str = ""
     link_text: str = ""
@@ -75,6 +78,7 @@ def ready(
         lead=[say(Message("%(name)s sends you this report.", name=sender))],
         note=delivery.note or "",
         figures=figures(page, reader) if page else (),
+        changes=changed(page, reader),
         chart_text=say(chart.get("description") or Message("The chart of the report")),
         link=(links.of_report(job.id) or "") if can_sign_in else "",
         link_text=say(Message("Open the report")),
@@ -115,6 +119,20 @@ def figures(page: dict[str, Any], reader: Reader) -> list[tuple[str, str]]:
                 told.append((reader.heading(column), cell))
     rows = decimal_text(page["row_count"], 0, reader.language)
     return told[:MOST_FIGURES] or [(reader.text(Message("Rows")), rows)]
+
+
+def changed(page: dict[str, Any] | None, reader: Reader) -> str:
+    """What is different from the report before, in a line; empty where nothing was compared."""
+    if not (stored := (page or {}).get("changes")):
+        return ""
+    told = Changes.from_document(stored)
+    return reader.text(
+        Message(
+            "Since the report before (data of %(moment)s): %(changes)s",
+            moment=reader.instant(told.since),
+            changes=words.line(told, reader),
+        )
+    )
 
 
 def facts(job: ReportJob, reader: Reader, now: datetime) -> list[tuple[str, str]]:
@@ -171,6 +189,7 @@ def _text(said: Said, has_chart: bool, unsubscribe: str | None) -> str:
     """The same without HTML."""
     parts = [said.heading, *said.lead, said.note]
     parts.append("\n".join(f"{name}: {value}" for name, value in said.figures))
+    parts.append(said.changes)
     if has_chart:
         parts.append(said.chart_text)
     if said.link:
