@@ -22,7 +22,7 @@ from webapp.services.questions import as_query, ways
 from webapp.services.rights.data_scope import DataScope
 
 #: Of a report for which nobody asked what changed, that is told all the same where its table has no more rows.
-MOST_UNASKED = 500_000
+MOST_UNASKED = 100_000
 _LOOKED_AT = 30
 #: What was found out then is known as long as the job is, whether its file is there or not.
 _STATES = [state.value for state in (*WITH_FILE, JobStatus.EXPIRED)]
