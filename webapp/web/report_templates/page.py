@@ -33,7 +33,8 @@ def show(
     scope, may_edit = data_scope.data_scope(actor), seeing.may_edit(actor, template)
     question, output = _in_words(shown, scope)
     history, used_by = telling.history(template, scope), using.used_by(actor, template)
-    schedules = schedule_lists.of_template(actor, template.id)
+    # On its own page alone: an earlier version is looked at for what it asked.
+    schedules = schedule_lists.of_template(actor, template.id) if version is None else []
     people = (
         {each.saved_by for each in history}
         | {each.requested_by for each in used_by}
