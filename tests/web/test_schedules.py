@@ -16,7 +16,7 @@ from tests.factories import People, make_job
 from tests.services.schedules.conftest import end, wish
 from tests.web.conftest import Client
 from webapp.documents import Calendar, ReportJob, ReportSchedule, ScheduleFeed, ScheduleFire, User
-from webapp.services import database_clock
+from webapp.services import database_clock, remembered
 from webapp.services.calendars import calendars
 from webapp.services.permissions import TERMINAL
 from webapp.services.questions import ways
@@ -300,10 +300,12 @@ def test_a_page_of_many_schedules_asks_little_of_the_database(as_person: Client,
         keeping.create(people.owner, wish(name=f"N {number}"))
     client = as_person(people.owner)
     client.get("/schedules/")
+    remembered.forget_everything()
     with recorded() as few:
         client.get("/schedules/")
     for number in range(20):
         keeping.create(people.owner, wish(name=f"M {number}"))
+    remembered.forget_everything()
     with recorded() as many:
         assert text_of(client.get("/schedules/")).count("Every day at") == 23
     assert len(many) <= len(few)

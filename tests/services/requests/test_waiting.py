@@ -51,8 +51,11 @@ def test_one_more_than_may_wait_is_refused_at_every_door(people: People) -> None
 
 
 def test_the_same_form_sent_twice_is_no_second_report(people: People) -> None:
-    jobs = [asking.create(people.owner, a_request(), insist=True, of=Circumstances(f"s{n}")) for n in range(MOST)]
-    assert asking.create(people.owner, a_request(), insist=True, of=Circumstances("s0")).id == jobs[0].id
+    jobs = [
+        asking.create(people.owner, a_request(), insist=True, of=Circumstances(submission_id=f"s{n}"))
+        for n in range(MOST)
+    ]
+    assert asking.create(people.owner, a_request(), insist=True, of=Circumstances(submission_id="s0")).id == jobs[0].id
 
 
 def test_many_asked_for_at_once_are_no_more_than_may_wait(people: People) -> None:

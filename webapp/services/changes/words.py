@@ -67,7 +67,7 @@ def what_happened(row: Row, changes: Changes, reader: Reader) -> str:
 _EVENTS: dict[Reason, Message] = {
     Reason.COMPLETED: Message("Completed"),
     Reason.WITHDRAWN: Message("Withdrew"),
-    Reason.FAILED: Message("Did not pass"),
+    Reason.FAILED: Message(statuses.ENROLLMENT["failed"]),
     Reason.EXPIRED: Message("Expired"),
     Reason.STARTED: Message("Started"),
     Reason.ENROLLED: Message("Newly enrolled"),

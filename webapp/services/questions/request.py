@@ -297,7 +297,7 @@ class ReportRequest(BaseModel):
         Written(
             "output.options", "with", "--with",
             "zip; meta (a file that says what it means, both in a zip); "
-            "changes (what changed since the report before; in Excel a sheet of its own); "
+            "changes (what changed since the report before, on a sheet of its own); "
             "bom (CSV with a byte order mark); words (CSV, JSON, Parquet: a column of words beside each of keys).",
             Kind.OPTIONS,
         ),

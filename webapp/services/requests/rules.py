@@ -39,7 +39,7 @@ FURTHEST_AHEAD = timedelta(days=366)
 MOST_CHOSEN = 500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Circumstances:
     """Of one asking, beside the question. `submission_id` is one per form shown: the same one twice makes one job; and
     so does `job_id`, the id that the job is to have. What a schedule asks for waits for no room: how much that can be
