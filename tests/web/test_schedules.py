@@ -277,6 +277,23 @@ def test_an_administrator_keeps_calendars_and_schedules_use_them(as_person: Clie
     assert Calendar.objects.get().is_active, "it is in use"
 
 
+@pytest.mark.parametrize("digits", [30, 5_000])
+def test_a_number_with_too_many_digits_is_none(as_person: Client, people: People, digits: int) -> None:
+    number = "9" * digits
+    client = as_person(people.administrator)
+    calendar = calendars.add(people.administrator, name="Term time", weekend=(0, 6), days={})
+    kept = client.post(f"/admin/calendars/{calendar.id}", data={"name": "Other", "revision": number, "weekend": "0"})
+    assert kept.status_code in (409, 422)
+    schedule = keeping.create(people.administrator, wish())
+    page = client.get(f"/schedules/{schedule.id}/edit").text
+    sent = {**fields_of(page), "name": "New", "frequency": "daily", "time_zone": "UTC", "trigger": "time",
+            "time_of_day": "18:00", "revision": number}  # fmt: skip
+    assert client.post(f"/schedules/{schedule.id}/edit", data=sent).status_code in (409, 422)
+    weekly = {**sent, "frequency": "weekly", "day_of_week": number, "revision": "1"}
+    assert client.post(f"/schedules/{schedule.id}/edit", data=weekly).status_code == 422
+    assert (calendar.reload().name, schedule.reload().name) != ("Other", "New")
+
+
 def test_calendar_files_are_taken(as_person: Client, people: People) -> None:
     from io import BytesIO
 

@@ -20,6 +20,7 @@ from webapp.services.permissions import Permission
 from webapp.web.access import current_actor, permission_required
 from webapp.web.admin.calendar_forms import CalendarForm, FileForm, HolidaysForm
 from webapp.web.fragments import redirect_after
+from webapp.web.typed_numbers import whole_number
 
 
 @permission_required(Permission.ADMINISTER)
@@ -51,7 +52,7 @@ def calendar(calendar_id: str) -> ResponseReturnValue:
     found = calendars.find(calendar_id)
     form = CalendarForm.build(found)
     if form.validate_on_submit():
-        revision = int(form.revision.data) if (form.revision.data or "").isdecimal() else 0
+        revision = whole_number(form.revision.data) or 0
         try:
             calendars.change(
                 current_actor(), found.id, revision=revision, name=form.name.data or "", weekend=form.weekend_days,

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from flask import request
 from flask_babel import get_timezone
 
+from webapp.web import typed_numbers
+
 TEXT_LENGTH = 200
 
 
@@ -18,8 +20,7 @@ def plain(name: str) -> str:
 
 
 def page_number() -> int:
-    text = request.args.get("page", "")
-    return min(int(text), 1_000_000) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+    return typed_numbers.page_number(request.args.get("page"))
 
 
 def day_start(name: str, *, plus_days: int = 0) -> datetime | None:

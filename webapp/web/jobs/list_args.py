@@ -17,6 +17,7 @@ from webapp.services.jobs.lists import NEWEST_FIRST, SORTS, JobListQuery
 from webapp.services.lookups import values as lookups
 from webapp.web.formatting import label
 from webapp.web.languages import in_readers_language
+from webapp.web.typed_numbers import page_number
 
 #: By a filter's name, what a list offers to choose from: value -> name, in order.
 Choices = Mapping[str, Mapping[str, str]]
@@ -53,7 +54,7 @@ def read(source: MultiDict[str, str] | None = None, usual_states: tuple[str, ...
     return JobListQuery(
         filters=list_filters.in_force(typed),
         sort=sort if sort.removeprefix("-") in SORTS else NEWEST_FIRST,
-        page=_page(args.get("page")),
+        page=page_number(args.get("page")),
         time_zone=str(get_timezone() or "UTC"),
     )
 
@@ -121,7 +122,3 @@ def _words(each: ListFilter, value: str, choices: Choices) -> str:
         return label(each.lookup, value)
     offered = _offered(each, choices)
     return str(offered[value].strip() if value in offered else in_readers_language(each.words(value)))
-
-
-def _page(text: str | None) -> int:
-    return min(int(text), 1_000_000) if text and text.isascii() and text.isdigit() and len(text) < 10 else 1

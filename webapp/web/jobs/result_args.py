@@ -11,6 +11,7 @@ from flask import request, url_for
 
 from webapp.engine.charts import CHART_KINDS, NO_CHART
 from webapp.services.files.result_table import TableQuery
+from webapp.web.typed_numbers import page_number
 
 LONGEST_SEARCH = 200
 #: A column is told by its place: labels may repeat.
@@ -21,14 +22,13 @@ def read() -> TableQuery:
     """What this request's address asks of the table."""
     sort = _SORT.fullmatch(request.args.get("sort", ""))
     typed = request.args.get("find", "")[:LONGEST_SEARCH]
-    page = request.args.get("page", "")
     return TableQuery(
         sort=int(sort[2]) if sort else None,
         descending=bool(sort and sort[1]),
         find="".join(letter for letter in typed if letter.isprintable()).strip(),
         chart=chart if (chart := request.args.get("chart", "")) in (*CHART_KINDS, NO_CHART) else "",
         compared=request.args.get("compare") == "1",
-        page=min(int(page), 1_000_000) if page.isascii() and page.isdigit() and len(page) < 10 else 1,
+        page=page_number(request.args.get("page")),
     )
 
 

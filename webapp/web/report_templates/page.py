@@ -91,8 +91,3 @@ def refused(template_id: str, error: InvalidRequestError | ConflictError) -> Res
 def back_to(template: ReportTemplate, message: str) -> ResponseReturnValue:
     """To its page, which says what was done."""
     return redirect_after(url_for("report_templates.show", template_id=template.id), message)
-
-
-def number(text: str | None) -> int | None:
-    """A whole number of a few digits; None for anything else."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -24,6 +24,7 @@ from webapp.web.jobs.ask_form import AskForm
 from webapp.web.languages import in_readers_language as said
 from webapp.web.report_templates import page
 from webapp.web.report_templates.forms import SaveForm
+from webapp.web.typed_numbers import whole_number
 
 
 def register(blueprint: Blueprint) -> None:
@@ -83,7 +84,7 @@ def edit(template_id: str) -> ResponseReturnValue:
     if form.validate():
         try:
             titled = asked.model_copy(update={"name": form.name.data or "", "filename": form.filename.data or ""})
-            base = page.number(form.base.data) or 0
+            base = whole_number(form.base.data) or 0
             saved = saving.edit(actor, template_id, base, texts=form.to_texts(template), request=titled, say=said)
         except ChangedMeanwhileError as error:
             form.others.append(said(error.with_hint))
@@ -102,7 +103,7 @@ def change_question(template_id: str) -> ResponseReturnValue:
     form = AskForm.build(actor, request.form.get("type", ""), request.form)
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     if form.validate():
-        base = page.number(form.template_version.data) or 0
+        base = whole_number(form.template_version.data) or 0
         try:
             saved = saving.edit(actor, template_id, base, request=form.to_request(), say=said)
         except ChangedMeanwhileError as error:
@@ -117,7 +118,7 @@ def change_question(template_id: str) -> ResponseReturnValue:
 
 def restore(template_id: str) -> ResponseReturnValue:
     """An earlier version again, as the newest."""
-    number, base = page.number(request.form.get("version")) or 0, page.number(request.form.get("base")) or 0
+    number, base = whole_number(request.form.get("version")) or 0, whole_number(request.form.get("base")) or 0
     try:
         saved = saving.restore(current_actor(), template_id, number, base)
     except ChangedMeanwhileError as error:
@@ -127,7 +128,7 @@ def restore(template_id: str) -> ResponseReturnValue:
 
 def clone(template_id: str) -> ResponseReturnValue:
     """A copy of one's own."""
-    actor, number = current_actor(), page.number(request.form.get("version"))
+    actor, number = current_actor(), whole_number(request.form.get("version"))
     sent = request.form.get("submission", "")[:100]
     try:
         copy = saving.clone(actor, template_id, number, submission_id=sent, say=said)

@@ -29,6 +29,7 @@ from webapp.web.jobs.ask_form import AskForm
 from webapp.web.languages import in_readers_language as said
 from webapp.web.report_templates import page, saving_views
 from webapp.web.report_templates.forms import ShareForm
+from webapp.web.typed_numbers import whole_number
 
 report_templates = Blueprint("report_templates", __name__, url_prefix="/templates")
 saving_views.register(report_templates)
@@ -57,7 +58,7 @@ def _query() -> TemplateQuery:
         text=_line("q"),
         whose=Whose(whose) if whose in set(Whose) else Whose.ALL,
         tag=_line("tag"),
-        page=page.number(number) or 1,
+        page=whole_number(number) or 1,
     )
 
 
@@ -105,7 +106,7 @@ def version(template_id: str, number: int) -> ResponseReturnValue:
 @report_templates.post("/<template_id>/use")
 def use(template_id: str) -> ResponseReturnValue:
     """Ask for the report as the template stands."""
-    actor, number = current_actor(), page.number(request.form.get("version"))
+    actor, number = current_actor(), whole_number(request.form.get("version"))
     sent = request.form.get("submission", "")[:100]
     try:
         job = using.use(
@@ -125,7 +126,7 @@ def change(template_id: str) -> ResponseReturnValue:
     """The form filled in with its question."""
     actor = current_actor()
     template = seeing.visible_template(actor, template_id)
-    chosen = seeing.version_of(template, page.number(request.args.get("version")))
+    chosen = seeing.version_of(template, whole_number(request.args.get("version")))
     asked = using.unmeant_for(actor, template, chosen)
     return ask_views.filled(asked, _names_of(template, chosen))
 

@@ -30,6 +30,7 @@ from webapp.web.fragments import fragment, redirect_after
 from webapp.web.languages import in_readers_language as said
 from webapp.web.schedules import shown
 from webapp.web.schedules.schedule_form import FIELDS_OF, ScheduleForm
+from webapp.web.typed_numbers import whole_number
 
 _OF_EVERY_FREQUENCY = ("frequency", "time_zone", "start_date", "end_date", "calendar", "on_closed", "trigger")
 #: The priority of what nobody waits for.
@@ -85,7 +86,7 @@ def change(schedule_id: str) -> ResponseReturnValue:
     found = editable(actor, schedule_id)
     form = ScheduleForm.build(actor, _owner(found), found)
     if form.validate():
-        revision = int(form.revision.data) if (form.revision.data or "").isdecimal() else 0
+        revision = whole_number(form.revision.data) or 0
         agreed = bool(form.agreed.data)
         try:
             keeping.change(actor, found.id, form.to_wish(found), revision=revision, agreed=agreed)

@@ -57,6 +57,7 @@ from webapp.web.formatting import label
 from webapp.web.languages import in_readers_language as said
 from webapp.web.schedules import delivery_fields
 from webapp.web.schedules.delivery_fields import DeliveryFields
+from webapp.web.typed_numbers import whole_number
 from webapp.web.zones import ZoneField
 
 #: Which fields say when, by frequency; all others say it always or never.
@@ -370,7 +371,7 @@ def _on_clocks(timing: Timing) -> datetime | None:
 
 
 def _numbers(texts: Any, possible: range) -> list[int]:
-    return sorted({int(text) for text in texts or () if text and text.isdecimal() and int(text) in possible})
+    return sorted({number for text in texts or () if (number := whole_number(text)) is not None and number in possible})
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -20,6 +20,7 @@ from webapp.web.access import current_actor, permission_required, permissions, p
 from webapp.web.admin.page_args import page_number, plain
 from webapp.web.fragments import fragment, is_htmx, redirect_after
 from webapp.web.schedules import form_views, shown
+from webapp.web.typed_numbers import whole_number
 
 schedules = Blueprint("schedules", __name__, url_prefix="/schedules")
 form_views.register(schedules)
@@ -109,9 +110,8 @@ def pause(schedule_id: str) -> ResponseReturnValue:
 @schedules.post("/<schedule_id>/resume")
 def resume(schedule_id: str) -> ResponseReturnValue:
     """Let it go on."""
-    revision = request.form.get("revision", "")
     try:
-        keeping.resume(current_actor(), schedule_id, revision=int(revision) if _is_number(revision) else None)
+        keeping.resume(current_actor(), schedule_id, revision=whole_number(request.form.get("revision")))
     except ConflictError as error:
         return _back(schedule_id, error.with_hint, "error")
     return _back(schedule_id, _("It runs again."))
@@ -165,7 +165,3 @@ def _whose() -> Whose:
 def _state() -> State:
     typed = request.args.get("state", "")
     return State(typed) if typed in {each.value for each in State} else State.ALL
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
