@@ -9,8 +9,9 @@ from typing import Protocol
 from bson import ObjectId
 from mongoengine import Q, QuerySet
 
-from webapp.documents import ReportJob, User
+from webapp.documents import LookupCategory, ReportJob, User
 from webapp.documents.ids import id_or_nobody
+from webapp.documents.lookup_value import active_lookups
 from webapp.errors import NotFoundError
 from webapp.messages import Message
 from webapp.services.permissions import Permission, is_administrator, may_ask, permissions_of
@@ -164,3 +165,11 @@ def audience(requester: User, visibility: str, department_id: ObjectId | None) -
         people = sum(not each.team_ids.isdisjoint(teams) for each in organisation.staff()) if teams else 1
         return people, ", ".join(teams.values()) or Message("no team yet, so only you")
     return 1, Message("only you")
+
+
+def audiences(actor: User, owner_id: ObjectId, department_id: ObjectId | None) -> dict[str, tuple[int, str]]:
+    """`audience` of each visibility, by key, for what `owner_id` has asked for or made; none when they are gone."""
+    owner = actor if owner_id == actor.id else User.objects(id=owner_id).first()
+    if owner is None:
+        return {}
+    return {key: audience(owner, key, department_id) for key in active_lookups(LookupCategory.REPORT_VISIBILITY)}

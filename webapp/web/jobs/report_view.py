@@ -70,7 +70,7 @@ def context(
         "schedule": schedule_lists.of_job(actor, job.schedule_id),
         "notice_when": None if job.is_finished else wishes.own_notice(actor, job),
         "deliveries": overview.of_job(actor, job),
-        "audiences": _audiences(actor, job) if may_edit else {},
+        "audiences": visibility.audiences(actor, job.requested_by, job.department_id) if may_edit else {},
     }
 
 
@@ -125,15 +125,6 @@ def _compared(actor: User, job: ReportJob, table: TablePage, before: ReportJob) 
         return comparison.compare(actor, job, table, before)
     except ReportdeskError:
         return None  # the page says that there is nothing to compare with
-
-
-def _audiences(actor: User, job: ReportJob) -> dict[str, tuple[int, str]]:
-    """For each visibility how many people it means, and who they are; by key."""
-    requester = actor if job.requested_by == actor.id else User.objects(id=job.requested_by).first()
-    if requester is None:
-        return {}
-    keys = active_lookups(LookupCategory.REPORT_VISIBILITY)
-    return {key: visibility.audience(requester, key, job.department_id) for key in keys}
 
 
 def queue_fact(job: ReportJob | JobFacts) -> int:

@@ -6,8 +6,7 @@ from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from webapp.documents import LookupCategory, ReportTemplate, User
-from webapp.documents.lookup_value import active_lookups
+from webapp.documents import ReportTemplate, User
 from webapp.errors import ConflictError, InvalidRequestError
 from webapp.services.rights import data_scope, organisation, visibility
 from webapp.services.rights.data_scope import DataScope
@@ -59,7 +58,7 @@ def show(
         is_favourite=template.id in actor.favourite_template_ids,
         share_form=(share_form or ShareForm.build(actor, template)) if may_edit else None,
         share_open=share_form is not None,
-        audiences=_audiences(actor, template) if may_edit else {},
+        audiences=visibility.audiences(actor, template.created_by, template.department_id) if may_edit else {},
     )
 
 
@@ -69,15 +68,6 @@ def _in_words(version: ReportTemplate, scope: DataScope) -> tuple[Told, Told]:
         return telling.question(request, scope), telling.output(request)
     except InvalidRequestError as error:
         return [(_("Question"), str(error))], []
-
-
-def _audiences(actor: User, template: ReportTemplate) -> dict[str, tuple[int, str]]:
-    """For each visibility how many people it means, and who they are; by key."""
-    author = actor if template.created_by == actor.id else User.objects(id=template.created_by).first()
-    if author is None:
-        return {}
-    keys = active_lookups(LookupCategory.REPORT_VISIBILITY)
-    return {key: visibility.audience(author, key, template.department_id) for key in keys}
 
 
 def refused(template_id: str, error: InvalidRequestError | ConflictError) -> ResponseReturnValue:
