@@ -22,15 +22,7 @@ from webapp.web.languages import in_readers_language as said
 _MONDAY_FIRST = (1, 2, 3, 4, 5, 6, 0)
 
 
-class _WithErrors(DeskForm):
-    def add_errors(self, error: InvalidRequestError) -> None:
-        """Put what the service found wrong under the fields it names; the rest under the first."""
-        for name, text in error.fields.items():
-            field = self._fields.get(name) or next(iter(self._fields.values()))
-            field.errors = [*field.errors, said(text)]
-
-
-class CalendarForm(_WithErrors):
+class CalendarForm(DeskForm):
     name = StringField(
         _l("Name"),
         [
@@ -69,7 +61,7 @@ class CalendarForm(_WithErrors):
         return [int(each) for each in self.weekend.data or [] if each in {"0", "1", "2", "3", "4", "5", "6"}]
 
 
-class HolidaysForm(_WithErrors):
+class HolidaysForm(DeskForm):
     """The holidays of a country, or of one of its parts, of some years."""
 
     country = SelectField(_l("Country"))
@@ -91,7 +83,7 @@ class HolidaysForm(_WithErrors):
         return form
 
 
-class FileForm(_WithErrors):
+class FileForm(DeskForm):
     """A calendar file."""
 
     file = FileField(_l("Calendar file (.ics)"))

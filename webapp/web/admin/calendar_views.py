@@ -40,7 +40,7 @@ def add() -> ResponseReturnValue:
                 current_actor(), name=form.name.data or "", weekend=form.weekend_days, days=form.read_days()
             )
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return redirect_after(url_for("admin.calendar", calendar_id=found.id), _("Added."))
     return _page(None, form=form)
@@ -59,7 +59,7 @@ def calendar(calendar_id: str) -> ResponseReturnValue:
                 days=form.read_days(),
             )  # fmt: skip
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return redirect_after(url_for("admin.calendar", calendar_id=found.id), _("Saved."))
     return _page(found, form=form)
@@ -75,7 +75,7 @@ def fill(calendar_id: str) -> ResponseReturnValue:
         try:
             return _added(found, holidays.of_country(form.country.data, (form.part.data or "").strip(), years))
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
     return _page(found, form=CalendarForm.build(found), holidays_form=form)
 
 
@@ -90,7 +90,7 @@ def upload(calendar_id: str) -> ResponseReturnValue:
         return _added(found, holidays.of_file(content, utcnow().date()))
     except InvalidRequestError as error:
         form.file.errors = []
-        form.add_errors(error)
+        form.add_errors(error.fields)
     return _page(found, form=CalendarForm.build(found), file_form=form)
 
 

@@ -12,7 +12,6 @@ from wtforms.validators import InputRequired, Length
 from webapp.documents import Department
 from webapp.services.people.departments import Node
 from webapp.web.forms import DeskForm
-from webapp.web.languages import in_readers_language
 
 
 class _NamedForm(DeskForm):
@@ -20,12 +19,6 @@ class _NamedForm(DeskForm):
         _l("Name"),
         [InputRequired(_l("It needs a name.")), Length(max=255, message=_l("A name has at most %(max)d characters."))],
     )
-
-    def add_errors(self, errors: dict[str, str]) -> None:
-        """Put what the service found wrong under the fields it names; the rest under the name."""
-        for name, text in errors.items():
-            field = self._fields.get(name, self.name)
-            field.errors = [*field.errors, in_readers_language(text)]
 
 
 class DepartmentForm(_NamedForm):

@@ -20,7 +20,6 @@ from webapp.services.permissions import Permission
 from webapp.web.access import current_actor, permission_required
 from webapp.web.forms import DeskForm
 from webapp.web.fragments import redirect_after
-from webapp.web.languages import in_readers_language
 
 
 class LetterheadForm(DeskForm):
@@ -30,12 +29,6 @@ class LetterheadForm(DeskForm):
     )
     logo = FileField(_l("Logo (PNG or SVG, at most 500 kB)"))
     without_logo = BooleanField(_l("Without a logo"))
-
-    def add_errors(self, errors: dict[str, str]) -> None:
-        """Put what the service found wrong under the fields it names."""
-        for name, text in errors.items():
-            field = self._fields.get(name, self.name)
-            field.errors = [*field.errors, in_readers_language(text)]
 
 
 @permission_required(Permission.ADMINISTER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -17,7 +18,6 @@ from webapp.engine.declarations import UNITS_SHOWN
 from webapp.services.lookups import rules as lookup_rules
 from webapp.services.lookups.rules import HIGHEST_RANK
 from webapp.web.forms import DeskForm
-from webapp.web.languages import in_readers_language
 
 #: What roles allow, in words.
 PERMISSION_WORDS = {
@@ -35,6 +35,9 @@ RULES_LENGTH = 20_000
 
 class LookupForm(DeskForm):
     """`key` is typed once, when the value is added: documents carry it for ever."""
+
+    field_names = MappingProxyType({"basedOn": "based_on", "xapiVerbs": "rules", "displayAs": "display_as"})
+    field_of_the_rest = "display_as"
 
     key = StringField(
         _l("Key"),
@@ -68,12 +71,6 @@ class LookupForm(DeskForm):
     def to_metadata(self, before: dict[str, Any]) -> dict[str, Any]:
         """The metadata as the form has it; what it does not show stays."""
         return dict(before)
-
-    def add_errors(self, errors: dict[str, str]) -> None:
-        """Put what the rules found wrong under the fields it names; the rest under the name."""
-        for name, text in errors.items():
-            field = self._fields.get(NAMES.get(name, name), self.display_as)
-            field.errors = [*field.errors, in_readers_language(text)]
 
 
 class ReportTypeForm(LookupForm):
@@ -206,8 +203,6 @@ class RoleForm(LookupForm):
         return {**before, "permissions": list(self.permissions.data or ())}
 
 
-#: Names of metadata, by the field that shows them.
-NAMES = {"basedOn": "based_on", "xapiVerbs": "rules", "displayAs": "display_as"}
 _FORMS: dict[LookupCategory, type[LookupForm]] = {
     LookupCategory.REPORT_PRIORITY: PriorityForm,
     LookupCategory.ACTIVITY_EVENT: ActivityEventForm,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 from bson import ObjectId
@@ -48,6 +49,8 @@ class MembershipForm(Form):
 
 
 class PersonForm(DeskForm):
+    field_names = MappingProxyType({"team_ids": "teams", "person_id": "person"})
+
     name = StringField(
         _l("Name"),
         [
@@ -140,15 +143,11 @@ class PersonForm(DeskForm):
             "locale": self.locale.data or None,
         }
 
-    def add_errors(self, errors: dict[str, str]) -> None:
-        """Put what the service found wrong under the fields it names; the rest under the name."""
-        names = {"team_ids": "teams", "person_id": "person"}
-        for name, text in errors.items():
-            if name == "memberships":
-                self.memberships_errors = [*self.memberships_errors, in_readers_language(text)]
-                continue
-            field = self._fields.get(names.get(name, name), self.name)
-            field.errors = [*field.errors, in_readers_language(text)]
+    def add_errors(self, errors: Mapping[str, str]) -> None:
+        """As for every form; what is wrong with memberships stands over them."""
+        if "memberships" in errors:
+            self.memberships_errors = [*self.memberships_errors, in_readers_language(errors["memberships"])]
+        super().add_errors({name: text for name, text in errors.items() if name != "memberships"})
 
     def _fill(self, person: User) -> None:
         self.name.data, self.email.data = person.name, person.email

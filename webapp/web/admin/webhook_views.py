@@ -23,7 +23,6 @@ from webapp.services.permissions import Permission
 from webapp.web.access import current_actor, permission_required
 from webapp.web.forms import DeskForm
 from webapp.web.fragments import redirect_after
-from webapp.web.languages import in_readers_language
 
 
 class WebhookForm(DeskForm):
@@ -46,12 +45,6 @@ class WebhookForm(DeskForm):
     )
     active = BooleanField(_l("Reports are told to it"), default=True)
 
-    def add_errors(self, error: InvalidRequestError) -> None:
-        """Put what the service found wrong under the fields it names."""
-        for name, text in error.fields.items():
-            field = self._fields.get(name, self.name)
-            field.errors = [*field.errors, in_readers_language(text)]
-
 
 @permission_required(Permission.ADMINISTER)
 def index() -> ResponseReturnValue:
@@ -61,7 +54,7 @@ def index() -> ResponseReturnValue:
         try:
             made = endpoints.add(current_actor(), name=form.name.data or "", url=form.url.data or "")
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return redirect_after(
                 url_for("admin.webhook", endpoint_id=made.id),
@@ -85,7 +78,7 @@ def webhook(endpoint_id: str) -> ResponseReturnValue:
                 actor, endpoint_id, name=form.name.data or "", url=form.url.data or "", is_active=form.active.data
             )
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return redirect_after(url_for("admin.webhook", endpoint_id=found.id), _("Saved."))
     return _page(found, form), HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

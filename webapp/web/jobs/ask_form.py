@@ -4,7 +4,7 @@ that: `questions.ways` makes the one `ReportRequest` of both. What it offers dep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -272,7 +272,7 @@ class AskForm(DeskForm):
                 words=_words(),
             )
         except InvalidRequestError as error:
-            self.add_errors(error)
+            self.add_errors(error.fields)
             return False
         if not self.detail.data and not self.typed.getlist("measure"):
             self.measure.errors = [gettext("Choose at least one measure.")]
@@ -288,10 +288,10 @@ class AskForm(DeskForm):
         """What was asked. Call it after `validate` has found it valid."""
         return self._request
 
-    def add_errors(self, error: InvalidRequestError) -> None:
+    def add_errors(self, errors: Mapping[str, str]) -> None:
         """Put what is wrong under the fields it is about; what no field is about is among the `others`. A field that
         has an error keeps that one."""
-        for name, text in error.fields.items():
+        for name, text in errors.items():
             field = self._fields.get(FIELD_OF.get(name, name))
             if name == period.FIELD and self.period.data != period.CUSTOM:
                 field = self.period

@@ -109,7 +109,7 @@ def create() -> ResponseReturnValue:
         except AlreadyAskedError as error:
             return page(form, same=error.job, same_text=str(error), is_agreed=agreed), HTTPStatus.CONFLICT
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return redirect_after(url_for("jobs.show", job_id=job.id))
     return page(form), HTTPStatus.UNPROCESSABLE_ENTITY

@@ -7,9 +7,7 @@ from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from webapp.documents.report_job import DESCRIPTION_LENGTH, NAME_LENGTH
-from webapp.errors import InvalidRequestError
 from webapp.web.forms import DeskForm
-from webapp.web.languages import in_readers_language
 
 
 class EditForm(DeskForm):
@@ -27,9 +25,3 @@ class EditForm(DeskForm):
         [Length(max=DESCRIPTION_LENGTH, message=_l("A description has at most %(max)d characters."))],
         render_kw={"rows": 3},
     )
-
-    def add_errors(self, error: InvalidRequestError) -> None:
-        """Put what the service found wrong under the fields it names; the rest over the first one."""
-        for name, text in error.fields.items():
-            field = self._fields.get(name, self.name)
-            field.errors = [*field.errors, in_readers_language(text)]

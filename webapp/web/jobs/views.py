@@ -188,7 +188,7 @@ def edit(job_id: str) -> ResponseReturnValue:
             job = changing.update(actor, job_id, name=form.name.data, description=form.description.data or "")
             return _back_to(job, _("Saved."))
     except InvalidRequestError as error:
-        form.add_errors(error)
+        form.add_errors(error.fields)
     return _page(visibility.visible_job(actor, job_id), edit_form=form), HTTPStatus.UNPROCESSABLE_ENTITY
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -13,7 +13,6 @@ from wtforms.validators import InputRequired, Length
 
 from webapp.documents import LookupCategory, ReportTemplate, User
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
-from webapp.errors import InvalidRequestError
 from webapp.services.questions import ways
 from webapp.services.questions.request import ReportRequest
 from webapp.services.rights import organisation
@@ -98,9 +97,9 @@ class SaveForm(DeskForm):
             description = template.description or "" if description == shown else description
         return Texts(name, description, tuple((self.tags.data or "").split(",")))
 
-    def add_errors(self, error: InvalidRequestError) -> None:
+    def add_errors(self, errors: Mapping[str, str]) -> None:
         """Put what is wrong under the fields it is about; what no field is about is among the `others`."""
-        for name, text in error.fields.items():
+        for name, text in errors.items():
             field = self._fields.get(name)
             if field is None or field.type == "HiddenField":
                 self.others.append(said(text))
@@ -141,11 +140,6 @@ class ShareForm(DeskForm):
         return Sharing(
             self.visibility.data or "", tuple(addresses), _texts(self.departments.data), _texts(self.roles.data)
         )
-
-    def add_errors(self, error: InvalidRequestError) -> None:
-        for name, text in error.fields.items():
-            field = self._fields.get(name, self.visibility)
-            field.errors = [*field.errors, said(text)]
 
 
 def _source(is_sent: bool) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def create() -> ResponseReturnValue:
         try:
             saved = saving.create(actor, form.to_texts(), asked, visibility=visible, submission_id=sent, say=said)
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return page.back_to(saved, _("Saved. This is the template."))
     return _save_page(asked, form), HTTPStatus.UNPROCESSABLE_ENTITY
@@ -90,7 +90,7 @@ def edit(template_id: str) -> ResponseReturnValue:
             form.others.append(said(error.with_hint))
             form.base.data, status = str(error.version), HTTPStatus.CONFLICT
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return page.back_to(saved, _saved_words(template, saved))
     return _save_page(asked, form, template), status
@@ -110,7 +110,7 @@ def change_question(template_id: str) -> ResponseReturnValue:
             form.others.append(said(error.with_hint))
             form.template_version.data, status = str(error.version), HTTPStatus.CONFLICT
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return page.back_to(saved, _saved_words(template, saved))
     return ask_views.page(form), status

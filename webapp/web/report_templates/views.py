@@ -156,7 +156,7 @@ def share(template_id: str) -> ResponseReturnValue:
         try:
             shared = sharing.share(actor, template_id, form.to_sharing())
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return page.back_to(shared, _("Saved: who may see this template."))
     return page.show(actor, template, share_form=form), HTTPStatus.UNPROCESSABLE_ENTITY

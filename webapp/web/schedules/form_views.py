@@ -61,7 +61,7 @@ def create() -> ResponseReturnValue:
         except NotAgreedError as error:
             return _page(form, everyone_text=str(error)), error.status
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return redirect_after(url_for("schedules.show", schedule_id=made.id), _("It runs from now on."))
     return _page(form), HTTPStatus.UNPROCESSABLE_ENTITY
@@ -93,7 +93,7 @@ def change(schedule_id: str) -> ResponseReturnValue:
         except NotAgreedError as error:
             return _page(form, found, everyone_text=str(error)), error.status
         except InvalidRequestError as error:
-            form.add_errors(error)
+            form.add_errors(error.fields)
         else:
             return redirect_after(url_for("schedules.show", schedule_id=found.id), _("Saved."))
     return _page(form, found), HTTPStatus.UNPROCESSABLE_ENTITY

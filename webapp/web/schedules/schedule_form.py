@@ -6,6 +6,7 @@ chosen one are not read, so without JavaScript all of them can stand there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -42,7 +43,7 @@ from webapp.documents.report_schedule import (
     Timing,
     Trigger,
 )
-from webapp.errors import InvalidRequestError, NotFoundError
+from webapp.errors import NotFoundError
 from webapp.services.calendars import calendars
 from webapp.services.lookups import values as lookups
 from webapp.services.questions import ways
@@ -307,9 +308,9 @@ class ScheduleForm(DeliveryFields):
             class_ids=list(class_ids) if of_classes else [],
         )
 
-    def add_errors(self, error: InvalidRequestError) -> None:
+    def add_errors(self, errors: Mapping[str, str]) -> None:
         """Put what the service found wrong under the fields it names; what the question lacks, above all."""
-        for name, text in error.fields.items():
+        for name, text in errors.items():
             field = self._fields.get(_FIELD_OF.get(name, "time_zone" if name == "timezone" else name))
             if field is None or name.startswith("question."):
                 self.others.append(said(text))
