@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pymongo
-from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from webapp.documents import Channel
 from webapp.services import database_clock
 from webapp.services.deliveries import hosts, ledger, making, sending
 from webapp.services.deliveries.ledger import Due
-from webapp.services.leases.lease import Hold, UnsureClaimError
+from webapp.services.leases.lease import Hold, UnsureClaimError, UnsureClaims
 from webapp.settings import get_settings
 
 log = logging.getLogger(__name__)
@@ -60,7 +59,7 @@ class DeliveryThread:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
         self._under_way: dict[Future[str], UnderWay] = {}
-        self._unsure: dict[ObjectId, tuple[str, float]] = {}  # claims without an answer, and when they were made
+        self._unsure = UnsureClaims(worker_id, ledger.find_claim)
         self._beat_at = 0.0
         self._is_throttled = False
 
@@ -80,7 +79,7 @@ class DeliveryThread:
             try:
                 is_busy = self.turn()
             except UnsureClaimError as error:
-                self._unsure[error.document_id] = (error.claim_id, time.monotonic())
+                self._unsure.add(error)
                 is_busy = False
             except PyMongoError as error:
                 log.warning("deliveries put off", extra={"worker_id": self._worker_id, "error": type(error).__name__})
@@ -176,13 +175,9 @@ class DeliveryThread:
         threading.Thread(target=work, name="delivery", daemon=True).start()
 
     def _take_found_claims(self) -> None:
-        """A claim whose answer was lost may have been written, even late: then the delivery is ours."""
-        for delivery_id, (claim_id, made_at) in list(self._unsure.items()):
-            hold = ledger.find_claim(delivery_id, self._worker_id, claim_id)
-            if hold is not None or time.monotonic() - made_at > get_settings().lease_seconds:
-                del self._unsure[delivery_id]
-            if hold is not None:
-                self._hand_on(UnderWay(hold, None, ""), self._send)
+        for hold in self._unsure.found():
+            self._unsure.forget(hold)
+            self._hand_on(UnderWay(hold, None, ""), self._send)
 
     @staticmethod
     def _is_its_turn(channel: Channel, host: str, now: datetime) -> bool:

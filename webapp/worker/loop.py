@@ -27,7 +27,7 @@ from webapp.services.jobs import events as job_events
 from webapp.services.jobs import held
 from webapp.services.jobs.changes import Failure
 from webapp.services.leases import retry
-from webapp.services.leases.lease import Hold, HoldState, UnsureClaimError
+from webapp.services.leases.lease import Hold, HoldState, UnsureClaimError, UnsureClaims
 from webapp.services.queue.line import QueueLine
 from webapp.settings import Settings
 from webapp.worker import heartbeat, reaper
@@ -74,7 +74,7 @@ class Worker:
         self._concurrency = concurrency
         self._limits = Limits.of_jobs(settings)
         self._running: dict[ObjectId, RunningJob] = {}
-        self._unsure: dict[ObjectId, tuple[str, float]] = {}  # claims without an answer, and when they were made
+        self._unsure = UnsureClaims(self.id, held.find_claim)
         self._promoter = Promoter(settings)
         self._line = QueueLine(self.id)
         self._wishes = heartbeat.Wishes()
@@ -364,22 +364,19 @@ class Worker:
             try:
                 hold = self._line.claim()
             except UnsureClaimError as error:
-                self._unsure[error.document_id] = (error.claim_id, time.monotonic())
+                self._unsure.add(error)
                 raise
             if hold is None:
                 return
             self._start(hold)
 
     def _look_for_unsure_claims(self) -> None:
-        """A claim whose answer was lost may have been written, even late: then the job is ours."""
-        for job_id, (claim_id, made_at) in list(self._unsure.items()):
-            hold = held.find_claim(job_id, self.id, claim_id)
-            if hold is not None and self._stopping_since is not None:
+        for hold in self._unsure.found():
+            if self._stopping_since is not None:
                 held.hand_back(hold)
-            elif hold is not None and job_id not in self._running:
+            elif hold.id not in self._running:
                 self._start(hold)
-            if hold is not None or time.monotonic() - made_at > self._settings.lease_seconds:
-                del self._unsure[job_id]
+            self._unsure.forget(hold)
 
     def _copy_events(self) -> None:
         if self._uncopied:

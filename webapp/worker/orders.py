@@ -12,10 +12,9 @@ import threading
 import time
 
 import pymongo
-from bson import ObjectId
 from pymongo.errors import PyMongoError
 
-from webapp.services.leases.lease import Hold, UnsureClaimError
+from webapp.services.leases.lease import Hold, UnsureClaimError, UnsureClaims
 from webapp.services.orders import lifecycle as order_lifecycle
 from webapp.settings import get_settings
 from webapp.worker import execution, order_child
@@ -39,7 +38,7 @@ class OrderThread:
         self._worker_id = worker_id
         self._uri = mongodb_uri
         self._look_seconds = look_seconds
-        self._unsure: dict[ObjectId, tuple[str, float]] = {}  # claims without an answer, and when they were made
+        self._unsure = UnsureClaims(worker_id, order_lifecycle.find_claim)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="orders", daemon=True)
         self._environment = {name: value for name, value in os.environ.items() if name.startswith("REPORTDESK_")}
@@ -58,7 +57,7 @@ class OrderThread:
                 while not self._stopping.is_set() and (hold := self._claim()) is not None:
                     self._carry_out(hold)
             except UnsureClaimError as error:
-                self._unsure[error.document_id] = (error.claim_id, time.monotonic())
+                self._unsure.add(error)
             except PyMongoError as error:
                 log.warning("orders put off", extra={"worker_id": self._worker_id, "error": type(error).__name__})
             except Exception:
@@ -69,13 +68,9 @@ class OrderThread:
             return self._found_claim() or order_lifecycle.claim(self._worker_id)
 
     def _found_claim(self) -> Hold | None:
-        """A claim whose answer was lost may have been written, even late: then the order is ours."""
-        for order_id, (claim_id, made_at) in list(self._unsure.items()):
-            hold = order_lifecycle.find_claim(order_id, self._worker_id, claim_id)
-            if hold is not None or time.monotonic() - made_at > get_settings().lease_seconds:
-                del self._unsure[order_id]
-            if hold is not None:
-                return hold
+        for hold in self._unsure.found():
+            self._unsure.forget(hold)
+            return hold
         return None
 
     def _carry_out(self, hold: Hold) -> None:

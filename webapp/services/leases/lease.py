@@ -15,8 +15,9 @@ Which states there are and what else a change writes is the business of whoever 
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,6 +78,32 @@ class UnsureClaimError(AutoReconnect):
         super().__init__(f"no answer to the claim of {document_id}")
         self.document_id = document_id
         self.claim_id = claim_id
+
+
+class UnsureClaims:
+    """A worker's claims whose answers were lost. Each may have been written, even late: then what it claimed is its
+    own. `find` is the `find_claim` of what is claimed."""
+
+    def __init__(self, worker_id: str, find: Callable[[ObjectId, str, str], Hold | None]) -> None:
+        self._worker_id = worker_id
+        self._find = find
+        self._made: dict[ObjectId, tuple[str, float]] = {}  # claim, and when it was made
+
+    def add(self, error: UnsureClaimError) -> None:
+        self._made[error.document_id] = (error.claim_id, time.monotonic())
+
+    def found(self) -> Iterator[Hold]:
+        """Those that were written, until they are forgotten; one that is not by the end of its lease never will be."""
+        for document_id, (claim_id, made_at) in list(self._made.items()):
+            hold = self._find(document_id, self._worker_id, claim_id)
+            if hold is not None:
+                yield hold
+            elif time.monotonic() - made_at > get_settings().lease_seconds:
+                del self._made[document_id]
+
+    def forget(self, hold: Hold) -> None:
+        """It is taken up, or handed back."""
+        self._made.pop(hold.id, None)
 
 
 def after(delay: timedelta) -> Document:
