@@ -85,7 +85,8 @@ def keyed(
 def bucket(unit: str, rows: Table, query: Query) -> Value:
     """The beginning of the hour, day, ISO week… of the row's date, on the clocks of the report's zone."""
     instant = rows[date_column(query)]
-    start, end = query.date_range.start or query.span.start, query.date_range.end or query.span.end
+    start = max(filter(None, (query.date_range.start, query.span.start)), default=None)
+    end = min(filter(None, (query.date_range.end, query.span.end)), default=None)
     letter = {"hour": "h", "day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}[unit]
     return zones.local(instant, query.time_zone, start=start, end=end).truncate(letter)
 
