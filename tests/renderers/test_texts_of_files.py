@@ -31,7 +31,7 @@ from webapp.engine.words import EMPTY
 from webapp.renderers import chart_svg, list_columns, page_result
 from webapp.renderers.json_file import dumps
 from webapp.services.lookups.activity_events import ACTIVITY_EVENTS
-from webapp.settings import Settings
+from webapp.settings import get_settings
 
 pytestmark = pytest.mark.long
 
@@ -42,9 +42,14 @@ TIMESTAMP = re.compile(r"\b\d{4}-\d\d(?:-\d\d)?\b|\d\d:\d\d:\d\d\.\d|\+00:00|\b\
 TIMES = [key for key, dimension in DIMENSIONS.items() if dimension.time]
 
 
-@pytest.fixture(autouse=True)
-def _settings(settings: Settings) -> None:
-    """Files need settings."""
+@pytest.fixture(autouse=True, scope="module")
+def _settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Files need settings; one home for all, since its catalogues are compiled once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPORTDESK_HOME", str(tmp_path_factory.mktemp("home")))
+        get_settings.cache_clear()
+        yield
+    get_settings.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +74,8 @@ def shapes(key: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for time in TIMES:
             across = {"dimensions": ("status",), "slicers": (time,)}
             yield f"{time} as columns", {**across, "measures": ("count", "average:time-to-complete")}
-            yield f"{time} as columns of one measure", {**across, "measures": ("count",)}
+        across = {"dimensions": ("status",), "slicers": ("quarter",)}
+        yield "quarter as columns of one measure", {**across, "measures": ("count",)}
         yield "at the top", {"dimensions": ("week",), "measures": ("average:time-to-complete",), "top": 3}
     if declared.detail:
         sort = tuple(Sort(each.removeprefix("-"), each.startswith("-")) for each in declared.detail_sort)

@@ -139,8 +139,8 @@ def _side_by_side(names: list[str]) -> int:
 
 
 def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:
-    import altair as alt
-
+    """The chart in Vega-Lite's own words."""
+    say = data.reader.text
     values = [
         {"x": category, "y": number, "series": name, "order": place}
         for name, numbers in zip(data.series, data.values, strict=True)
@@ -148,53 +148,85 @@ def _specification(data: ChartData, *, dark: bool) -> dict[str, Any]:
         # Nothing breaks a line: what is not known is no point between its neighbours.
         if number is not None or data.kind == "line"
     ]
-    domain = alt.Scale(domain=data.categories)
-    colours = (DARK_COLOURS if dark else COLOURS)[: max(len(data.series), 1)]
-    say = data.reader.text
-    x_title, y_title = say(data.x_label), data.reader.with_unit(say(data.y_label), data.y_column)
+    return {
+        "data": {"values": values},
+        "title": say(data.title),
+        "background": "transparent",
+        **(_lines if data.kind == "line" else _bars)(data, _colour(data, dark=dark)),
+        "config": _config(dark=dark),
+    }
+
+
+def _lines(data: ChartData, colour: dict[str, Any]) -> dict[str, Any]:
+    series = {"field": "series", "type": "nominal", "sort": data.series, "legend": None}
+    mark = {
+        "type": "line",
+        "invalid": "break-paths-show-domains",
+        "point": len(data.categories) <= MOST_MARKED,
+        "strokeWidth": 2,
+    }
+    encoding = {
+        "x": {**_categories(data), "type": "ordinal", "axis": {"labelOverlap": True}},
+        "y": _numbers(data),
+        "color": colour,
+        "strokeDash": series,
+        "shape": series,
+    }
+    return {"width": WIDTH, "height": LINE_HEIGHT, "mark": mark, "encoding": encoding}
+
+
+def _bars(data: ChartData, colour: dict[str, Any]) -> dict[str, Any]:
+    is_stacked = data.kind == "stacked-bar"
+    is_grouped = not is_stacked and len(data.series) > 1
+    step = len(data.series) * GROUPED_STEP + GROUP_GAP if is_grouped else BAR_STEP
+    encoding = {
+        "y": {**_categories(data), "type": "nominal", "axis": {"labelLimit": 260}},
+        "x": {**_numbers(data), "stack": "zero" if is_stacked else None},
+        "color": colour,
+    }
+    if is_grouped:
+        encoding["yOffset"] = {"field": "series", "type": "nominal", "sort": data.series}
+    height = max(len(data.categories) * step, 60)
+    return {"width": WIDTH - 120, "height": height, "mark": {"type": "bar"}, "encoding": encoding}
+
+
+def _categories(data: ChartData) -> dict[str, Any]:
+    title = data.reader.text(data.x_label)
+    return {"field": "x", "sort": None, "scale": {"domain": data.categories}, "title": title}
+
+
+def _numbers(data: ChartData) -> dict[str, Any]:
+    """The texts of the ticks are ours: a number looks as it does in the table, and each stands there once."""
     ticks = ticks_of(data)
-    # The texts of the ticks are ours: a number looks as it does in the table, and each stands there once.
     first, step = ticks[0], ticks[1] - ticks[0]
     texts = json.dumps(_tick_texts(data, ticks))
-    number_axis = alt.Axis(values=ticks, labelExpr=f"{texts}[round((datum.value - ({first})) / {step})]", title=y_title)
-    number_scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
-    colour = alt.Color(
-        "series:N",
-        sort=data.series,
-        scale=alt.Scale(domain=data.series, range=colours),
-        legend=alt.Legend(title=None, orient="top", columns=_side_by_side(data.series), labelLimit=WIDTH)
-        if len(data.series) > 1
-        else None,
-    )
-    source = alt.Data(values=values)
-    if data.kind == "line":
-        chart: Any = (
-            alt.Chart(source, width=WIDTH, height=LINE_HEIGHT)
-            .mark_line(invalid="break-paths-show-domains", point=len(data.categories) <= MOST_MARKED, strokeWidth=2)
-            .encode(
-                x=alt.X("x:O", sort=None, scale=domain, title=x_title, axis=alt.Axis(labelOverlap=True)),
-                y=alt.Y("y:Q", axis=number_axis, scale=number_scale),
-                color=colour,
-                strokeDash=alt.StrokeDash("series:N", sort=data.series, legend=None),
-                shape=alt.Shape("series:N", sort=data.series, legend=None),
-            )
-        )
-    else:
-        stacked = data.kind == "stacked-bar"
-        is_grouped = not stacked and len(data.series) > 1
-        step = len(data.series) * GROUPED_STEP + GROUP_GAP if is_grouped else BAR_STEP
-        encoding: dict[str, Any] = {
-            "y": alt.Y("x:N", sort=None, scale=domain, title=x_title, axis=alt.Axis(labelLimit=260)),
-            "x": alt.X("y:Q", axis=number_axis, scale=number_scale, stack="zero" if stacked else None),
-            "color": colour,
-        }
-        if is_grouped:
-            encoding["yOffset"] = alt.YOffset("series:N", sort=data.series)
-        height = max(len(data.categories) * step, 60)
-        chart = alt.Chart(source, width=WIDTH - 120, height=height).mark_bar().encode(**encoding)
+    axis = {
+        "values": ticks,
+        "labelExpr": f"{texts}[round((datum.value - ({first})) / {step})]",
+        "title": data.reader.with_unit(data.reader.text(data.y_label), data.y_column),
+    }
+    return {"field": "y", "type": "quantitative", "axis": axis, "scale": {"domain": [first, ticks[-1]], "nice": False}}
+
+
+def _colour(data: ChartData, *, dark: bool) -> dict[str, Any]:
+    colours = (DARK_COLOURS if dark else COLOURS)[: max(len(data.series), 1)]
+    legend = {"title": None, "orient": "top", "columns": _side_by_side(data.series), "labelLimit": WIDTH}
+    return {
+        "field": "series",
+        "type": "nominal",
+        "sort": data.series,
+        "scale": {"domain": data.series, "range": colours},
+        "legend": legend if len(data.series) > 1 else None,
+    }
+
+
+def _config(*, dark: bool) -> dict[str, Any]:
     ink = "#dbe2ec" if dark else "#27323f"
     line = "#4a586f" if dark else "#c9d1dc"
-    chart = chart.properties(title=say(data.title), background="transparent").configure(font="DejaVu Sans, sans-serif")
-    chart = chart.configure_axis(labelColor=ink, titleColor=ink, gridColor=line, domainColor=line, tickColor=line)
-    chart = chart.configure_title(color=ink, anchor="start", fontSize=14).configure_legend(labelColor=ink)
-    return dict(chart.configure_view(stroke=None).to_dict())
+    return {
+        "font": "DejaVu Sans, sans-serif",
+        "axis": {"labelColor": ink, "titleColor": ink, "gridColor": line, "domainColor": line, "tickColor": line},
+        "title": {"color": ink, "anchor": "start", "fontSize": 14},
+        "legend": {"labelColor": ink},
+        "view": {"stroke": None},
+    }
