@@ -54,20 +54,24 @@ unit: setup
 	$(PYTEST) -m "not slow"
 	$(BIN)/pytest -n 4 -m slow
 
-# The long proof of the queue and of storing files: kills, stops, cut connections. Minutes to an hour.
+# The long proof of the queue and of storing files: kills, stops, cut connections; and of who may open what, with every
+# address, person and hostile value. Minutes to an hour.
 faults: setup
 	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/services/jobs/test_machine.py tests/services/orders/test_machine.py \
-	  tests/worker/test_publishing.py tests/record/test_kills.py tests/web/test_hostile_requests.py -q -s -o timeout=0
+	  tests/worker/test_publishing.py tests/record/test_kills.py tests/web/test_hostile_requests.py \
+	  tests/web/test_access_matrix.py tests/web/test_pages.py tests/web/test_resume.py -q -s -o timeout=0
 
 # Ratios against named baselines, measured in the same run: `make bench PART=import`.
 bench: setup
 	$(BIN)/python -m tests.bench $(PART)
 
 # The long proof: thousands of questions and every measure by every dimension against plain Python, every property with
-# twenty times as many examples, and every row of the sample in every format.
+# twenty times as many examples, and every row of the sample in every format; every page at each width and theme.
 proof: setup
-	REPORTDESK_TEST_QUESTIONS=2400 REPORTDESK_TEST_EXAMPLES=20 REPORTDESK_TEST_FILES=full $(PYTEST) tests/engine \
+	REPORTDESK_TEST_QUESTIONS=2400 REPORTDESK_TEST_EXAMPLES=20 REPORTDESK_TEST_FILES=full REPORTDESK_TEST_AXE=full \
+	  $(PYTEST) tests/engine \
 	  tests/record/test_against_reference.py tests/record/test_one_person.py tests/sources tests/services/changes tests/services/questions \
+	  tests/services/rights/test_scope.py tests/browser/test_accessibility.py \
 	  tests/web/test_list_filters.py tests/web/test_ask_ways.py tests/renderers/test_same_cells.py tests/test_sample_figures.py -o timeout=0
 
 # The second engine: installs Spark (430 MB; Java 17 must be there) and compares its answers with DuckDB's.

@@ -60,13 +60,19 @@ def recorded() -> Iterator[list[Command]]:
         _listener.heard = None
 
 
-def scans(database: Any, commands: list[Command]) -> list[str]:
-    """Those queries among `commands` that the database answers by reading a whole collection."""
+def scans(database: Any, commands: list[Command], explained: set[str] | None = None) -> list[str]:
+    """Those queries among `commands` that the database answers by reading a whole collection.
+
+    `explained`: the forms of those that were found to be none before, which grows; an equal form is not asked again.
+    """
     found = []
+    explained = set() if explained is None else explained
     for command in commands:
         if not command.is_query:
             continue
         body = {key: value for key, value in command.body.items() if key not in _ENVELOPE}
+        if (form := repr(_form(body))) in explained:
+            continue
         plan = database.command({"explain": body, "verbosity": "queryPlanner"})
         stages = list(_stages(plan))
         assert stages, f"the plan of {command} names no stage"
@@ -80,7 +86,19 @@ def scans(database: Any, commands: list[Command]) -> list[str]:
             "EXPRESS_CLUSTERED_IXSCAN",
         } & set(stages):
             found.append(str(command))
+        else:
+            explained.add(form)
     return found
+
+
+def _form(value: Any) -> Any:
+    """What decides the plan of a query: all of it but the values that are looked for, of which the kind is left."""
+    if isinstance(value, dict):
+        return {key: _form(each) for key, each in value.items()}
+    if isinstance(value, list):
+        # Lists of values are as good as one of them; of clauses each is a part of the question.
+        return [_form(each) for each in (value if any(isinstance(each, dict) for each in value) else value[:1])]
+    return value if isinstance(value, str | int | bool) or value is None else type(value).__name__
 
 
 def _stages(plan: Any) -> Iterator[str]:

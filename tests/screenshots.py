@@ -67,7 +67,10 @@ def _all(desk: Desk, browser: Browser, states: dict[str, str], width: int, theme
             reduced_motion="reduce",
         )
         context.set_default_timeout(120_000)  # other work may keep the machine busy
-        return desks.sign_in(context, email) if email else context.new_page()
+        page = context.new_page()
+        if email:
+            desks.sign_in(page, email)
+        return page
 
     def shoot(page: Page, name: str) -> None:
         page.wait_for_load_state("networkidle")

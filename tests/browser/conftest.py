@@ -13,6 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.browser import desk as desks
 from tests.browser.desk import CHROMIUM, Desk
 
+#: Without a graphics card one is imitated, which takes a tenth of the browser's time; extensions of the machine are
+#: none of ours.
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-extensions"]
 #: Other tests keep the machine busy.
 expect.set_options(timeout=20_000)
 
@@ -31,7 +34,7 @@ def desk(mongo: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]
 @pytest.fixture(scope="session")
 def browser(desk: Desk) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield found
         found.close()
 
@@ -45,17 +48,44 @@ def states(desk: Desk, browser: Browser) -> dict[str, str]:
 Open = Callable[..., Page]
 
 
+class Sessions:
+    """Sessions of the desk's people that windows share, as tabs of one browser do: one signs in once, and again after
+    a test has ended the session."""
+
+    def __init__(self) -> None:
+        self._cookies: dict[str, Any] = {}
+
+    def enter(self, page: Page, email: str) -> None:
+        """Bring `page` to the home of whoever has `email`."""
+        if email in self._cookies:
+            page.context.add_cookies(self._cookies[email])
+            page.goto("/")
+            if "/sign-in" not in page.url:
+                return
+            page.context.clear_cookies()
+        desks.sign_in(page, email)
+        self._cookies[email] = page.context.cookies()
+
+
+@pytest.fixture(scope="session")
+def sessions() -> Sessions:
+    return Sessions()
+
+
 @pytest.fixture
-def open_as(browser: Browser, desk: Desk) -> Iterator[Open]:
+def open_as(browser: Browser, desk: Desk, sessions: Sessions) -> Iterator[Open]:
     """A page of a fresh browser window, signed in as one of the demo's people. What the console says is an error."""
     windows: list[BrowserContext] = []
     said: list[str] = []
 
     def open_page(email: str | None, **options: Any) -> Page:
+        """`options` are Playwright's, of a new window."""
         window = browser.new_context(base_url=desk.address, accept_downloads=True, **options)
         window.set_default_timeout(20_000)
         windows.append(window)
-        page = desks.sign_in(window, email) if email else window.new_page()
+        page = window.new_page()
+        if email:
+            sessions.enter(page, email)
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         return page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bson import ObjectId
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 from pymongo import MongoClient
 
 from tests.serving import wait_for
@@ -26,6 +27,8 @@ REGISTRAR, MANAGER, ADMIN = "registrar@demo.example", "manager@demo.example", "a
 #: Somebody who has asked for nothing.
 NEWCOMER = "content@demo.example"
 PASSWORD = "northgate-demo"
+#: The address of one report's page. A pattern of `**/reports/*` is that of the form, too: it waits for nothing there.
+REPORT = re.compile(r"/reports/[0-9a-f]{24}$")
 BUILD = """
 from webapp.documents import connect
 from webapp import demo
@@ -90,22 +93,21 @@ def open_desk(mongo: str, name: str, home: Path) -> Iterator[Desk]:
         client.close()
 
 
-def sign_in(window: BrowserContext, email: str) -> Page:
-    """A page of `window`, signed in."""
-    page = window.new_page()
+def sign_in(page: Page, email: str) -> None:
+    """By the form; it leads to the home page."""
     page.goto("/sign-in")
     page.fill("#email", email)
     page.fill("#password", PASSWORD)
     page.click("button[type=submit]")
     page.wait_for_url("**/")
-    return page
 
 
 def reports_in_every_state(desk: Desk, browser: Browser) -> dict[str, str]:
     """The address of a manager's report in each state. One is really made; the others are what it would look like."""
     window = browser.new_context(base_url=desk.address)
     window.set_default_timeout(240_000)  # other tests may keep the machine busy
-    page = sign_in(window, MANAGER)
+    page = window.new_page()
+    sign_in(page, MANAGER)
     page.goto("/reports/new?type=enrollment-summary&name=Enrollments+by+class&group=class&measure=count&format=excel")
     page.click("text=Ask for the report")
     page.wait_for_selector("#download")

@@ -240,6 +240,8 @@ def _send_again(page: Page, _: dict[str, str]) -> None:
     page.wait_for_selector("text=Send it now?")
 
 
+#: Seen on a narrow page only.
+NARROW = frozenset({"pages-menu"})
 #: Menus, errors and what opens; each shows itself on a manager's page. The last one signs out.
 OPENED: dict[str, Callable[[Page, dict[str, str]], None]] = {
     "account-menu": _account_menu,

@@ -92,9 +92,9 @@ def test_values_are_moved_and_switched_without_javascript(open_as: Open) -> None
     names = page.locator("td.main a.name")
     before = names.all_text_contents()
     page.click(f"button[aria-label='Move {before[1]} up']")
-    assert names.all_text_contents() == [before[1], before[0], *before[2:]]
+    expect(names).to_have_text([before[1], before[0], *before[2:]])
     page.click(f"button[aria-label='Move {before[1]} down']")
-    assert names.all_text_contents() == before
+    expect(names).to_have_text(before)
     page.click("a.name:has-text('Parquet')")
     page.click("summary:has-text('Deactivate')")
     page.click("text=Deactivate it")

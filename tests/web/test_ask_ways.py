@@ -98,7 +98,7 @@ def test_a_request_comes_back_from_the_form_as_it_went(
     hold(people.administrator, ["system-admin"], [people.department])
 
     @settings(
-        max_examples=examples(25),
+        max_examples=examples(16),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
     )

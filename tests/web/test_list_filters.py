@@ -147,7 +147,7 @@ def multi(pairs: Pairs) -> dict[str, list[str]]:
 
 
 def hold(people: People, client: FlaskClient, path: str) -> None:
-    @settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
     @given(facts=JOBS, typed=addresses(people))
     def run(facts: list[tuple[Any, ...]], typed: Pairs) -> None:
         make_jobs(people, facts, 1)

@@ -77,22 +77,23 @@ def addresses(
     return {person: everyones + (departments if person in SEE_DEPARTMENTS else []) for person in PEOPLE}
 
 
-@pytest.mark.parametrize("person", PEOPLE)
 def test_a_page_makes_at_most_six_calls_and_no_query_reads_a_whole_collection(
-    database: Any, people: People, as_person: Client, addresses: dict[str, list[str]], person: str
+    database: Any, people: People, as_person: Client, addresses: dict[str, list[str]]
 ) -> None:
-    client = as_person(getattr(people, person))
-    if person == "administrator":
-        addresses[person].append("/reports/new/choices/learner?q=lee")
-    for address in addresses[person]:
-        remembered.forget_everything()
-        for most in (MOST_CALLS_COLD, MOST_CALLS):
-            with recorded() as heard:
-                answer = client.get(address)
-            assert answer.status_code == 200, address
-            told = "\n".join([f"{address} makes {len(heard)} calls:", *map(str, heard)])
-            assert len(heard) <= most, told
-            assert scans(database, heard) == [], told
+    addresses["administrator"].append("/reports/new/choices/learner?q=lee")
+    # Others ask alike for most of it; what is asked alike is answered by the same plan.
+    explained: set[str] = set()
+    for person in PEOPLE:
+        client = as_person(getattr(people, person))
+        for address in addresses[person]:
+            remembered.forget_everything()
+            for most in (MOST_CALLS_COLD, MOST_CALLS):
+                with recorded() as heard:
+                    answer = client.get(address)
+                assert answer.status_code == 200, address
+                told = "\n".join([f"{address} of {person} makes {len(heard)} calls:", *map(str, heard)])
+                assert len(heard) <= most, told
+                assert scans(database, heard, explained) == [], told
 
 
 @pytest.mark.parametrize("shared", ["private", "team", "department", "organization"])

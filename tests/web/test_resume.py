@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.examples import rotated
 from tests.factories import PASSWORD, People, make_job
 from tests.web.test_forms import address_of, rules
 from tests.web.test_pages import ask
@@ -102,10 +103,15 @@ def test_every_form_of_the_product_comes_back_with_what_was_typed(
 ) -> None:
     job = ready_job(requested_by=people.administrator)
     client = signed_in(people.administrator)
-    tried = 0
-    for rule in rules(csrf, "POST"):
-        view = csrf.view_functions[rule.endpoint]
-        if getattr(view, "is_public", False) or rule.endpoint in NOT_CARRIED:
+    carried = [
+        rule
+        for rule in rules(csrf, "POST")
+        if not getattr(csrf.view_functions[rule.endpoint], "is_public", False) and rule.endpoint not in NOT_CARRIED
+    ]
+    assert len(carried) > 60
+    for turn, rule in enumerate(carried):
+        # Each form at one of the ends, in the short run.
+        if end not in rotated(ENDS, turn):
             continue
         address = f"{address_of(rule, job)}?back=%2Freports%2F%3Fq%3Da"
         typed = {"csrf_token": token_of(client), "type": "transcript", "name": "x < y & “z”", "reason": "two\r\nlines"}
@@ -120,10 +126,8 @@ def test_every_form_of_the_product_comes_back_with_what_was_typed(
             assert action == address
             again = {**typed, "csrf_token": hidden(shown.text)["csrf_token"]}
             assert client.post(action, data=again, headers=MINE).status_code not in (400, 401, 500), address
-        tried += 1
         if not client.get("/account").text.count("session-list"):  # the form deactivated, or signed out
             client = signed_in(people.administrator)
-    assert tried > 20
 
 
 def test_whoever_else_signs_in_gets_nothing_of_it(

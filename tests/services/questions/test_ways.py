@@ -26,7 +26,7 @@ from webapp.services.questions.period import PHRASES, Period
 from webapp.services.questions.request import FIELDS, ReportRequest
 
 EACH = settings(
-    max_examples=examples(60),
+    max_examples=examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
