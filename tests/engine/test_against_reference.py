@@ -57,6 +57,7 @@ TYPE_OF = {
     "persons": "last-access",
 }
 
+
 def batched(found: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (found[begin : begin + size] for begin in range(0, len(found), size))
 
