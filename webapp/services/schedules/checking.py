@@ -157,20 +157,12 @@ def _check_classes(owner: User, timing: Timing, errors: dict[str, str]) -> None:
         errors["class_ids"] = Message("At most %(most)s classes can be chosen.", most=MOST_CLASSES)
     else:
         found = reading.rows_of("classes", relative.class_ids, ["id", "name", "department_id", "ends_at"])
-        readable = [each for each in found if _may_read(owner, each)]
+        scope = data_scope.data_scope(owner)
+        readable = [each for each in found if scope.has_class(each["id"], each["department_id"])]
         if len(readable) < len(set(relative.class_ids)):
             errors["class_ids"] = Message("One of the classes does not exist, or is not yours to read.")
         elif endless := [each["name"] for each in readable if not each["ends_at"]]:
             errors["class_ids"] = Message("The record has no day on which %(classes)s would end.", classes=endless)
-
-
-def _may_read(owner: User, row: dict[str, Any]) -> bool:
-    scope = data_scope.data_scope(owner)
-    return (
-        scope.is_everything
-        or row["id"] in (scope.class_ids or ())
-        or (row["department_id"] or "") in (scope.department_ids or ())
-    )
 
 
 def _check_people(owner: User, co_owner_ids: Iterable[ObjectId], errors: dict[str, str]) -> None:

@@ -32,7 +32,7 @@ from webapp.engine.query import MAX_DIMENSIONS, MAX_SLICERS
 from webapp.errors import InvalidRequestError
 from webapp.services.deliveries import wishes
 from webapp.services.plain_text import folded
-from webapp.services.questions import chosen_filters, conditions, in_words, period, report_types, ways
+from webapp.services.questions import chosen_filters, conditions, in_words, part_words, period, report_types, ways
 from webapp.services.questions.conditions import ConditionTexts
 from webapp.services.questions.request import FIELDS, ReportRequest, fault_name
 from webapp.services.requests import usual
@@ -119,6 +119,7 @@ class AskForm(DeskForm):
         [Length(max=SEND_TO_LENGTH, message=_l("At most %(max)d characters of addresses are possible."))],
         render_kw={"inputmode": "email", "autocomplete": "off"},
     )
+    part = SelectField(_l("Only a part"), default="", validate_choice=False)
     as_of = HiddenField()
     chart = HiddenField()
     # The template that it began as, and which version of it.
@@ -182,6 +183,9 @@ class AskForm(DeskForm):
 
     def _offer_records(self, dataset: Dataset, scope: DataScope) -> None:
         self.offered_filters, self.searched, self.left_out = [], set(), {}
+        whole = [("", gettext("no, all rows that I may read"))]
+        given = (self.part.data or "")[:60]
+        self.part.choices = [*whole, (given, said(part_words.in_words(given, scope)))] if given else whole
         for chosen in chosen_filters.CHOSEN_FILTERS:
             if chosen.kind not in dataset.dimensions:
                 continue
