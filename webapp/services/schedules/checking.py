@@ -11,11 +11,12 @@ from zoneinfo import available_timezones
 
 from bson import ObjectId
 
-from webapp.documents import Calendar, ReportSchedule, User
+from webapp.documents import Burst, Calendar, ReportSchedule, User
 from webapp.documents.report_schedule import End, Frequency, OnClosed, Timing, Trigger
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
 from webapp.services import permissions
+from webapp.services.bursting import checking as bursting
 from webapp.services.deliveries import wishes
 from webapp.services.questions.period import today_in
 from webapp.services.questions.request import ReportRequest
@@ -52,6 +53,7 @@ class Wish:
     on_unchanged: str = "send"
     co_owner_ids: tuple[ObjectId, ...] = ()
     delivery: Sequence[dict[str, Any]] = ()
+    burst: Burst | None = None
     template_id: ObjectId | None = None
     template_version: int | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
@@ -70,6 +72,7 @@ def check(owner: User, wish: Wish, schedule: ReportSchedule, now: datetime) -> N
     _check_classes(owner, schedule.schedule, errors)
     _check_people(owner, schedule.co_owner_ids, errors)
     _check_delivery(owner, wish.delivery, errors)
+    errors |= bursting.problems(owner, wish.burst, wish.request)
     if not errors.keys() & _OF_TIMES:
         _check_runs(schedule, now, errors)
     try:
@@ -218,6 +221,7 @@ def as_document(wish: Wish) -> dict[str, Any]:
         "on_unchanged": wish.on_unchanged,
         "co_owner_ids": list(dict.fromkeys(wish.co_owner_ids)),
         "delivery": [dict(each) for each in wish.delivery],
+        "burst": wish.burst,
         "template_id": wish.template_id,
         "template_version": wish.template_version,
         "overrides": wish.overrides,
