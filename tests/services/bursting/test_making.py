@@ -157,9 +157,9 @@ def test_more_parts_than_can_be_made_are_none_and_that_is_told(
 ) -> None:
     monkeypatch.setattr(finding, "MOST_PARTS", 2)
     assert make_parts(whole.id) == []
-    assert "It would have 3 parts; at most 2 are made, so none was." in whole.reload().burst.text
+    assert "It has 3 parts; at most 2 are made of one report, so none is." in whole.reload().burst.text
     assert sum("but not its parts" in text for text in told(registrar.owner)) == 1
-    with pytest.raises(InvalidRequestError, match="It would have 3 parts"):
+    with pytest.raises(InvalidRequestError, match="It has 3 parts"):
         keeping.create(registrar.owner, wish(burst=Burst(by="department"), name="Another"))
 
 

@@ -84,8 +84,8 @@ def too_many(count: int) -> Message | None:
     if count <= MOST_PARTS:
         return None
     return Message(
-        "It would have %(count)s parts; at most %(most)s are made, so none was. Ask for less, or go down the tree from "
-        "a department.",
+        "It has %(count)s parts; at most %(most)s are made of one report, so none is. Ask for less, or go down the "
+        "tree from a department further down.",
         count=count,
         most=MOST_PARTS,
     )

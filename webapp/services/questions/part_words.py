@@ -32,7 +32,7 @@ def problem_of(text: str, scope: DataScope) -> Message | None:
     if _name(text, scope) is not None:
         return None
     return Message(
-        "There is no part “%(part)s”, such as department:…, class:… or instructor:… with an id.", part=text[:60]
+        "There is no part “%(part)s”. Parts are department:, class: or instructor: with an id.", part=text[:60]
     )
 
 
