@@ -176,7 +176,7 @@ def test_all_that_match_in_the_queue_are_the_rows_on_all_pages(people: People, a
 
 
 def test_pages_beyond_the_first_count_too(people: People, as_person: Client) -> None:
-    make_jobs(people, [("Spring figures", "pending", "enrollment-summary", "csv", 0, True, None)], PAGE_SIZE + 3)
+    make_jobs(people, [("Spring figures", "pending", "enrollment-summary", "csv", 0, True, None, False)], PAGE_SIZE + 3)
     make_job(people.owner.id, name="Other", status="pending")
     STARTED.clear()
     STARTED.update(str(job.id) for job in ReportJob.objects)

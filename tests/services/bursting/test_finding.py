@@ -195,3 +195,9 @@ def test_the_document_itself_refuses_what_no_burst_can_be(people: People) -> Non
     with pytest.raises(ValidationError):
         schedule.validate()
     assert set(PartBy) == {"department", "class", "instructor"}
+
+
+def test_whoever_administers_the_desk_runs_no_department_by_that(college: College, registrar: User) -> None:
+    make_user("ada administrator", ["system-admin"], [college.departments[1]])
+    found = {name: people for name, _, _, people in lines(planned(registrar))}
+    assert found["Department 01"] == ["Manager 01"]

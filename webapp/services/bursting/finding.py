@@ -207,7 +207,9 @@ def _managers(found: Iterable[Found]) -> dict[ObjectId, list[Recipient]]:
     people = User.objects(memberships__department_id__in=list(ids), is_active=True).order_by("name") if ids else ()
     for person in people:
         for held in permissions.held(person):
-            if held.department_id in ids and Permission.MANAGE_DEPARTMENT in held.permissions:
+            # Whoever administers the whole desk runs no department by that.
+            roles = [role for role in held.roles if not permissions.is_global(role)]
+            if held.department_id in ids and Permission.MANAGE_DEPARTMENT in permissions.permissions_of_roles(roles):
                 by_department[held.department_id].append(_of(person))
     return by_department
 

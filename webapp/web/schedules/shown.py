@@ -118,11 +118,11 @@ def _sees_template(actor: User, schedule: ReportSchedule) -> bool:
 def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
     """What the page of a schedule shows."""
     fires = lists.history(actor, schedule.id)
-    gone_out = overview.of_schedule(actor, schedule.id)
     people = {each for line in fires for each in (line.by, line.runs_as) if each}
     made = [line.job_id for line in fires if line.job_id]
     wholes = list(ReportJob.objects(id__in=made, burst__exists=True).only("status", "burst", "parts_state"))
     part_of = _wholes_of(wholes)
+    gone_out = overview.of_schedule(actor, schedule.id, part_of.keys())
     return {
         "parts": said(burst_in_words(schedule.burst)) if schedule.burst is not None else "",
         "part_counts": parts.counts_of(actor, wholes),
