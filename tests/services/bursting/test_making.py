@@ -272,3 +272,29 @@ def test_parts_do_not_fill_the_room_of_their_owner(
     monkeypatch.setattr("webapp.services.requests.waiting.MOST_WAITING", 2)
     assert len(make_parts(whole.id)) == 3
     require_room(registrar.owner.id)
+
+
+def test_where_nothing_has_rows_no_part_is_made_and_the_owner_is_told(registrar: People) -> None:
+    schedule = keeping.create(registrar.owner, wish(burst=Burst(by="class")))
+    whole = ready(firing.run_now(registrar.owner, schedule.id), parts={"rows": {}, "count": 0})
+    assert make_parts(whole.id) == []
+    assert whole.reload().parts_state is None
+    assert whole.burst.text == "Nothing has rows that its owner may read."
+    assert sum("but not its parts" in text for text in told(registrar.owner)) == 1
+
+
+def test_of_more_classes_than_are_kept_their_number_counts(registrar: People) -> None:
+    schedule = keeping.create(registrar.owner, wish(burst=Burst(by="class")))
+    whole = ready(firing.run_now(registrar.owner, schedule.id), parts={"rows": {}, "count": 1_500})
+    assert make_parts(whole.id) == []
+    assert "It has 1,500 parts" in whole.reload().burst.text
+
+
+def test_undoing_that_the_missing_parts_are_made_stops_them(registrar: People, whole: ReportJob) -> None:
+    first, *_ = make_parts(whole.id)
+    failed(first)
+    act = bulk.act(registrar.owner, [whole.id], Wish("retry"))
+    assert ReportJob.objects.get(id=first.id).status == "queued"
+    bulk.undo(registrar.owner, str(act.act_id))
+    assert ReportJob.objects.get(id=first.id).status == "cancelled"
+    assert whole.reload().status == "ready"

@@ -35,7 +35,7 @@ def problems(owner: User, burst: Burst | None, request: ReportRequest) -> dict[s
     if not errors and burst.by == PartBy.DEPARTMENT:
         found = finding.find(scope, request, burst, None)
         if not found:
-            errors[BY] = Message("Its owner reads no department, or none of those that the question names.")
+            errors[BY] = finding.nothing(PartBy.DEPARTMENT)
         elif (problem := finding.too_many(finding.count_of(found))) is not None:
             errors[BY] = problem
     return errors

@@ -91,6 +91,13 @@ def too_many(count: int) -> Message | None:
     )
 
 
+def nothing(by: PartBy) -> Message:
+    """Why there is no part at all."""
+    if by is PartBy.DEPARTMENT:
+        return Message("Its owner reads no department, or none of those that the question names.")
+    return Message("Nothing has rows that its owner may read.")
+
+
 # --- departments ------------------------------------------------------------------------------------------------------
 
 

@@ -104,8 +104,9 @@ def _write_down(whole: ReportJob, owner: User) -> bool:
     found = finding.find(scope, request, whole.burst, counted, _version_of(whole))
     # Of classes and instructors, more may have rows than were kept.
     more = counted.count - len(counted.rows) if whole.burst.by != PartBy.DEPARTMENT else 0
-    if (problem := finding.too_many(finding.count_of(found) + more)) is not None:
-        _give_up(whole, problem)
+    problem = finding.too_many(finding.count_of(found) + more)
+    if problem is not None or not found:
+        _give_up(whole, problem or finding.nothing(PartBy(whole.burst.by)))
         return False
     kept = [_kept(whole, each) for each in found]
     kept += _gone_since(whole, {each.part_id for each in kept})

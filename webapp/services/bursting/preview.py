@@ -38,12 +38,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Plan:
-    """`lines`: the first parts; `count`: how many reports would be made. `problem`: why none would be. `uncounted`: why
-    rows are not told."""
+    """`lines`: the first parts, `more`: how many follow; `count`: how many reports would be made. `nothing`: why there
+    is no part, where there is none; `problem`: why none would be made; `uncounted`: why rows are not told."""
 
     lines: list[Line]
     count: int
-    more: int = 0
+    more: int
+    nothing: Message
     problem: Message | None = None
     uncounted: Message | None = None
 
@@ -71,7 +72,8 @@ def plan(owner: User, request: ReportRequest, burst: Burst) -> Plan:
     count = finding.count_of(found) + more
     shown = found[:MOST_SHOWN]
     lines = _judged(shown, scope, version)
-    return Plan(lines, count, len(found) - len(shown) + more, finding.too_many(count), uncounted)
+    nothing = finding.nothing(PartBy(burst.by))
+    return Plan(lines, count, len(found) - len(shown) + more, nothing, finding.too_many(count), uncounted)
 
 
 def _counted(request: ReportRequest, scope: DataScope, burst: Burst, version: RecordVersion) -> Counted:

@@ -154,7 +154,9 @@ def take_back_retry(actor: User, job_id: str | ObjectId, before: Mapping[str, An
     `status` and `error` of then."""
     job = _editable(actor, job_id)
     error = before.get("error")
-    if before.get("status") == JobStatus.FAILED and error and job.state.is_waiting:
+    if job.burst is not None and job.state.has_file:
+        with_parts.cancel(actor, job, None)
+    elif before.get("status") == JobStatus.FAILED and error and job.state.is_waiting:
         said = from_document(error.get("said")) or error.get("message") or ""
         lifecycle.refuse(job.id, Failure(error.get("code") or "", said, error.get("stack")))
     else:
