@@ -72,7 +72,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
         Needs.SIGN_IN,
     ),
     **dict.fromkeys(
-        [("jobs.new", G), ("jobs.create", P), ("jobs.form_part", P), ("jobs.preview", P), ("jobs.choices", G),
+        [("jobs.new", G), ("jobs.create", P), ("jobs.form_part", P), ("jobs.preview", P), ("jobs.plan_parts", P), ("jobs.choices", G),
          ("schedules.new", G), ("schedules.create", P), ("schedules.when", P), ("schedules.renew_feed", P),
          ("schedules.of_new", P),
          ("report_templates.index", G), ("report_templates.new", G), ("report_templates.new_from_question", P),

@@ -232,3 +232,30 @@ def test_a_part_that_is_asked_for_again_is_the_same_part(
     assert (
         '<select class="form-select" id="part" name="part"' in form.text.replace("  ", " ") or 'id="part"' in form.text
     )
+
+
+def test_who_asks_once_can_have_it_in_parts_too(as_person: Client, registrar: People) -> None:
+    client = as_person(registrar.owner)
+    form = client.get("/reports/new?type=enrollment-summary")
+    assert "More: one report for each department, class or instructor, too" in text_of(form)
+    asked = {"type": "enrollment-summary", "group": "class", "measure": "count", "format": "csv", "submission": "once"}
+    told = client.post("/reports/new/parts", data={**asked, "each": "department"}, headers=HTMX)
+    assert "3 reports beside the whole" in text_of(told)
+    assert "Physics Otto Other Manager" in text_of(told)
+    page = client.post("/reports/new/parts", data={**asked, "each": "department", "name": "Kept as typed"})
+    assert 'value="Kept as typed"' in page.text
+    assert "Otto Other Manager" in text_of(page)
+    refused = client.post("/reports/new", data={**asked, "each": "department", "each_named": "nowhere: a@b.example"})
+    assert refused.status_code == 422
+    assert "Line 1: There is no department with the code" in text_of(refused)
+    assert ReportJob.objects.count() == 0
+    made = client.post("/reports/new", data={**asked, "each": "department", "each_from": str(registrar.faculty.id)})
+    assert made.status_code == 303
+    whole = ready(ReportJob.objects.get())
+    assert {job.name.partition(": ")[2] for job in make_parts(whole.id)} == {"Faculty of Arts", "History"}
+    assert {job.schedule_id for job in parts.of(whole.id)} == {None}
+    # The same again is the same report; with other parts, and the whole alone, it is another one.
+    same = {"each": "department", "each_from": str(registrar.faculty.id)}
+    assert client.post("/reports/new", data={**asked, "submission": "twice", **same}).status_code == 409
+    for number, other in enumerate([{"each": "department"}, {}]):
+        assert client.post("/reports/new", data={**asked, "submission": f"n{number}", **other}).status_code == 303

@@ -134,13 +134,21 @@ def find_same(actor: User, job: ReportJob, *, now: datetime) -> ReportJob | None
     for other in recent:
         if other.output.options != job.output.options or (other.output.chart or "") != (job.output.chart or ""):
             continue
-        if other.sibling_of != job.sibling_of:
+        if other.sibling_of != job.sibling_of or _in_parts(other) != _in_parts(job):
             continue
         if other.state in RUNNING or (other.state in WAITING and other.scheduled_for <= now):
             return other
         if other.state.has_file and other.completed_at is not None and now - other.completed_at < FRESH:
             return other
     return None
+
+
+def _in_parts(job: ReportJob) -> tuple[Any, ...] | None:
+    """How it is made in parts; None: not at all."""
+    if job.burst is None:
+        return None
+    named = {each.part_id: tuple(each.addresses) for each in job.burst.named}
+    return job.burst.by, job.burst.root_id, job.burst.by_mail, named
 
 
 def again(actor: User, job: ReportJob, *, now: datetime | None = None) -> ReportRequest:

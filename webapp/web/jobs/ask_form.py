@@ -39,13 +39,14 @@ from webapp.services.requests import usual
 from webapp.services.rights import data_scope
 from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
+from webapp.web import part_fields
 from webapp.web.delivery_words import when_words
-from webapp.web.forms import DeskForm
 from webapp.web.jobs import ask_offers, ask_typed
 from webapp.web.jobs.ask_offers import MeasureChoice
 from webapp.web.jobs.ask_typed import Typed
 from webapp.web.jobs.periods import period_choices
 from webapp.web.languages import in_readers_language as said
+from webapp.web.part_fields import PartFields
 from webapp.web.zones import ZoneField
 
 #: Which field of the form shows what is wrong with which part of the request.
@@ -54,6 +55,7 @@ FIELD_OF = {fault_name(name): written.address for name, written in FIELDS.items(
     "parameters.filters": "where",
     "options": "with_zip",
     wishes.FIELD: "send_to",
+    **part_fields.FIELD_OF,
 }
 SEND_TO_LENGTH = 4_000
 #: Every way that `ways` writes a moment; the last one for the hour that the clocks show twice.
@@ -61,7 +63,7 @@ _WHAT = ("top", "limit", "sort", "result", "detail")
 _MOMENTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
-class AskForm(DeskForm):
+class AskForm(PartFields):
     """Everything that can be asked. Built for one report type and one person by `build`."""
 
     type = HiddenField()
@@ -157,6 +159,7 @@ class AskForm(DeskForm):
         form._offer(actor, declared, dataset)
         form._offer_records(dataset, data_scope.data_scope(actor))
         form._offer_conditions(dataset)
+        form.offer_parts(actor)
         return form
 
     def _offer(self, actor: User, declared: ReportType, dataset: Dataset) -> None:
@@ -251,6 +254,10 @@ class AskForm(DeskForm):
         return own or self._is_said(
             *told, wrong=("visibility", "filename", "description", "scheduled", "priority", "filed_under", *told)
         )
+
+    @property
+    def says_more_of_parts(self) -> bool:
+        return self._is_said("each", wrong=("each", "each_from", "each_named"))
 
     def _is_said(self, *names: str, wrong: Sequence[str] = ()) -> bool:
         return any(self._fields[name].data for name in names) or any(self._fields[name].errors for name in wrong)

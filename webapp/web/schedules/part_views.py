@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Any
-
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
-from webapp.documents import Burst, ReportSchedule, User
-from webapp.errors import InvalidRequestError, ReportdeskError
+from webapp.documents import ReportSchedule, User
+from webapp.errors import InvalidRequestError
 from webapp.services import database_clock
-from webapp.services.bursting import checking, preview
 from webapp.services.permissions import Permission
-from webapp.services.questions.request import ReportRequest
 from webapp.services.schedules import asked
 from webapp.services.schedules.rights import editable
-from webapp.web import preview_slots
+from webapp.web import parts_plan
 from webapp.web.access import current_actor, permission_required
 from webapp.web.fragments import fragment, is_htmx
 from webapp.web.languages import in_readers_language as said
@@ -47,7 +41,7 @@ def show_parts(schedule_id: str) -> ResponseReturnValue:
     actor = current_actor()
     found = editable(actor, schedule_id)
     owner = form_views.owner_of(found)
-    told = _told(actor, owner, found.burst, lambda: asked.meant_at(owner, found, database_clock.now())[0])
+    told = parts_plan.told(actor, owner, found.burst, lambda: asked.meant_at(owner, found, database_clock.now())[0])
     context = {**told, "schedule": found, "on_empty": found.on_empty}
     return render_template("schedules/parts.html", **context), told["status"]
 
@@ -57,36 +51,13 @@ def _of_form(form: ScheduleForm, found: ReportSchedule | None, owner: User) -> R
     try:
         burst = form.to_burst()
     except InvalidRequestError as error:
-        told = _nothing(list(error.fields.values()))
+        told = parts_plan.nothing([said(text) for text in error.fields.values()])
     else:
-        told = _told(current_actor(), owner, burst, lambda: form.meant())
+        told = parts_plan.told(current_actor(), owner, burst, lambda: form.meant())
     context = {**told, "on_empty": form.on_empty.data}
     if is_htmx():
-        return fragment("schedules/_parts.html", **context)
+        return fragment("_parts_plan.html", **context)
     return form_views.page(form, found, plan_context=context), told["status"]
-
-
-def _told(actor: User, owner: User, burst: Burst | None, asks: Any) -> dict[str, Any]:
-    """The plan, or why there is none."""
-    if burst is None:
-        return _nothing([_("The whole alone is made: choose for whom there is a report of its own.")])
-    with preview_slots.slot(actor.id) as is_free:
-        if not is_free:
-            text = _("Earlier previews are still being made. Try again in a moment.")
-            return _nothing([text], HTTPStatus.TOO_MANY_REQUESTS)
-        try:
-            request: ReportRequest = asks()
-            if wrong := checking.problems(owner, burst, request):
-                return _nothing([said(text) for text in wrong.values()])
-            return {"plan": preview.plan(owner, request, burst), "problems": [], "status": HTTPStatus.OK}
-        except InvalidRequestError as error:
-            return _nothing([said(text) for text in error.fields.values()])
-        except ReportdeskError as error:
-            return _nothing([said(error.with_hint)])
-
-
-def _nothing(problems: list[str], status: HTTPStatus = HTTPStatus.OK) -> dict[str, Any]:
-    return {"plan": None, "problems": problems, "status": status}
 
 
 def register(blueprint: Blueprint) -> None:

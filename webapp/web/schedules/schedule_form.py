@@ -54,11 +54,12 @@ from webapp.services.schedules.checking import Wish
 from webapp.services.schedules.in_words import MONTHS, WEEKDAYS
 from webapp.services.templates import seeing
 from webapp.settings import get_settings
+from webapp.web import part_fields
 from webapp.web.formatting import label
 from webapp.web.languages import in_readers_language as said
-from webapp.web.schedules import delivery_fields, part_fields
+from webapp.web.part_fields import PartFields
+from webapp.web.schedules import delivery_fields
 from webapp.web.schedules.delivery_fields import DeliveryFields
-from webapp.web.schedules.part_fields import PartFields
 from webapp.web.typed_numbers import whole_number
 from webapp.web.zones import ZoneField
 

@@ -1,4 +1,5 @@
-"""The part of a schedule's form that says for whom there is a report of its own beside the whole, and who gets it."""
+"""The part of a form that says for whom there is a report of its own beside the whole, and who gets it: of a schedule,
+and of a report that is asked for once."""
 
 from __future__ import annotations
 
