@@ -14,6 +14,8 @@ from tests.services.schedules.conftest import wish
 from tests.web.conftest import Client
 from tests.web.test_schedules import fields_of, text_of
 from webapp.documents import Burst, ReportJob, ReportSchedule
+from webapp.engine.errors import QuestionTooSlowError
+from webapp.services.bursting import counting
 from webapp.services.jobs import parts
 from webapp.services.rights import organisation
 from webapp.services.schedules import firing, keeping
@@ -259,3 +261,21 @@ def test_who_asks_once_can_have_it_in_parts_too(as_person: Client, registrar: Pe
     assert client.post("/reports/new", data={**asked, "submission": "twice", **same}).status_code == 409
     for number, other in enumerate([{"each": "department"}, {}]):
         assert client.post("/reports/new", data={**asked, "submission": f"n{number}", **other}).status_code == 303
+
+
+def test_what_takes_too_long_to_count_is_said_and_not_taken_for_nothing(
+    as_person: Client, registrar: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_slow(*args: Any, **kwargs: Any) -> None:
+        raise QuestionTooSlowError(4)
+
+    monkeypatch.setattr(counting, "count", too_slow)
+    client = as_person(registrar.owner)
+    sent = filled(client.get("/schedules/new?type=enrollment-summary").text)
+    of_classes = text_of(client.post("/schedules/new/parts", data={**sent, "each": "class"}, headers=HTMX))
+    assert "To count the rows of each takes longer than a preview has." in of_classes
+    assert "beside the whole" not in of_classes
+    assert "Nothing has rows" not in of_classes
+    of_departments = text_of(client.post("/schedules/new/parts", data={**sent, "each": "department"}, headers=HTMX))
+    assert "3 reports beside the whole · 1 goes to nobody" in of_departments
+    assert "Faculty of Arts Martha Manager –" in of_departments
