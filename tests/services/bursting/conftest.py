@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from tests.factories import People, hold
 from tests.services.schedules.conftest import wish
-from webapp import clock, record
+from webapp import clock, record, renderers
 from webapp.documents import Burst, NamedForPart, ReportJob, ReportSchedule
 from webapp.services.jobs import held
 from webapp.services.jobs.changes import Failure
@@ -37,6 +37,13 @@ def schedule(registrar: People) -> ReportSchedule:
 def whole(registrar: People, schedule: ReportSchedule) -> ReportJob:
     """Its report, ready."""
     return ready(firing.run_now(registrar.owner, schedule.id))
+
+
+@pytest.fixture
+def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To draw them takes longer than all else, and nobody looks at them here."""
+    monkeypatch.setattr(renderers.chart_svg, "draw", lambda result, reader: None)
+    monkeypatch.setattr(renderers.chart_svg, "sketched", lambda result, reader, kind: None)
 
 
 def ready(job: ReportJob, **made: Any) -> ReportJob:

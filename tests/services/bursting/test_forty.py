@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.factories import make_user
 from tests.services.bursting.college import College, content_of, make_college, make_parts, work_on
 from tests.services.schedules.conftest import request, wish
@@ -49,6 +51,7 @@ def test_every_file_of_forty_departments_is_the_reference_under_its_scope(databa
     assert (making.settle(), making.settle()) == (1, 0)
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_numbers_of_a_part_are_of_the_part_alone_and_add_up_to_the_whole(database: Any, tmp_path: Path) -> None:
     college = make_college(5)
     _, whole = fired(college, request(format="json", measures=("count", "completion-rate")))

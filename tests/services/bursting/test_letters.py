@@ -13,7 +13,6 @@ from tests.services.deliveries.conftest import mail, mail_settings, mail_tls
 from tests.services.deliveries.desk import send_all
 from tests.services.deliveries.mail_server import MailServer
 from tests.services.schedules.conftest import request, wish
-from webapp import renderers
 from webapp.documents import Burst, Delivery, ReportJob
 from webapp.services.schedules import firing, keeping
 from webapp.settings import get_settings
@@ -22,10 +21,8 @@ __all__ = ["mail", "mail_settings", "mail_tls"]
 
 
 @pytest.fixture
-def figures(registrar: People, monkeypatch: pytest.MonkeyPatch) -> None:
+def figures(registrar: People, without_charts: None) -> None:
     """A learner in each of two departments."""
-    monkeypatch.setattr(renderers.chart_svg, "draw", lambda result, reader: None)
-    monkeypatch.setattr(renderers.chart_svg, "sketched", lambda result, reader, kind: None)
     for department, name in ((registrar.department, "Greek"), (registrar.other_department, "Optics")):
         make_learner(f"Somebody of {name}", of=make_class(name, department=department))
 

@@ -14,7 +14,7 @@ from tests.services.bursting.college import bytes_beside, make_college, make_par
 from tests.services.bursting.conftest import failed, ready
 from tests.services.deliveries.desk import send_all
 from tests.services.schedules.conftest import request, wish
-from webapp import clock, renderers
+from webapp import clock
 from webapp.documents import Burst, Delivery, ReportJob, ReportSchedule, User
 from webapp.documents.notice import Notice
 from webapp.services.bursting import overview
@@ -179,12 +179,9 @@ def without_ids(content: bytes) -> str:
     return re.sub(r"[0-9a-f]{24}|\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?", "…", text)
 
 
-def test_a_part_says_the_same_whatever_its_siblings_have(
-    database: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("without_charts")
+def test_a_part_says_the_same_whatever_its_siblings_have(database: object, tmp_path: Path) -> None:
     """So nothing of them can be worked out of it: not by its numbers, totals, words, or what it says has changed."""
-    monkeypatch.setattr(renderers.chart_svg, "draw", lambda result, reader: None)
-    monkeypatch.setattr(renderers.chart_svg, "sketched", lambda result, reader, kind: None)
     college = make_college(4)
     registrar = make_user("rita registrar", ["staff"], [college.departments[0]])
     asked = request(
@@ -215,6 +212,7 @@ def test_a_part_says_the_same_whatever_its_siblings_have(
     assert told["scopeInWords"] == "departments: Department 03"
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_downloads_of_a_part_go_to_who_reads_its_rows_and_nobody_else(
     registrar: People, schedule: ReportSchedule, tmp_path: Path
 ) -> None:
