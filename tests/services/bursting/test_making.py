@@ -201,10 +201,12 @@ def test_cancelling_a_whole_that_waits_makes_no_part(registrar: People, schedule
     assert make_parts(whole.id) == []
 
 
+@pytest.mark.parametrize("at_once", [20, 2, 1])
 def test_whoever_stops_the_whole_while_parts_are_made_stops_those_too(
-    registrar: People, whole: ReportJob, monkeypatch: pytest.MonkeyPatch
+    registrar: People, whole: ReportJob, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     create = asking.create
+    monkeypatch.setattr(making, "AT_ONCE", at_once)
 
     def stopped_meanwhile(*args: Any, **kwargs: Any) -> ReportJob:
         changing.cancel(registrar.owner, whole.id)
@@ -214,6 +216,26 @@ def test_whoever_stops_the_whole_while_parts_are_made_stops_those_too(
     making.make(whole.id)
     assert [job.status for job in parts.of(whole.id)] == ["cancelled"]
     assert whole.reload().parts_state is None
+
+
+def test_many_parts_are_made_in_several_turns(
+    registrar: People, whole: ReportJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "AT_ONCE", 2)
+    assert [making.make(whole.id) for _ in range(3)] == [2, 1, 0]
+    assert names(parts.of(whole.id)) == ALL
+    assert whole.reload().parts_state == "being-made"
+
+
+def test_what_could_not_be_made_before_is_made_once_it_can(
+    registrar: People, whole: ReportJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(finding, "MOST_PARTS", 2)
+        assert make_parts(whole.id) == []
+    changing.retry(registrar.owner, whole.id)
+    assert names(make_parts(whole.id)) == ALL
+    assert whole.reload().burst.text == ""
 
 
 def test_a_whole_that_is_ready_is_made_again_by_those_of_its_parts_that_are_not(

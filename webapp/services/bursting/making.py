@@ -91,6 +91,7 @@ def make(whole_id: ObjectId) -> int:
         _make_one(whole, owner, place, made)
     if len(to_make) <= AT_ONCE:
         _all_made(whole)
+    _stop_if_unwanted(whole)
     return min(len(to_make), AT_ONCE)
 
 
@@ -110,10 +111,11 @@ def _write_down(whole: ReportJob, owner: User) -> bool:
         return False
     kept = [_kept(whole, each) for each in found]
     kept += _gone_since(whole, {each.part_id for each in kept})
-    fields = {"burst.parts": [each.to_mongo() for each in kept], "burst.foundAt": database_clock.now()}
+    found_now = {"burst.parts": [each.to_mongo() for each in kept], "burst.foundAt": database_clock.now()}
     # Of several who have looked the first one's parts count.
     unseen = {"_id": whole.id, "partsState": PartsState.TO_MAKE.value, "burst.foundAt": None}
-    ReportJob._get_collection().update_one(unseen, {"$set": fields}, hint="_id_")
+    change = {"$set": found_now, "$unset": {"burst.said": ""}}
+    ReportJob._get_collection().update_one(unseen, change, hint="_id_")
     return True
 
 
@@ -258,9 +260,12 @@ def _all_made(whole: ReportJob) -> None:
     change = {"$set": {"partsState": PartsState.BEING_MADE.value, "updatedAt": database_clock.now()}}
     if ReportJob._get_collection().update_one(to_make, change, hint="_id_").matched_count:
         log.info("parts made", extra={"job_id": str(whole.id), "count": len(whole.burst.parts)})
-        return
-    # Somebody has stopped the whole, or deleted it, while the last of these were made.
-    if ReportJob.objects(id=whole.id, parts_state=PartsState.BEING_MADE.value).first() is None:
+
+
+def _stop_if_unwanted(whole: ReportJob) -> None:
+    """Somebody may have stopped the whole, or deleted it, while the last of these were made."""
+    wanted = [each.value for each in PartsState]
+    if ReportJob.objects(id=whole.id, parts_state__in=wanted).only("id").first() is None:
         for part in parts.of(whole.id, "id", "status"):
             if not part.is_finished:
                 lifecycle.cancel_if_unended(part.id, by=None)
