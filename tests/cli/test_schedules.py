@@ -9,9 +9,11 @@ import pytest
 
 from tests.cli.conftest import Terminal
 from tests.factories import People
+from tests.services.bursting.college import make_parts
+from tests.services.bursting.conftest import ready
 from tests.services.schedules.conftest import wish
-from webapp.documents import ReportJob, ReportSchedule
-from webapp.services.schedules import keeping
+from webapp.documents import Burst, ReportJob, ReportSchedule
+from webapp.services.schedules import firing, keeping
 
 
 @pytest.fixture
@@ -41,6 +43,23 @@ def test_schedules_are_listed_and_shown(terminal: Terminal, people: People, sche
     runs = terminal("schedules", "next", str(schedule.id), "--count", "3").stdout.splitlines()
     assert [each[10:] for each in runs] == ["T05:30:00+05:45"] * 3
     assert datetime.fromisoformat(runs[0]) == schedule.next_run_at
+
+
+def test_the_parts_of_each_run_are_told(terminal: Terminal, people: People) -> None:
+    schedule = keeping.create(people.administrator, wish(burst=Burst(by="department", root_id=people.faculty.id)))
+    whole = ready(firing.run_now(people.administrator, schedule.id))
+    made = {job.name.partition(": ")[2]: job for job in make_parts(whole.id)}
+    shown = json.loads(terminal("schedules", "show", str(schedule.id)).stdout)
+    assert shown["parts"] == {
+        "for_each": "department", "from": str(people.faculty.id), "by_mail": True, "named_for": [],
+        "said": "Beside the whole, one report for each department, with all below it. Down the tree from Faculty of Arts.",
+    }  # fmt: skip
+    faculty, history = shown["fires"][0]["parts"]
+    assert faculty == {
+        "name": "Faculty of Arts", "job": str(made["Faculty of Arts"].id), "state": "queued", "for": ["Martha Manager"],
+        "said": None,
+    }  # fmt: skip
+    assert (history["name"], history["for"]) == ("History", [])
 
 
 @pytest.mark.does("schedules run", "schedules pause", "schedules resume")

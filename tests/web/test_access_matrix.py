@@ -73,8 +73,9 @@ NEEDS: dict[tuple[str, str], Needs] = {
         Needs.SIGN_IN,
     ),
     **dict.fromkeys(
-        [("jobs.new", G), ("jobs.create", P), ("jobs.form_part", P), ("jobs.preview", P), ("jobs.choices", G),
+        [("jobs.new", G), ("jobs.create", P), ("jobs.form_part", P), ("jobs.preview", P), ("jobs.plan_parts", P), ("jobs.choices", G),
          ("schedules.new", G), ("schedules.create", P), ("schedules.when", P), ("schedules.renew_feed", P),
+         ("schedules.of_new", P),
          ("report_templates.index", G), ("report_templates.new", G), ("report_templates.new_from_question", P),
          ("report_templates.create", P)],
         Needs.TO_ASK,
@@ -110,7 +111,7 @@ NEEDS: dict[tuple[str, str], Needs] = {
     ),
     **dict.fromkeys(
         [("jobs.show", G), ("jobs.live", G), ("jobs.row", G), ("jobs.download", G), ("jobs.chart", G), ("jobs.changes", G),
-         ("jobs.change", G), ("jobs.notify", P)],
+         ("jobs.show_parts", G), ("jobs.change", G), ("jobs.notify", P)],
         Needs.SEES,
     ),
     **dict.fromkeys(
@@ -122,7 +123,8 @@ NEEDS: dict[tuple[str, str], Needs] = {
         [("schedules.pause", P), ("schedules.resume", P), ("schedules.hand_over", P)], Needs.STEERS_SCHEDULE
     ),
     **dict.fromkeys(
-        [("schedules.edit", G), ("schedules.change", P), ("schedules.run", P), ("schedules.delete", P)],
+        [("schedules.edit", G), ("schedules.change", P), ("schedules.run", P), ("schedules.delete", P),
+         ("schedules.of_changed", P), ("schedules.show_parts", G)],
         Needs.EDITS_SCHEDULE,
     ),
     ("inbox.follow", G): Needs.DID_IT,  # one's own notice

@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from bson import ObjectId
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,8 @@ Pairs = list[tuple[str, str]]
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAMES = ("Spring figures", "Enrolments of spring", "Resumé", "100 %")
 STATES = ("pending", "failed", "ready", "cancelled", "processing")
+#: Nobody sees this report; its parts stand for themselves.
+WHOLE = ObjectId()
 #: Values that some jobs have, that none has, and that say nothing; those of people and departments are added.
 VALUES: dict[str, list[str]] = {
     "q": ["spring", "RESUME", " ", "zzz", "%", "\x00"],
@@ -35,6 +38,7 @@ VALUES: dict[str, list[str]] = {
     "code": ["storage-full", "no-such", ""],
     "department": ["x", ""],
     "requester": ["x", ""],
+    "parts_of": [str(WHOLE), "x", ""],
     "since": ["2026-03-02", "2026-13-45", "9999-01-01", "soon", ""],
     "until": ["2026-03-01", "0001-01-01", ""],
 }
@@ -42,6 +46,7 @@ JOBS = st.lists(
     st.tuples(
         st.sampled_from(NAMES), st.sampled_from(STATES), st.sampled_from(("enrollment-summary", "learner-activity")),
         st.sampled_from(("csv", "pdf")), st.integers(0, 2), st.booleans(), st.sampled_from((None, "storage-full")),
+        st.booleans(),
     ),
     min_size=1, max_size=8,
 )  # fmt: skip
@@ -57,7 +62,7 @@ STARTED: set[str] = set()
 
 def make_jobs(people: People, facts: list[tuple[Any, ...]], copies: int) -> None:
     ReportJob._get_collection().delete_many({})
-    for name, state, report_type, file_format, day, is_owners, code in facts:
+    for name, state, report_type, file_format, day, is_owners, code, is_part in facts:
         requester, department = (
             (people.owner, people.department) if is_owners else (people.stranger, people.other_department)
         )
@@ -65,7 +70,7 @@ def make_jobs(people: People, facts: list[tuple[Any, ...]], copies: int) -> None
             make_job(
                 requester.id, name=name, status=state, report_type=report_type, output={"format": file_format},
                 created_at=BEGIN + timedelta(days=day), department_id=department.id, visibility="organization",
-                error=JobError(code=code, message="It broke.") if code else None,
+                error=JobError(code=code, message="It broke.") if code else None, parent_id=WHOLE if is_part else None,
             )  # fmt: skip
     job_facts.forget()
 
@@ -171,7 +176,7 @@ def test_all_that_match_in_the_queue_are_the_rows_on_all_pages(people: People, a
 
 
 def test_pages_beyond_the_first_count_too(people: People, as_person: Client) -> None:
-    make_jobs(people, [("Spring figures", "pending", "enrollment-summary", "csv", 0, True, None)], PAGE_SIZE + 3)
+    make_jobs(people, [("Spring figures", "pending", "enrollment-summary", "csv", 0, True, None, False)], PAGE_SIZE + 3)
     make_job(people.owner.id, name="Other", status="pending")
     STARTED.clear()
     STARTED.update(str(job.id) for job in ReportJob.objects)

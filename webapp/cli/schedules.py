@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import click
+from bson import ObjectId
 
 from webapp.cli.session import connected
 from webapp.clock import aware
-from webapp.documents import ReportSchedule, ScheduleFire, User
+from webapp.documents import Burst, ReportJob, ReportSchedule, ScheduleFire, User
 from webapp.services import database_clock
+from webapp.services.bursting.in_words import burst_in_words
+from webapp.services.jobs import parts
 from webapp.services.people import accounts
 from webapp.services.permissions import TERMINAL, Actor
 from webapp.services.schedules import asked, firing, keeping, lists, planning
@@ -80,6 +83,7 @@ def show(schedule_id: str, email: str | None) -> None:
                     "co_owners": [names.get(each, str(each)) for each in found.co_owner_ids],
                     "paused": found.pause_text or None,
                     "report_type": found.report_type,
+                    "parts": _burst(found.burst),
                     "fires": [_fire(each) for each in lists.history(actor, found.id)],
                 },
                 indent=1,
@@ -94,7 +98,41 @@ def _fire(line: ScheduleFire) -> dict[str, Any]:
         "outcome": line.outcome,
         "job": str(line.job_id) if line.job_id else None,
         "said": line.text or None,
+        "parts": _parts(line.job_id),
     }
+
+
+def _burst(burst: Burst | None) -> dict[str, Any] | None:
+    """How its reports are made in parts, too."""
+    if burst is None:
+        return None
+    return {
+        "for_each": burst.by,
+        "from": str(burst.root_id) if burst.root_id else None,
+        "by_mail": bool(burst.by_mail),
+        "named_for": [str(each.part_id) for each in burst.named],
+        "said": str(burst_in_words(burst)),
+    }
+
+
+def _parts(whole_id: ObjectId | None) -> list[dict[str, Any]] | None:
+    """The parts of one run: their reports, how far each is, and whom it is for."""
+    whole = ReportJob.objects(id=whole_id).only("burst").first() if whole_id else None
+    if whole is None or whole.burst is None:
+        return None
+    states = {job.id: job.status for job in parts.of(whole.id, "status")}
+    people = {person for each in whole.burst.parts for person in each.recipient_ids}
+    names = dict(User.objects(id__in=list(people)).scalar("id", "name")) if people else {}
+    return [
+        {
+            "name": each.name,
+            "job": str(each.job_id) if each.job_id else None,
+            "state": states.get(each.job_id),
+            "for": [*(names.get(person, str(person)) for person in each.recipient_ids), *each.addresses],
+            "said": each.text or None,
+        }
+        for each in whole.burst.parts
+    ]
 
 
 @command.command("next")

@@ -3,6 +3,7 @@
 from webapp.documents.accounts import Department, Membership, Team, User
 from webapp.documents.act import Act
 from webapp.documents.admin_event import AdminArea, AdminEvent
+from webapp.documents.burst import Burst, MadeInParts, NamedForPart, PartBy, PartMade, PartsState
 from webapp.documents.calendar import Calendar, ClosedDay
 from webapp.documents.connection import connect, disconnect
 from webapp.documents.delivery import Channel, Delivery, DeliveryState, DeliveryWish, When
@@ -46,6 +47,7 @@ __all__ = [
     "AdminArea",
     "AdminEvent",
     "Attempt",
+    "Burst",
     "Calendar",
     "Channel",
     "ClosedDay",
@@ -64,13 +66,18 @@ __all__ = [
     "Letterhead",
     "LookupCategory",
     "LookupValue",
+    "MadeInParts",
     "Membership",
+    "NamedForPart",
     "Notice",
     "Order",
     "OrderKind",
     "OrderState",
     "Output",
     "Parameters",
+    "PartBy",
+    "PartMade",
+    "PartsState",
     "PasswordReset",
     "Progress",
     "RateLimit",

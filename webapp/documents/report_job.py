@@ -14,6 +14,7 @@ from mongoengine.errors import ValidationError
 
 from webapp.clock import utcnow
 from webapp.documents.base import Stamped
+from webapp.documents.burst import MadeInParts, PartsState
 from webapp.documents.connection import JOBS
 from webapp.documents.delivery import DeliveryWish
 from webapp.documents.job_status import JobStatus
@@ -82,6 +83,7 @@ class Parameters(LooseEmbedded):
     detail = me.BooleanField(default=False)  # the report type's detail rows in place of its summary
     include_inactive = me.BooleanField(db_field="includeInactive", default=False)
     time_zone = me.StringField(db_field="timeZone", max_length=100)
+    part = me.StringField(max_length=60)  # department:<id>, class:<id> or instructor:<id>; the rows of nothing else
     # Answer from the data that this earlier job saw.
     as_of_job_id = me.ObjectIdField(db_field="asOfJobId")
 
@@ -174,6 +176,8 @@ class ReportJob(Stamped):
             {"name": "file_expires_at", "fields": ["output.storage.expires_at"], "sparse": True},
             {"name": "file_sha256", "fields": ["output.storage.sha256"], "sparse": True},
             {"name": "question", "fields": ["requested_by", "question_hash", "-created_at"]},
+            {"name": "parts", "fields": ["parent_id"], "sparse": True},
+            {"name": "parts_state", "fields": ["parts_state"], "sparse": True},
             {
                 "name": "deliveries",
                 "fields": ["deliveries_wanted", "status"],
@@ -220,6 +224,10 @@ class ReportJob(Stamped):
     question_hash = me.StringField(db_field="questionHash")  # equal for equal questions with equal scope and format
     submission_id = me.StringField(db_field="submissionId")  # one per form shown: a double submit makes one job
     sibling_of = me.ObjectIdField(db_field="siblingOf")  # "also as Excel": made from that job's pinned data
+    burst = me.EmbeddedDocumentField(MadeInParts)  # made in parts, too: how, and which there are
+    parts_state = me.StringField(db_field="partsState", choices=[each.value for each in PartsState])
+    parent_id = me.ObjectIdField(db_field="parentId")  # the whole of which it is a part, and whose data it is made of
+    reader_ids = me.ListField(me.ObjectIdField(), db_field="readerIds")  # whom it is for, whatever its visibility
     named_by_question = me.BooleanField(db_field="namedByQuestion", default=False)  # nobody has named it
     asked_for = me.ListField(me.DictField(), db_field="askedFor")  # what a list says of the question: chips
     search_words = me.StringField(db_field="searchWords")  # who asks what, folded, for the search of lists

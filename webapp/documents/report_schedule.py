@@ -15,6 +15,7 @@ import mongoengine as me
 from mongoengine.errors import ValidationError
 
 from webapp.documents.base import Stamped, Stored
+from webapp.documents.burst import Burst
 from webapp.documents.report_job import DESCRIPTION_LENGTH, NAME_LENGTH, LooseEmbedded, Output, Parameters
 from webapp.messages import from_document
 
@@ -173,6 +174,7 @@ class ReportSchedule(Stamped):
     most_caught_up = me.IntField(db_field="mostCaughtUp", min_value=1, max_value=50, default=5)
     on_empty = me.StringField(db_field="onEmpty", choices=_values(OnEmpty), default=OnEmpty.SEND.value)
     on_unchanged = me.StringField(db_field="onUnchanged", choices=_values(OnUnchanged), default=OnUnchanged.SEND.value)
+    burst = me.EmbeddedDocumentField(Burst)  # one report for each department, class or instructor beside the whole
     delivery = me.ListField(me.DictField())  # {channel, recipient, …}, as `services.deliveries` reads them
 
     owner_id = me.ObjectIdField(db_field="ownerId", required=True)
@@ -225,14 +227,16 @@ class ReportSchedule(Stamped):
         }
         field, value = needed.get(timing.frequency, ("", True))
         errors = {} if value else {field: f"A schedule that runs {timing.frequency} needs it."}
+        wrong = self.burst.problems() if self.burst is not None else {}
         if timing.frequency == Frequency.QUARTERLY and not timing.quarter_months:
             errors["quarter_months"] = "A schedule that runs quarterly needs its months."
         if timing.frequency == Frequency.YEARLY and not timing.month:
             errors["month"] = "A schedule that runs yearly needs its month."
         if timing.start_date and timing.end_date and timing.end_date < timing.start_date:
             errors["end_date"] = "The last day is before the first."
-        if errors:
-            raise ValidationError("", errors={name: ValidationError(text) for name, text in errors.items()})
+        if errors or wrong:
+            told = {name: ValidationError(text) for name, text in errors.items()}
+            raise ValidationError("", errors=told | wrong)
 
 
 class ScheduleFire(Stored):

@@ -125,14 +125,16 @@ def _filtered(query: Query, tables: Tables, *, in_period: bool) -> Table:
 
 def in_scope(scope: Scope, rows: Table) -> list[Value]:
     """What a row must be to be counted at all, whatever else is asked. What is not known to be so, is not."""
-    if scope.is_everything:
-        return []
+    return [_in_one(each, rows) for each in scope.each]
+
+
+def _in_one(scope: Scope, rows: Table) -> Value:
     allowed = ibis.literal(False)
     if scope.department_ids:
         allowed |= rows.department_id.isin(list(scope.department_ids))
     if scope.class_ids:
         allowed |= rows.class_id.isin(list(scope.class_ids))
-    return [allowed]
+    return allowed
 
 
 # --- measures ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -50,14 +50,24 @@ class Sort:
 
 @dataclass(frozen=True)
 class Scope:
-    """Rows that may be counted: of these departments or of these classes. Both None: all rows."""
+    """Rows that may be counted: of these departments or of these classes. Both None: all rows. Of them, with `within`,
+    only those that are within that scope, too."""
 
     department_ids: tuple[str, ...] | None = None
     class_ids: tuple[str, ...] | None = None
+    within: Scope | None = None
 
     @property
     def is_everything(self) -> bool:
-        return self.department_ids is None and self.class_ids is None
+        return self.department_ids is None and self.class_ids is None and self.within is None
+
+    @property
+    def each(self) -> Iterator[Scope]:
+        """The scopes that a row must all be in, none of them with another one within it."""
+        if self.department_ids is not None or self.class_ids is not None:
+            yield Scope(self.department_ids, self.class_ids)
+        if self.within is not None:
+            yield from self.within.each
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from bson import ObjectId
 
 from webapp import clock, record, renderers, storage
-from webapp.documents import JobStatus, LookupCategory, ReportJob, User
+from webapp.documents import JobStatus, LookupCategory, PartBy, ReportJob, User
 from webapp.engine import charts, runner
 from webapp.engine.backends import Limits
 from webapp.engine.charts import CHART_KINDS
@@ -35,6 +35,7 @@ from webapp.renderers.changes_sheet import CHANGES
 from webapp.renderers.filenames import content_disposition, fill_template
 from webapp.renderers.reader import Reader
 from webapp.services import sources
+from webapp.services.bursting import counting
 from webapp.services.changes import earlier as earlier_reports
 from webapp.services.changes import words
 from webapp.services.changes.between import Asked
@@ -89,7 +90,7 @@ def _execute(context: Context) -> Outcome:
 
     context.progress(Message("Reading new data"), 1)
     # One record version from beginning to end, whatever is published meanwhile.
-    earlier = _earlier(job.parameters.as_of_job_id)
+    earlier = _earlier(job.parameters.as_of_job_id) or _of_the_whole(job.parent_id)
     if not earlier:
         sources.refresh_if_due()
     # “Now” of the question is the moment of its data, so that the same data give the same answer at any time.
@@ -158,6 +159,11 @@ def _execute(context: Context) -> Outcome:
     provenance |= {"rowsWritten": rendered.rows_written, "notes": [*result.notes, *rendered.notes]}
     if job.schedule_id is not None:
         provenance["rowsChecksum"] = result.checksum()
+    if job.burst is not None:
+        counted = counting.count(
+            PartBy(job.burst.by), query, version, scratch / "places", engine=settings.engine, limits=limits
+        )
+        provenance["parts"] = counted.to_document()
 
     context.enter(JobStatus.UPLOADING)
     context.progress(Message("Storing the file"), RENDERED, rendered.rows_written, rendered.rows_written)
@@ -247,6 +253,14 @@ def _earlier(job_id: ObjectId | None) -> dict[str, Any]:
             )
         )
     raise PinnedDataGoneError(Message("The report whose data was to be used again is gone, or has none."))
+
+
+def _of_the_whole(whole_id: ObjectId | None) -> dict[str, Any]:
+    """What the whole says of its data: its parts are made from them, so that they add up. Nothing once it has no file
+    any more: whoever has a part made again then has it of today's."""
+    whole = ReportJob.objects(id=whole_id).first() if whole_id is not None else None
+    has_data = whole is not None and whole.state.has_file and "recordVersion" in (whole.provenance or {})
+    return dict(whole.provenance) if whole is not None and has_data else {}
 
 
 def _file_stem(job: ReportJob, title: str, time_zone: str, reader: Reader) -> str:

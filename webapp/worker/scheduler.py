@@ -1,6 +1,8 @@
-"""Fires schedules that are due, in a thread of the worker beside its loop: jobs never wait for it.
+"""Fires schedules that are due, and has the parts of reports made that are ready, in a thread of the worker beside its
+loop: jobs never wait for it.
 
-Any number of workers do this at once; each fire makes one job all the same (`services.schedules.firing`).
+Any number of workers do this at once; each fire makes one job all the same (`services.schedules.firing`), and so does
+each part (`services.bursting.making`).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from webapp.documents import ReportSchedule
 from webapp.documents.report_schedule import Frequency
 from webapp.errors import ReportdeskError
 from webapp.services import database_clock
+from webapp.services.bursting import making
 from webapp.services.schedules import firing, outcomes, planning
 
 log = logging.getLogger(__name__)
@@ -54,7 +57,7 @@ class SchedulerThread:
             self._try("look", self.look)
 
     def look(self) -> None:
-        """Fire all that is due, and write down what has ended."""
+        """Fire all that is due, have parts made, and write down what has ended."""
         with pymongo.timeout(STEP_SECONDS):
             now = database_clock.now()
             version = planning.data_version()
@@ -67,9 +70,11 @@ class SchedulerThread:
                 break
         behind = self._asked(lambda: firing.behind_the_data(now, version))
         self._fire_all(behind, lambda each: firing.fire_fresh(each[0], each[1], version, now))
+        self._fire_all(self._asked(making.waiting), making.make)
         if time.monotonic() >= self._settle_at:
             self._settle_at = time.monotonic() + SETTLE_SECONDS
             self._asked(outcomes.settle)
+            self._asked(making.settle)
 
     def _fire_all(self, each_of: Iterable[Any], fire: Callable[[Any], object]) -> bool:
         """Whether all of them went well; one that does not keeps no other waiting."""

@@ -98,6 +98,7 @@ def requests(draw: st.DrawFn, records: Records) -> ReportRequest:
     for name, ids in records.ids.items():
         if name != "department_id":
             values[name] = draw(_some(ids, 2))
+    values["part"] = draw(st.sampled_from(["", f"department:{records.ids['department_ids'][0]}"]))
     values["terms"] = draw(st.lists(WORDS.filter(bool) | st.just("2026 spring"), max_size=2, unique=True))
     values["event_types"] = draw(_some(["content-viewed", "login"], 2))
     values["statuses"] = draw(_some(dataset.statuses, 2))

@@ -8,15 +8,22 @@ import mongoengine
 import pytest
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-from tests.factories import make_job
+from tests.factories import People, make_job
+from tests.factories import hold as hold_roles
+from tests.services.bursting.conftest import ready
+from tests.services.schedules.conftest import wish
 from tests.worker.conftest import queue_job
-from webapp.documents import JobStatus, disconnect
+from webapp.documents import Burst, JobStatus, disconnect
 from webapp.documents.connection import JOBS, current_database
 from webapp.services import database_clock
+from webapp.services.bursting import making
 from webapp.services.files import retention
 from webapp.services.jobs import held, lifecycle
 from webapp.services.queue import promotion
 from webapp.services.queue.line import QueueLine
+from webapp.services.requests import with_parts
+from webapp.services.requests.waiting import require_room
+from webapp.services.schedules import firing, keeping
 from webapp.worker import reaper
 
 
@@ -73,6 +80,24 @@ def test_no_query_of_the_queue_reads_the_whole_collection(recorder: Recorder) ->
         assert "_id" in query, query
         assert not any(name.startswith("$") for name in query), query
     assert len(recorder.finds) > 8
+    are_served_by_an_index(recorder)
+
+
+def test_no_query_for_parts_reads_the_whole_collection(recorder: Recorder, people: People) -> None:
+    hold_roles(people.owner, ["staff"], [people.faculty]).save()
+    schedule = keeping.create(people.owner, wish(burst=Burst(by="department")))
+    whole = ready(firing.run_now(people.owner, schedule.id))
+    recorder.finds.clear()
+    assert making.waiting() == [whole.id]
+    assert making.make(whole.id) == 2
+    assert making.settle() == 0
+    assert with_parts.cancel(people.owner, whole.reload(), None)
+    require_room(people.owner.id)
+    assert len(recorder.finds) > 8
+    are_served_by_an_index(recorder)
+
+
+def are_served_by_an_index(recorder: Recorder) -> None:
     for find in recorder.finds:
         if "_id" in find["filter"]:
             # By `_id` is by key, with or without more conditions; with a hint the embedded server reads all keys.

@@ -82,6 +82,9 @@ WITHOUT_A_PERSON = {
             "calendars.calendars.plan_anew",
         ),
     ],
+    "schedulers make the parts of a whole that is ready, each by asking as its owner; people reach them by changing": [
+        *("bursting.making.*", "requests.with_parts.*"),
+    ],
     "tells people of their own schedules what happened to them": ["schedules.telling.*"],
     "workers sweep at the time that was set": [
         *("files.retention.*", "files.sweep_figures.*", "orders.uploads.delete_old"),

@@ -255,7 +255,9 @@ def test_rights_are_those_of_plain_code_that_takes_each_department_by_itself(
     reach = visibility.Reach(person)
     for n, department_id in enumerate(IDS):
         for shared_with in ("private", "department", "organization"):
-            job = SimpleNamespace(requested_by=ObjectId(), department_id=department_id, visibility=shared_with)
+            job = SimpleNamespace(
+                requested_by=ObjectId(), department_id=department_id, visibility=shared_with, reader_ids=()
+            )
             sees = case.is_active and (
                 expected["all"]
                 or n in expected["manages"]

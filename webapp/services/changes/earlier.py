@@ -65,6 +65,8 @@ def report_before(job: ReportJob, now: Asked) -> ReportJob | None:
         created_at__lt=job.created_at,
         report_type=job.report_type,
         status__in=_STATES,
+        # Else the forty parts of one run would hide the run before it.
+        parameters__part=job.parameters.part,
     )
     if job.schedule_id is not None:
         found = found.filter(schedule_id=job.schedule_id)

@@ -109,10 +109,9 @@ def state(row: str) -> str:
 def within(scopes: tuple[Scope, ...], row: str, of_class: str = "class_id") -> str:
     """Whether a row may be read under every one of `scopes`. What is not known to be so, is not."""
     conditions = ["true"]
-    for scope in scopes:
-        if not scope.is_everything:
-            departments = _one_of(f"{row}.department_id", scope.department_ids)
-            conditions.append(f"({departments} OR {_one_of(f'{row}.{of_class}', scope.class_ids)})")
+    for scope in (each for several in scopes for each in several.each):
+        departments = _one_of(f"{row}.department_id", scope.department_ids)
+        conditions.append(f"({departments} OR {_one_of(f'{row}.{of_class}', scope.class_ids)})")
     return f"coalesce({' AND '.join(conditions)}, false)"
 
 

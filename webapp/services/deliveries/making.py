@@ -34,6 +34,7 @@ from webapp.documents.report_schedule import FireOutcome, OnEmpty, OnUnchanged
 from webapp.messages import Message, to_document
 from webapp.services import database_clock
 from webapp.services.deliveries.webhooks import endpoints
+from webapp.services.jobs import parts
 from webapp.settings import get_settings
 
 log = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ def _rule_of(job: ReportJob) -> Rule:
 def _is_as_last_time(job: ReportJob) -> bool:
     """Does it have the rows of the run before it: of the last one that was made?"""
     checksum = (job.provenance or {}).get("rowsChecksum")
-    this = ScheduleFire.objects(id=job.id).only("fired_for").first()
+    this = ScheduleFire.objects(id=job.parent_id or job.id).only("fired_for").first()
     if checksum is None or this is None:
         return False
     before = list(
@@ -149,6 +150,8 @@ def _is_as_last_time(job: ReportJob) -> bool:
         .order_by("-fired_for")
         .limit(LOOKED_BACK)
     )
+    if job.parent_id is not None:
+        return _is_as_last_part(job, [line.id for line in before])
     # What has ended so lately that nobody has written it into the history yet is asked itself.
     fresh = [line.job_id for line in before if line.outcome == FireOutcome.OPEN]
     ended = {each.id: each for each in ReportJob.objects(id__in=fresh)} if fresh else {}
@@ -159,6 +162,15 @@ def _is_as_last_time(job: ReportJob) -> bool:
         if made is not None and made.state.has_file:
             return bool((made.provenance or {}).get("rowsChecksum") == checksum)
     return False
+
+
+def _is_as_last_part(job: ReportJob, runs: list[ObjectId]) -> bool:
+    """As `_is_as_last_time`, of a part: of `runs`, the newest first, the last that has made the same part."""
+    ids = [parts.id_of(run, job.parameters.part or "") for run in runs]
+    made = {each.id: each for each in ReportJob.objects(id__in=ids).only("provenance")} if ids else {}
+    checksums = ((made[each].provenance or {}).get("rowsChecksum") for each in ids if each in made)
+    last = next((each for each in checksums if each is not None), None)
+    return last is not None and bool(last == (job.provenance or {}).get("rowsChecksum"))
 
 
 # --- one delivery -----------------------------------------------------------------------------------------------------

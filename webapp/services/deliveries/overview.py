@@ -3,6 +3,7 @@ having what failed tried again."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,12 +73,17 @@ def of_job(actor: User, job: ReportJob) -> DeliveryPage | None:
     return DeliveryPage(found, None, _names(found)) if found else None
 
 
-def of_schedule(actor: Actor, schedule_id: ObjectId) -> DeliveryPage:
+def of_schedule(actor: Actor, schedule_id: ObjectId, part_ids: Collection[ObjectId] = ()) -> DeliveryPage:
     """The last of a schedule, the newest first; who may see the schedule is asked before. Notices are told to those
-    whose inbox they are in. `older`: there are more, which the pages of its reports have."""
+    whose inbox they are in, and those of parts (`part_ids`), which the schedule itself gives to whoever runs them.
+    `older`: there are more, which the pages of its reports have."""
     found = list(Delivery.objects(schedule_id=schedule_id).order_by("-made_at").limit(MOST_OF_SCHEDULE + 1))
     own = str(permissions.id_of(actor))
-    shown = [each for each in found[:MOST_OF_SCHEDULE] if each.channel != Channel.INBOX or each.recipient == own]
+    shown = [
+        each
+        for each in found[:MOST_OF_SCHEDULE]
+        if each.channel != Channel.INBOX or each.recipient == own or each.job_id in part_ids
+    ]
     older = found[-1].made_at.isoformat() if len(found) > MOST_OF_SCHEDULE else None
     return DeliveryPage(shown, older, _names(shown))
 

@@ -23,7 +23,7 @@ from webapp.services.rights.visibility import Reach
 LOOKED_AT = 30
 #: What of them tells whether it is the one.
 _LOOKED_INTO = (
-    *("id", "report_type", "requested_by", "department_id", "visibility", "created_at", "parameters"),
+    *("id", "report_type", "requested_by", "department_id", "visibility", "reader_ids", "created_at", "parameters"),
     *("provenance.scope", "provenance.recordVersion"),
 )
 #: More rows than this nobody compares by eye.
@@ -55,6 +55,7 @@ def report_before(actor: User, job: ReportJob) -> ReportJob | None:
         created_at__lt=job.created_at,
         report_type=job.report_type,
         status__in=[state.value for state in WITH_FILE],
+        parameters__part=job.parameters.part,
     )
     # Because of the type, which no index has, the embedded server would read all jobs.
     by_index = indexes.hint(ReportJob._get_collection(), (("requestedBy", 1), ("createdAt", -1)))

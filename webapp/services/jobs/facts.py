@@ -22,6 +22,7 @@ _FIELDS = (
     *("name", "reportType", "status", "priorityRank", "requestedBy", "departmentId", "visibility", "createdAt"),
     *("scheduledFor", "completedAt", "updatedAt", "expiresAt", "eventCount", "downloadCount", "output.format"),
     *("error.code", "searchWords", "parameters.filters.learnerIds", "templateId"),
+    *("parentId", "burst.by", "partsState", "readerIds"),
 )
 #: A question about more learners than this is about none of them in particular.
 _LEARNERS_KNOWN = 50
@@ -51,6 +52,10 @@ class JobFacts:
     download_count: int
     learner_ids: tuple[ObjectId, ...]
     template_id: ObjectId | None = None
+    parent_id: ObjectId | None = None
+    has_parts: bool = False
+    parts_state: str = ""  # what is still to be done about them
+    reader_ids: tuple[ObjectId, ...] = ()
 
     @property
     def state(self) -> JobStatus:
@@ -115,6 +120,10 @@ def _facts(document: dict[str, Any]) -> JobFacts:
         download_count=document.get("downloadCount") or 0,
         learner_ids=_learners_of(document),
         template_id=document.get("templateId"),
+        parent_id=document.get("parentId"),
+        has_parts=bool(document.get("burst")),
+        parts_state=document.get("partsState") or "",
+        reader_ids=tuple(document.get("readerIds") or ()),
     )
 
 

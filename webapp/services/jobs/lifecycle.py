@@ -176,6 +176,15 @@ def cancel(job_id: ObjectId, *, by: ObjectId | None, reason: str | None = None) 
     raise _refused(job_id, JobStatus.CANCELLED, sources_of(JobStatus.CANCELLED))
 
 
+def cancel_if_unended(job_id: ObjectId, *, by: ObjectId | None, reason: str | None = None) -> bool:
+    """As `cancel`; false for a job that has ended, or is gone."""
+    try:
+        cancel(job_id, by=by, reason=reason)
+    except (IllegalTransitionError, JobNotFoundError):
+        return False
+    return True
+
+
 def take_back_cancel(job_id: ObjectId, *, by: ObjectId) -> None:
     """Undo what `by` has asked for: a job that was stopped while it waited waits again, as it did; one that runs goes
     on; one that was stopped while it ran begins anew.

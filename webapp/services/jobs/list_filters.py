@@ -136,6 +136,11 @@ def _in_departments(values: tuple[str, ...], _looker: Looker) -> Test:
     return lambda job: job.department_id in below
 
 
+def _parts_of(values: tuple[str, ...], _looker: Looker) -> Test:
+    wholes = {id_or_nobody(value) for value in values}
+    return lambda job: job.parent_id in wholes
+
+
 def _since(values: tuple[str, ...], looker: Looker) -> Test:
     since = _midnight(values[0], looker.time_zone)
     return lambda job: job.created_at >= since
@@ -145,6 +150,9 @@ def _until(values: tuple[str, ...], looker: Looker) -> Test:
     until = _midnight(values[0], looker.time_zone, plus_days=1)
     return lambda job: job.created_at < until
 
+
+#: While this filter is in force, parts are rows of their own; else they stand under their whole.
+PARTS_OF = "parts_of"
 
 FILTERS: dict[str, ListFilter] = {
     each.name: each
@@ -174,6 +182,10 @@ FILTERS: dict[str, ListFilter] = {
         ListFilter(
             "requester", Message("Asked by"), Control.CHOICE, _asked_by, _line,
             any_label=Message("Anyone"), words=lambda value: Message("asked by somebody else"),
+        ),
+        ListFilter(
+            PARTS_OF, Message("Parts"), Control.HIDDEN, _parts_of, _line,
+            words=lambda value: Message("parts of one report"),
         ),
         ListFilter(
             "since", Message("Asked from"), Control.DAY, _since, _day, is_many=False,

@@ -20,9 +20,10 @@ from webapp.documents import ReportJob, User
 from webapp.documents.ids import ids_of
 from webapp.messages import from_document
 from webapp.services.jobs import facts as job_facts
-from webapp.services.jobs import list_filters
+from webapp.services.jobs import list_filters, parts
 from webapp.services.jobs.facts import JobFacts
 from webapp.services.jobs.list_filters import Looker
+from webapp.services.jobs.parts import PartCounts
 from webapp.services.plain_text import folded
 from webapp.services.record import names
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
@@ -71,6 +72,10 @@ ROW_FIELDS = (
     "priority_changed_by",
     "asked_for",
     "provenance.scope",
+    "parent_id",
+    "reader_ids",
+    "burst.by",
+    "parts_state",
 )
 
 
@@ -110,6 +115,7 @@ class JobPage:
     sort: str
     names: dict[ObjectId, str] = field(default_factory=dict)
     chips: dict[ObjectId, list[str]] = field(default_factory=dict)
+    parts: dict[ObjectId, PartCounts] = field(default_factory=dict)
 
     @property
     def is_bounded(self) -> bool:
@@ -131,13 +137,19 @@ def page(actor: User, which: JobList, query: JobListQuery, more: tuple[str, ...]
     last = max(1, -(-min(count, COUNT_BOUND) // PAGE_SIZE))
     number = min(max(query.page, 1), last)
     jobs = _documents(found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], more)
-    return JobPage(jobs, count, number, query.sort, names_of(jobs, besides=actor), chips_of(actor, jobs))
+    names, chips = names_of(jobs, besides=actor), chips_of(actor, jobs)
+    return JobPage(jobs, count, number, query.sort, names, chips, parts.counts_of(actor, jobs))
 
 
 def recent(actor: User, lists: Iterable[JobList], limit: int) -> dict[JobList, list[ReportJob]]:
     """The newest of each list, without a count."""
     jobs = job_facts.every()
-    newest = {which: list(islice(filter(_rule(actor, which), reversed(jobs)), limit)) for which in lists}
+    rules = {which: _rule(actor, which) for which in lists}
+    wholes = {which: _wholes(jobs, rule) for which, rule in rules.items()}
+    newest = {
+        which: list(islice((job for job in reversed(jobs) if rule(job) and job.parent_id not in wholes[which]), limit))
+        for which, rule in rules.items()
+    }
     documents = {job.id: job for job in _documents([job for found in newest.values() for job in found])}
     return {which: [documents[job.id] for job in found if job.id in documents] for which, found in newest.items()}
 
@@ -238,17 +250,33 @@ def _matching(actor: User, which: JobList, query: JobListQuery) -> list[JobFacts
     """Jobs of the list that match, in the order asked for. By date it ends once there are more than any count tells."""
     jobs = job_facts.every()
     looker = Looker(query.time_zone, cache(lambda: _learners_known(actor, jobs)))
-    rules = (_rule(actor, which), *list_filters.tests_of(query.filters, looker))
+    belongs, tests = _rule(actor, which), list_filters.tests_of(query.filters, looker)
+    wholes = frozenset() if list_filters.PARTS_OF in query.filters else _wholes(jobs, belongs)
+    # A whole is found by its parts, too: whoever looks for what failed finds the report of which a part did.
+    by_a_part = {
+        job.parent_id
+        for job in (jobs if wholes else ())
+        if job.parent_id in wholes and belongs(job) and all(test(job) for test in tests)
+    }
     name = query.sort.removeprefix("-")
     is_by_date = name not in SORTS or name == "created"
     found: list[JobFacts] = []
     for job in jobs if query.sort == "created" else reversed(jobs):
-        if all(rule(job) for rule in rules):
+        if job.parent_id in wholes or not belongs(job):
+            continue
+        if job.id in by_a_part or all(test(job) for test in tests):
             found.append(job)
             if is_by_date and len(found) > COUNT_BOUND:
                 break
     # A stable sort: equal values stay newest first, so they keep their place from page to page.
     return found if is_by_date else sorted(found, key=_sort_key(SORTS[name]), reverse=query.sort.startswith("-"))
+
+
+def _wholes(jobs: Iterable[JobFacts], belongs: Callable[[JobFacts], bool]) -> frozenset[ObjectId]:
+    """The reports of a list under which their parts stand. Whoever may see a part and not its whole has the part as a
+    row of its own."""
+    with_parts = {job.parent_id for job in jobs if job.parent_id is not None}
+    return frozenset(job.id for job in jobs if job.id in with_parts and belongs(job)) if with_parts else frozenset()
 
 
 def _learners_known(actor: User, jobs: Iterable[JobFacts]) -> dict[ObjectId, str]:
@@ -277,7 +305,7 @@ def _rule(actor: User, which: JobList) -> Callable[[JobFacts], bool]:
         if which is JobList.OWN:
             return job.requested_by == me
         if which is JobList.SHARED:
-            return job.visibility != "private" and job.requested_by != me
+            return job.requested_by != me and (job.visibility != "private" or reach.is_for_actor(job))
         return reach.steers(job)
 
     return lambda job: is_of_list(job) and reach.sees(job) and (job.expires_at is None or job.expires_at > now)

@@ -27,13 +27,14 @@ from webapp.engine.fields import DATA
 from webapp.engine.query import MAX_TOP, DateRange, Filter, Operator, Query, Scope, Sort
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
-from webapp.services.questions import conditions, filter_choices, period, report_types, terms
+from webapp.services.questions import conditions, filter_choices, part_words, period, report_types, terms
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS, ChosenFilter
 from webapp.services.questions.in_words import some_of
 from webapp.services.questions.period import Period
 from webapp.services.questions.report_types import base_key, custom_measures, event_words, report_type_of, standing
 from webapp.services.questions.request import Condition, ReportRequest
 from webapp.services.questions.ways import to_document
+from webapp.services.rights import parts
 from webapp.services.rights.data_scope import DataScope
 
 MOST_ROWS = 10**9
@@ -46,16 +47,21 @@ def to_query(
     """The engine's question. Raises InvalidRequestError with every fault under the name of its parameter.
 
     A record outside of `scope` is treated as one that does not exist. When the record is not as new as the question
-    may be, nothing is said of what it lacks (`is_record_new`).
+    may be, nothing is said of what it lacks (`is_record_new`). A question about a part counts the rows of that part
+    alone; what else it names is judged by what its asker may read, because parts of one report ask the same.
     """
     declared = report_type_of(request.report_type)
     dataset = DATASETS[declared.dataset]
     errors: dict[str, str] = {}
     moment = moment or clock.utcnow()
-    filters = _filters(dataset, request, scope if is_record_new else None, errors, moment)
+    if request.part and scope.within is None:
+        scope = parts.narrowed(scope, request.part)
+    filters = _filters(dataset, request, scope.outer if is_record_new else None, errors, moment)
+    if request.part and is_record_new and (problem := part_words.problem_of(request.part, scope.outer)):
+        errors[part_words.FIELD] = problem
     filters += tuple(Filter(name, cast(Operator, operator), values) for name, operator, values in standing(request))
-    if problem := request.period.problem():
-        errors[period.FIELD] = problem
+    if wrong_period := request.period.problem():
+        errors[period.FIELD] = wrong_period
     _check_numbers(request, errors)
     details = request.detail or (declared.detail_first and not request.group_by and not request.measures)
     if request.detail and not declared.detail:
@@ -74,7 +80,7 @@ def to_query(
         time_zone=request.time_zone,
         include_inactive=request.include_inactive,
         limit=request.limit,
-        scope=Scope(scope.department_ids, scope.class_ids),
+        scope=_scope(scope),
         moment=moment,
         custom_measures=custom_measures(),
         event_words=event_words(),
@@ -89,7 +95,7 @@ def to_query(
         query = _grouped(query, declared, dataset, request, sort)
     try:
         # Days that are wrong in themselves are told already, and no clock can be asked about some of them.
-        if not problem:
+        if not wrong_period:
             query = replace(query, date_range=_date_range(request.period, ZoneInfo(request.time_zone)))
         else:
             ZoneInfo(request.time_zone)
@@ -107,6 +113,11 @@ def to_query(
     if errors:
         raise InvalidRequestError(errors)
     return query
+
+
+def _scope(scope: DataScope) -> Scope:
+    within = None if scope.within is None else _scope(scope.within)
+    return Scope(scope.department_ids, scope.class_ids, within)
 
 
 def _check_data_fields(query: Query, errors: dict[str, str]) -> None:

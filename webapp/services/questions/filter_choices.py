@@ -130,6 +130,9 @@ def _meant_by(kind: str, text: str) -> list[list[ObjectId]]:
 
 def _reached(kind: str, ids: Sequence[ObjectId], scope: DataScope) -> list[Choice]:
     """Read by their ids alone: a form that names three learners must not wait until fifty thousand have been read."""
+    if scope.within is not None:
+        inside = {choice.id for choice in _reached(kind, ids, scope.within)}
+        return [choice for choice in _reached(kind, ids, scope.outer) if choice.id in inside]
     if kind == DEPARTMENT:
         found = [_department(document) for document in _departments.documents(ids)]
     elif kind == LEARNER and not scope.is_everything:
@@ -147,6 +150,9 @@ def _ids(texts: Iterable[str] | None) -> frozenset[ObjectId]:
 
 def _rule(kind: str, scope: DataScope) -> Callable[[Choice], bool]:
     """Which choices a person of this scope may be offered, and told the names of."""
+    if scope.within is not None:
+        outside, inside = _rule(kind, scope.outer), _rule(kind, scope.within)
+        return lambda choice: outside(choice) and inside(choice)
     if scope.is_everything:
         return lambda choice: True
     if kind == LEARNER:

@@ -15,7 +15,7 @@ from webapp.engine.declarations import Dataset, Unit
 from webapp.engine.fields import field_of
 from webapp.messages import Message
 from webapp.services.lookups import values as lookups
-from webapp.services.questions import filter_choices
+from webapp.services.questions import filter_choices, part_words
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
 from webapp.services.questions.conditions import UNIT_WORDS, seconds_of, times_in_words
 from webapp.services.questions.report_types import report_type_of, standing, unit_of_measure
@@ -70,6 +70,8 @@ def describe(request: ReportRequest, scope: DataScope) -> list[tuple[str, str]]:
     ]
     if request.date_field in dataset.dates and not request.period.term:
         told.append((Message("Date"), dataset.fields[request.date_field].label))
+    if request.part:
+        told.append((Message("Only"), part_words.in_words(request.part, scope)))
     told += _filters_in_words(dataset, request, scope)
     if details:
         told.append((Message("Shown"), Message("every row by itself")))

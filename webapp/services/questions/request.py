@@ -167,6 +167,13 @@ class ReportRequest(BaseModel):
             "parameters.filters.contentIds", "content", "--content", "A content's key or id.", Kind.IDS
         ),
     ] = ()  # fmt: skip
+    part: Annotated[
+        Text,
+        Written(
+            "parameters.part", "part", "--part",
+            "Only the rows of a part: department:ID (with those below it), class:ID, or instructor:ID (their classes).",
+        ),
+    ] = ""  # fmt: skip
     terms: Annotated[
         Texts,
         Written("parameters.filters.terms", "term", "--term", "The name of a term, such as 2026-A3.", Kind.TEXTS),

@@ -29,7 +29,7 @@ from webapp.services.jobs.changes import Failure
 from webapp.services.jobs.lifecycle import SlotTakenError
 from webapp.services.questions import as_query, ways
 from webapp.services.questions.named_learners import why_not_everyone
-from webapp.services.rights import data_scope, organisation
+from webapp.services.rights import data_scope, organisation, parts
 from webapp.services.rights.standing import RightLostError
 from webapp.settings import get_settings
 
@@ -180,8 +180,8 @@ def _adopted(found: dict[str, Any]) -> dict[str, Any]:
         raise UnusableJobError(Failure("unknown-requester", text))
     if not permissions.may_ask(requester):
         raise RightLostError
-    scope = data_scope.data_scope(requester)
     request = ways.from_job(job)
+    scope = parts.narrowed(data_scope.data_scope(requester), request.part)
     # What the LMS has made a minute ago is in the record when the report is made: it is read anew before.
     query = as_query.to_query(request, scope, is_record_new=get_settings().lms_uri is None)
     if problem := why_not_everyone(job.visibility, query):

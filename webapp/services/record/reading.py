@@ -40,11 +40,11 @@ def rows_of(
     return rows(table, columns, "list_contains(?, id)", [wanted], version=version) if wanted else []
 
 
-def classes_taught_by(person_id: ObjectId | str | None) -> list[str]:
-    """The ids of the classes that this person of the record teaches today."""
+def classes_taught_by(person_id: ObjectId | str | None, *, version: RecordVersion | None = None) -> list[str]:
+    """The ids of the classes that this person of the record teaches in `version` (None: today)."""
     if person_id is None:
         return []
-    found = rows("classes", ["id"], "list_contains(instructor_ids, ?)", [str(person_id)])
+    found = rows("classes", ["id"], "list_contains(instructor_ids, ?)", [str(person_id)], version=version)
     return [each["id"] for each in found]
 
 

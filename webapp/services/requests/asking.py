@@ -79,7 +79,7 @@ def create(
     job_id = of.job_id or _submission_key(actor, of.submission_id)
     if job_id is not None and (made := ReportJob.objects(id=job_id).first()) is not None:
         return made
-    if of.schedule_id is None:
+    if of.schedule_id is None and of.parent_id is None:
         waiting.require_room(actor.id)
     now = database_clock.now()
     job = request_rules.checked_job(actor, request, now, of, say)
@@ -90,7 +90,8 @@ def create(
         raise AlreadyAskedError(same, now=now)
     if job_id is not None:
         job.id = job_id
-    job.history = [lifecycle.birth_event(user_id=actor.id, at=now, why="a schedule" if of.schedule_id else "asked for")]
+    why = "a part" if of.parent_id else "a schedule" if of.schedule_id else "asked for"
+    job.history = [lifecycle.birth_event(user_id=actor.id, at=now, why=why)]
     job.event_count = 1
     try:
         job.save(force_insert=True)
@@ -99,7 +100,7 @@ def create(
         return ReportJob.objects.get(id=job_id)
     except ValidationError as error:
         raise InvalidRequestError(problems_of(error)) from error
-    if of.schedule_id is None:
+    if of.schedule_id is None and of.parent_id is None:
         _keep_if_there_is_room(job)
     promotion.promote(job.id)
     job_events.copy([job.id])
@@ -108,6 +109,8 @@ def create(
         told["template"] = ("", f"{of.template_id}, version {of.template_version}")
     if of.schedule_id is not None:
         told["schedule"] = ("", str(of.schedule_id))
+    if of.parent_id is not None:
+        told["part of"] = ("", str(of.parent_id))
     audit.record_on_report(actor, ReportAct.ASKED, job, changes=told or None)
     log.info("job created", extra={"job_id": str(job.id), "report_type": job.report_type})
     return ReportJob.objects.get(id=job.id)
@@ -131,13 +134,21 @@ def find_same(actor: User, job: ReportJob, *, now: datetime) -> ReportJob | None
     for other in recent:
         if other.output.options != job.output.options or (other.output.chart or "") != (job.output.chart or ""):
             continue
-        if other.sibling_of != job.sibling_of:
+        if other.sibling_of != job.sibling_of or _in_parts(other) != _in_parts(job):
             continue
         if other.state in RUNNING or (other.state in WAITING and other.scheduled_for <= now):
             return other
         if other.state.has_file and other.completed_at is not None and now - other.completed_at < FRESH:
             return other
     return None
+
+
+def _in_parts(job: ReportJob) -> tuple[Any, ...] | None:
+    """How it is made in parts; None: not at all."""
+    if job.burst is None:
+        return None
+    named = {each.part_id: tuple(each.addresses) for each in job.burst.named}
+    return job.burst.by, job.burst.root_id, job.burst.by_mail, named
 
 
 def again(actor: User, job: ReportJob, *, now: datetime | None = None) -> ReportRequest:

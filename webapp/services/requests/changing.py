@@ -21,14 +21,15 @@ from webapp.services import audit, permissions
 from webapp.services.audit import ReportAct
 from webapp.services.jobs import events as job_events
 from webapp.services.jobs import lifecycle
+from webapp.services.jobs import parts as parts_of
 from webapp.services.jobs.changes import Failure
 from webapp.services.permissions import Permission
 from webapp.services.questions import as_query, ways
 from webapp.services.questions.request import CONTROL
 from webapp.services.queue import promotion
-from webapp.services.requests import everyone, waiting
+from webapp.services.requests import everyone, waiting, with_parts
 from webapp.services.requests import rules as request_rules
-from webapp.services.rights import data_scope, standing, visibility
+from webapp.services.rights import data_scope, parts, standing, visibility
 from webapp.services.rights.standing import RequesterGoneError, RightLostError
 from webapp.settings import get_settings
 
@@ -83,33 +84,41 @@ def share(actor: User, job_id: str | ObjectId, visibility_key: str, *, agreed: b
 
 
 def cancel(actor: User, job_id: str | ObjectId, reason: str | None = None) -> ReportJob:
-    """Stop a waiting report at once, a running one within seconds.
+    """Stop a waiting report at once, a running one within seconds; of one that is made in parts, all that has not
+    ended.
 
     Raises ForbiddenError, and IllegalTransitionError for one that has ended.
     """
     job = _manageable(actor, job_id)
     reason = (CONTROL.sub("", reason).strip()[:500] or None) if reason else None
-    lifecycle.cancel(job.id, by=actor.id, reason=reason)
+    if not with_parts.cancel(actor, job, reason):
+        lifecycle.cancel(job.id, by=actor.id, reason=reason)
     job_events.copy([job.id])
     audit.record_on_report(actor, ReportAct.CANCELLED, job, changes={"reason": ("", reason)} if reason else None)
     return _fresh(job)
 
 
 def retry(actor: User, job_id: str | ObjectId) -> ReportJob:
-    """Make a failed, cancelled or expired report again, with the rows its requester may read today."""
+    """Make a failed, cancelled or expired report again, with the rows its requester may read today; of one that is made
+    in parts and is ready, those of its parts that are not."""
     job = _editable(actor, job_id)
+    if with_parts.are_to_be_made_again(job):
+        return _parts_again(actor, job)
     try:
         requester = standing.standing_requester(job)
     except (RequesterGoneError, RightLostError) as error:
         raise ConflictError(str(error), hint=str(error.hint)) from error
-    waiting.require_room(requester.id)
-    scope = data_scope.data_scope(requester)
+    if job.parent_id is None:
+        waiting.require_room(requester.id)
+    request = ways.from_job(job)
+    scope = parts.narrowed(data_scope.data_scope(requester), request.part)
     lifecycle.retry(
         job.id,
         by=actor.id,
         fills={
             "provenance": {"scope": scope.to_document()},
-            "questionHash": as_query.question_hash(ways.from_job(job), scope),
+            "questionHash": as_query.question_hash(request, scope),
+            **with_parts.found_anew(job),
         },
     )
     promotion.promote(job.id)
@@ -118,11 +127,23 @@ def retry(actor: User, job_id: str | ObjectId) -> ReportJob:
     return _fresh(job)
 
 
+def _parts_again(actor: User, whole: ReportJob) -> ReportJob:
+    for part in parts_of.of(whole.id):
+        if part.state.is_finished and not part.state.has_file:
+            retry(actor, part.id)
+    with_parts.make_those_missing(whole)
+    audit.record_on_report(actor, ReportAct.RETRIED, whole)
+    return _fresh(whole)
+
+
 def take_back_cancel(actor: User, job_id: str | ObjectId) -> ReportJob:
     """Undo the cancelling that `actor` has just asked for. Raises ConflictError where it was somebody else."""
     job = _manageable(actor, job_id)
-    lifecycle.take_back_cancel(job.id, by=actor.id)
-    promotion.promote(job.id)
+    for cancelled in with_parts.cancelled_now(actor, job):
+        lifecycle.take_back_cancel(cancelled, by=actor.id)
+        promotion.promote(cancelled)
+        job_events.copy([cancelled])
+    with_parts.make_those_missing(job)
     job_events.copy([job.id])
     audit.record_on_report(actor, ReportAct.CANCEL_UNDONE, job)
     return _fresh(job)
@@ -133,7 +154,9 @@ def take_back_retry(actor: User, job_id: str | ObjectId, before: Mapping[str, An
     `status` and `error` of then."""
     job = _editable(actor, job_id)
     error = before.get("error")
-    if before.get("status") == JobStatus.FAILED and error and job.state.is_waiting:
+    if job.burst is not None and job.state.has_file:
+        with_parts.cancel(actor, job, None)
+    elif before.get("status") == JobStatus.FAILED and error and job.state.is_waiting:
         said = from_document(error.get("said")) or error.get("message") or ""
         lifecycle.refuse(job.id, Failure(error.get("code") or "", said, error.get("stack")))
     else:
@@ -157,7 +180,10 @@ def reprioritise(actor: User, job_id: str | ObjectId, priority: str) -> ReportJo
     if job.priority != priority:
         moved |= {"priorityChangedBy": actor.id, "priorityChangedAt": now}
     change = {"$set": moved}
-    if not ReportJob._get_collection().update_one(waiting, change, hint="_id_").matched_count:
+    count = ReportJob._get_collection().update_one(waiting, change, hint="_id_").matched_count
+    if job.burst is not None:
+        count += with_parts.move(job, moved)
+    if not count:
         raise ConflictError(
             Message("“%(name)s” does not wait any more, so its priority no longer matters.", name=job.name)
         )
@@ -167,8 +193,23 @@ def reprioritise(actor: User, job_id: str | ObjectId, priority: str) -> ReportJo
 
 
 def delete(actor: User, job_id: str | ObjectId) -> None:
-    """Delete a report that is not running, and its file. Raises ConflictError for a running one."""
+    """Delete a report that is not running, and its file; one that is made in parts with all of them. Raises
+    ConflictError for a running one."""
     job = _editable(actor, job_id)
+    found = parts_of.of(job.id) if job.burst is not None else []
+    if any(part.state.is_running for part in found):
+        raise ConflictError(
+            Message("Parts of “%(name)s” are being made.", name=job.name),
+            hint=Message("Cancel it first, then delete it."),
+        )
+    if not job.state.is_running:
+        with_parts.make_no_more(job)
+        for part in found:
+            _delete(actor, part)
+    _delete(actor, job)
+
+
+def _delete(actor: User, job: ReportJob) -> None:
     if job.state.is_running:
         raise ConflictError(
             Message("“%(name)s” is being made.", name=job.name), hint=Message("Cancel it first, then delete it.")

@@ -16,7 +16,7 @@ from webapp.messages import Message, from_document, to_document
 from webapp.renderers.reader import shortened
 from webapp.services.lookups import values as lookups
 from webapp.services.plain_text import folded
-from webapp.services.questions import filter_choices, in_words
+from webapp.services.questions import filter_choices, in_words, part_words
 from webapp.services.questions.chosen_filters import CHOSEN_FILTERS, ChosenFilter
 from webapp.services.questions.period import ALL, CUSTOM, PHRASES, Period
 from webapp.services.questions.report_types import report_type_of
@@ -118,12 +118,13 @@ def _period(period: Period, *, is_alone: bool = False) -> list[str]:
 
 def _filters(request: ReportRequest, scope: DataScope) -> list[Chip]:
     """What the report type says of its rows by itself is not told again."""
+    part = [] if not request.part else [Chip(part_words.in_words(request.part, scope), Message("one part"))]
     own = {
         (field, frozenset(values))
         for field, operator, values in report_type_of(request.report_type).where
         if operator == "in"
     }
-    return [
+    return part + [
         _chip(chosen, values, scope)
         for chosen in CHOSEN_FILTERS
         if (values := getattr(request, chosen.name)) and (chosen.dimension, frozenset(values)) not in own

@@ -14,7 +14,7 @@ from bson import ObjectId
 from mongoengine.errors import ValidationError
 
 from webapp import renderers
-from webapp.documents import DeliveryWish, LookupCategory, ReportJob, User
+from webapp.documents import Burst, DeliveryWish, LookupCategory, MadeInParts, PartsState, ReportJob, User
 from webapp.documents.lookup_value import active_lookups
 from webapp.documents.problems import problems_of
 from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH
@@ -31,7 +31,7 @@ from webapp.services.questions.chosen_filters import CHOSEN_FILTERS
 from webapp.services.questions.named_learners import why_not_everyone
 from webapp.services.questions.request import CONTROL, ReportRequest
 from webapp.services.requests import naming
-from webapp.services.rights import data_scope, organisation, visibility
+from webapp.services.rights import data_scope, organisation, parts, visibility
 from webapp.settings import get_settings
 
 FURTHEST_AHEAD = timedelta(days=366)
@@ -52,6 +52,12 @@ class Circumstances:
     schedule_id: ObjectId | None = None
     sibling_of: ObjectId | None = None
     deliver_to: tuple[DeliveryWish, ...] = ()
+    #: How it is made in parts, too.
+    burst: Burst | None = None
+    #: Of a part: of which whole, whom it is for, and until when it is kept.
+    parent_id: ObjectId | None = None
+    reader_ids: tuple[ObjectId, ...] = ()
+    expires_at: datetime | None = None
 
 
 BY_ITSELF = Circumstances()
@@ -109,7 +115,7 @@ def checked_job(
     department_id = _department(actor, request.department_id, errors)
     check_priority(actor, request.priority, department_id, errors)
     scheduled_for = _due(request.scheduled_for, now, errors)
-    scope = data_scope.data_scope(actor)
+    scope = parts.narrowed(data_scope.data_scope(actor), request.part)
     if request.as_of_job_id is not None:
         try:
             visibility.visible_job(actor, request.as_of_job_id)
@@ -134,7 +140,8 @@ def checked_job(
         requested_by=actor.id,
         created_at=now,
         # Kept for its time after it was due, however long it waits.
-        expires_at=min(scheduled_for, now + FURTHEST_AHEAD) + timedelta(days=get_settings().job_retention_days),
+        expires_at=of.expires_at
+        or min(scheduled_for, now + FURTHEST_AHEAD) + timedelta(days=get_settings().job_retention_days),
         provenance={"scope": scope.to_document()},
         **_circumstances(actor, of, errors),
     )
@@ -158,7 +165,9 @@ def _circumstances(actor: User, of: Circumstances, errors: dict[str, str]) -> di
     except InvalidRequestError as error:
         errors.update(error.fields)
         wishes_of = []
-    fields = {name: value for name, value in vars(of).items() if name != "job_id"}
+    fields = {name: value for name, value in vars(of).items() if name not in ("job_id", "burst", "expires_at")}
+    if of.burst is not None:
+        fields |= {"burst": MadeInParts._from_son(of.burst.to_mongo()), "parts_state": PartsState.TO_MAKE.value}
     return {**fields, "deliver_to": wishes_of, "deliveries_wanted": True if wishes_of else None}
 
 

@@ -26,12 +26,13 @@ class TooManyWaitingError(InvalidRequestError):
 
 
 def require_room(requester_id: ObjectId, *, besides: int = 0) -> None:
-    """Raises TooManyWaitingError when `MOST_WAITING` reports wait, `besides` of them not counted."""
+    """Raises TooManyWaitingError when `MOST_WAITING` reports wait, `besides` of them not counted, nor parts: of these
+    their whole counts."""
     jobs = ReportJob._get_collection()
     waiting = 0
     for state in WAITING:
         # By the index `requester`, a status at a time, and never further than the answer needs.
-        one = {"requestedBy": requester_id, "status": state.value}
+        one = {"requestedBy": requester_id, "status": state.value, "parentId": None}
         waiting += jobs.count_documents(one, limit=MOST_WAITING + 1, hint="requester")
     if waiting - besides >= MOST_WAITING:
         raise TooManyWaitingError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property, reduce
 from operator import or_
 from typing import Protocol
@@ -50,6 +51,8 @@ def visible_jobs(actor: User) -> QuerySet:
         grants.append(Q(visibility="department", department_id__in=own))
     if allowed and (teammates := organisation.teammates(actor.team_ids)):
         grants.append(Q(visibility="team", requested_by__in=list(teammates)))
+    if allowed:
+        grants.append(Q(reader_ids=actor.id))
     if managed := managed_department_ids(actor):
         grants.append(Q(department_id__in=list(managed)))
     return ReportJob.objects(reduce(or_, grants))
@@ -72,6 +75,8 @@ class HasVisibility(Protocol):
     def department_id(self) -> ObjectId | None: ...
     @property
     def visibility(self) -> str: ...
+    @property
+    def reader_ids(self) -> Sequence[ObjectId]: ...
 
 
 class Reach:
@@ -86,7 +91,11 @@ class Reach:
             return False
         if job.requested_by == self._actor.id or self._is_administrator:
             return True
-        return self._is_shared_with_actor(job) or self.manages(job)
+        return self.is_for_actor(job) or self._is_shared_with_actor(job) or self.manages(job)
+
+    def is_for_actor(self, job: HasVisibility) -> bool:
+        """Was it made for them, by name? For somebody whose roles allow nothing, nothing is."""
+        return self._actor.id in job.reader_ids and bool(self._permissions)
 
     def _is_shared_with_actor(self, job: HasVisibility) -> bool:
         if job.visibility == EVERYONE:

@@ -11,11 +11,12 @@ from zoneinfo import available_timezones
 
 from bson import ObjectId
 
-from webapp.documents import Calendar, ReportSchedule, User
+from webapp.documents import Burst, Calendar, ReportSchedule, User
 from webapp.documents.report_schedule import End, Frequency, OnClosed, Timing, Trigger
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
 from webapp.services import permissions
+from webapp.services.bursting import checking as bursting
 from webapp.services.deliveries import wishes
 from webapp.services.questions.period import today_in
 from webapp.services.questions.request import ReportRequest
@@ -52,6 +53,7 @@ class Wish:
     on_unchanged: str = "send"
     co_owner_ids: tuple[ObjectId, ...] = ()
     delivery: Sequence[dict[str, Any]] = ()
+    burst: Burst | None = None
     template_id: ObjectId | None = None
     template_version: int | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
@@ -70,6 +72,7 @@ def check(owner: User, wish: Wish, schedule: ReportSchedule, now: datetime) -> N
     _check_classes(owner, schedule.schedule, errors)
     _check_people(owner, schedule.co_owner_ids, errors)
     _check_delivery(owner, wish.delivery, errors)
+    errors |= bursting.problems(owner, wish.burst, wish.request)
     if not errors.keys() & _OF_TIMES:
         _check_runs(schedule, now, errors)
     try:
@@ -157,20 +160,12 @@ def _check_classes(owner: User, timing: Timing, errors: dict[str, str]) -> None:
         errors["class_ids"] = Message("At most %(most)s classes can be chosen.", most=MOST_CLASSES)
     else:
         found = reading.rows_of("classes", relative.class_ids, ["id", "name", "department_id", "ends_at"])
-        readable = [each for each in found if _may_read(owner, each)]
+        scope = data_scope.data_scope(owner)
+        readable = [each for each in found if scope.has_class(each["id"], each["department_id"])]
         if len(readable) < len(set(relative.class_ids)):
             errors["class_ids"] = Message("One of the classes does not exist, or is not yours to read.")
         elif endless := [each["name"] for each in readable if not each["ends_at"]]:
             errors["class_ids"] = Message("The record has no day on which %(classes)s would end.", classes=endless)
-
-
-def _may_read(owner: User, row: dict[str, Any]) -> bool:
-    scope = data_scope.data_scope(owner)
-    return (
-        scope.is_everything
-        or row["id"] in (scope.class_ids or ())
-        or (row["department_id"] or "") in (scope.department_ids or ())
-    )
 
 
 def _check_people(owner: User, co_owner_ids: Iterable[ObjectId], errors: dict[str, str]) -> None:
@@ -226,6 +221,7 @@ def as_document(wish: Wish) -> dict[str, Any]:
         "on_unchanged": wish.on_unchanged,
         "co_owner_ids": list(dict.fromkeys(wish.co_owner_ids)),
         "delivery": [dict(each) for each in wish.delivery],
+        "burst": wish.burst,
         "template_id": wish.template_id,
         "template_version": wish.template_version,
         "overrides": wish.overrides,

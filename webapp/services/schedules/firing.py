@@ -195,6 +195,7 @@ def _ask(schedule: ReportSchedule, owner: User, occasion: Occasion) -> ReportJob
         template_version=version,
         schedule_id=schedule.id,
         deliver_to=deliver_to,
+        burst=schedule.burst,
     )
     # Whoever made the schedule was told how many people would see its reports, and agreed.
     job = asking.create(owner, request, insist=True, agreed=True, of=circumstances)

@@ -19,6 +19,7 @@ from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, ForbiddenError, InvalidRequestError
 from webapp.messages import Message, to_document
 from webapp.services import audit, database_clock, permissions
+from webapp.services.bursting.in_words import burst_in_words
 from webapp.services.permissions import TERMINAL, Actor, Permission, id_of
 from webapp.services.questions.request import CONTROL
 from webapp.services.requests import everyone
@@ -70,8 +71,18 @@ def create(actor: User, wish: Wish, *, agreed: bool = False) -> ReportSchedule:
     found.next_run_at = planning.next_run(found, now)
     found.data_version = planning.watched_version(found)
     found.save(force_insert=True)
-    _written_down(actor, "added", found, {"when": ("", rule_in_words(found))})
+    told: dict[str, tuple[object, object]] = {"when": ("", rule_in_words(found))}
+    if found.burst is not None:
+        told["parts"] = ("", burst_in_words(found.burst))
+    _written_down(actor, "added", found, told)
     return found
+
+
+def _told_of(schedule: ReportSchedule) -> dict[str, object]:
+    """Of what the audit trail tells when it is changed."""
+    parts = burst_in_words(schedule.burst) if schedule.burst is not None else ""
+    when = rule_in_words(schedule)
+    return {"name": schedule.name, "when": when, "visibility": schedule.visibility, "parts": parts}
 
 
 def change(
@@ -83,7 +94,7 @@ def change(
     """
     found = editable(actor, schedule_id)
     now = database_clock.now()
-    before = {"name": found.name, "when": rule_in_words(found), "visibility": found.visibility}
+    before = _told_of(found)
     people = set(found.co_owner_ids)
     was_for_everyone = found.visibility == "organization"
     owner = _owner_of(found)
@@ -94,7 +105,7 @@ def change(
     found.next_run_at = planning.next_run(found, now)
     found.data_version = planning.watched_version(found)
     _replace(found, revision, now)
-    after = {"name": found.name, "when": rule_in_words(found), "visibility": found.visibility}
+    after = _told_of(found)
     told: dict[str, tuple[object, object]] = {
         name: (old, after[name]) for name, old in before.items() if old != after[name]
     }
@@ -278,7 +289,7 @@ def _replace(schedule: ReportSchedule, revision: int, now: datetime) -> None:
 
 
 _MAY_BE_MISSING = (
-    *("nextRunAt", "dataVersion", "calendarId", "description", "departmentId"),
+    *("nextRunAt", "dataVersion", "calendarId", "description", "departmentId", "burst"),
     *("templateId", "templateVersion"),
 )
 #: What firing and pausing write; a change of the rest leaves them as they are.

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from webapp.documents import LookupCategory
 from webapp.documents.lookup_value import active_lookups
 from webapp.services.jobs import lists as job_lists
+from webapp.services.jobs import parts
 from webapp.services.jobs.lists import JobList
 from webapp.services.requests import usual
 from webapp.web.access import current_actor
@@ -34,6 +35,7 @@ def index() -> ResponseReturnValue:
         shared=shared,
         names=names,
         row_chips=job_lists.chips_of(actor, own),
+        row_parts=parts.counts_of(actor, own),
         desk=desk_state(),
         own_list=JobList.OWN,
         start_with=usual.first_the_most_asked(actor, list(active_lookups(LookupCategory.REPORT_TYPE)))[:RECENT],

@@ -32,20 +32,21 @@ from webapp.engine.query import MAX_DIMENSIONS, MAX_SLICERS
 from webapp.errors import InvalidRequestError
 from webapp.services.deliveries import wishes
 from webapp.services.plain_text import folded
-from webapp.services.questions import chosen_filters, conditions, in_words, period, report_types, ways
+from webapp.services.questions import chosen_filters, conditions, in_words, part_words, period, report_types, ways
 from webapp.services.questions.conditions import ConditionTexts
 from webapp.services.questions.request import FIELDS, ReportRequest, fault_name
 from webapp.services.requests import usual
 from webapp.services.rights import data_scope
 from webapp.services.rights.data_scope import DataScope
 from webapp.settings import get_settings
+from webapp.web import part_fields
 from webapp.web.delivery_words import when_words
-from webapp.web.forms import DeskForm
 from webapp.web.jobs import ask_offers, ask_typed
 from webapp.web.jobs.ask_offers import MeasureChoice
 from webapp.web.jobs.ask_typed import Typed
 from webapp.web.jobs.periods import period_choices
 from webapp.web.languages import in_readers_language as said
+from webapp.web.part_fields import PartFields
 from webapp.web.zones import ZoneField
 
 #: Which field of the form shows what is wrong with which part of the request.
@@ -54,6 +55,7 @@ FIELD_OF = {fault_name(name): written.address for name, written in FIELDS.items(
     "parameters.filters": "where",
     "options": "with_zip",
     wishes.FIELD: "send_to",
+    **part_fields.FIELD_OF,
 }
 SEND_TO_LENGTH = 4_000
 #: Every way that `ways` writes a moment; the last one for the hour that the clocks show twice.
@@ -61,7 +63,7 @@ _WHAT = ("top", "limit", "sort", "result", "detail")
 _MOMENTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
-class AskForm(DeskForm):
+class AskForm(PartFields):
     """Everything that can be asked. Built for one report type and one person by `build`."""
 
     type = HiddenField()
@@ -119,6 +121,7 @@ class AskForm(DeskForm):
         [Length(max=SEND_TO_LENGTH, message=_l("At most %(max)d characters of addresses are possible."))],
         render_kw={"inputmode": "email", "autocomplete": "off"},
     )
+    part = SelectField(_l("Only a part"), default="", validate_choice=False)
     as_of = HiddenField()
     chart = HiddenField()
     # The template that it began as, and which version of it.
@@ -156,6 +159,7 @@ class AskForm(DeskForm):
         form._offer(actor, declared, dataset)
         form._offer_records(dataset, data_scope.data_scope(actor))
         form._offer_conditions(dataset)
+        form.offer_parts(actor)
         return form
 
     def _offer(self, actor: User, declared: ReportType, dataset: Dataset) -> None:
@@ -182,6 +186,9 @@ class AskForm(DeskForm):
 
     def _offer_records(self, dataset: Dataset, scope: DataScope) -> None:
         self.offered_filters, self.searched, self.left_out = [], set(), {}
+        whole = [("", gettext("no, all rows that I may read"))]
+        given = (self.part.data or "")[:60]
+        self.part.choices = [*whole, (given, said(part_words.in_words(given, scope)))] if given else whole
         for chosen in chosen_filters.CHOSEN_FILTERS:
             if chosen.kind not in dataset.dimensions:
                 continue
@@ -247,6 +254,10 @@ class AskForm(DeskForm):
         return own or self._is_said(
             *told, wrong=("visibility", "filename", "description", "scheduled", "priority", "filed_under", *told)
         )
+
+    @property
+    def says_more_of_parts(self) -> bool:
+        return self._is_said("each", wrong=("each", "each_from", "each_named"))
 
     def _is_said(self, *names: str, wrong: Sequence[str] = ()) -> bool:
         return any(self._fields[name].data for name in names) or any(self._fields[name].errors for name in wrong)

@@ -45,6 +45,8 @@ def completed(source: Typed | None, declared: ReportType, dataset: Dataset, usua
     elif not typed.getlist("measure") and not typed.get("submission"):
         # An address that names none means those of the report type; in a form they were taken away.
         typed.setlist("measure", list(declared.measures))
+    if not typed.get("submission"):
+        typed.setdefault("each_mail", YES)
     typed.setdefault("submission", secrets.token_urlsafe(12))
     typed["type"] = declared.key
     typed.setlist("measure", _each_once([*typed.getlist("measure"), *_another_measure(typed)]))

@@ -16,6 +16,7 @@ from webapp.documents.lookup_value import CachedLookup
 from webapp.engine.catalogue.report_types import REPORT_TYPES
 from webapp.errors import InvalidRequestError, NotFoundError, ReportdeskError
 from webapp.services import permissions
+from webapp.services.bursting import checking
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Permission
 from webapp.services.questions import filter_choices, ways
@@ -29,10 +30,10 @@ from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.requests.rules import Circumstances
 from webapp.services.rights import data_scope
 from webapp.services.templates import seeing, using
-from webapp.web import preview_slots
+from webapp.web import parts_plan, preview_slots
 from webapp.web.access import current_actor, permission_required
 from webapp.web.formatting import describe, readers
-from webapp.web.fragments import fragment, redirect_after
+from webapp.web.fragments import fragment, is_htmx, redirect_after
 from webapp.web.jobs import pre_flight
 from webapp.web.jobs.ask_form import AskForm
 from webapp.web.languages import in_readers_language as said
@@ -49,6 +50,7 @@ def register(blueprint: Blueprint) -> None:
     blueprint.post("/new")(create)
     blueprint.post("/new/form")(form_part)
     blueprint.post("/new/preview")(preview)
+    blueprint.post("/new/parts")(plan_parts)
     blueprint.get("/new/choices/<kind>")(choices)
     blueprint.record_once(_register_resume)
 
@@ -99,10 +101,9 @@ def create() -> ResponseReturnValue:
     actor = current_actor()
     form = AskForm.build(actor, request.form.get("type", ""), request.form)
     if form.validate():
-        submission_id = (form.submission.data or "")[:100]
-        circumstances = Circumstances(submission_id=submission_id, deliver_to=form.to_wishes(actor))
         agreed = bool(request.form.get("agreed"))
         try:
+            circumstances = _circumstances(form)
             job = _asked(form, circumstances, insist=bool(request.form.get("insist")), agreed=agreed)
         except NotAgreedError as error:
             return page(form, everyone_text=str(error)), HTTPStatus.CONFLICT
@@ -113,6 +114,15 @@ def create() -> ResponseReturnValue:
         else:
             return redirect_after(url_for("jobs.show", job_id=job.id))
     return page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def _circumstances(form: AskForm) -> Circumstances:
+    """Beside the question. Raises InvalidRequestError."""
+    actor, burst = current_actor(), form.to_burst()
+    if problems := checking.problems(actor, burst, form.to_request()):
+        raise InvalidRequestError(problems)
+    submission_id = (form.submission.data or "")[:100]
+    return Circumstances(submission_id=submission_id, deliver_to=form.to_wishes(actor), burst=burst)
 
 
 def _asked(form: AskForm, of: Circumstances, *, insist: bool, agreed: bool) -> ReportJob:
@@ -136,6 +146,22 @@ def preview() -> ResponseReturnValue:
     actor = current_actor()
     with preview_slots.slot(actor.id) as is_free:
         return _previewed(actor) if is_free else _later()
+
+
+@permission_required(Permission.REQUEST_REPORTS)
+def plan_parts() -> ResponseReturnValue:
+    """Who would get what if it were made in parts, too; without htmx the whole form with it."""
+    actor = current_actor()
+    form = AskForm.build(actor, request.form.get("type", ""), request.form)
+    try:
+        wrong = [] if form.validate() else [*(text for errors in form.errors.values() for text in errors), *form.others]
+        told = parts_plan.nothing(wrong) if wrong else parts_plan.told(actor, actor, form.to_burst(), form.to_request)
+    except InvalidRequestError as error:
+        told = parts_plan.nothing([said(text) for text in error.fields.values()])
+    context = {**told, "on_empty": "send"}
+    if is_htmx():
+        return fragment("_parts_plan.html", **context)
+    return page(form, plan_context=context), told["status"]
 
 
 def _later() -> ResponseReturnValue:
@@ -179,8 +205,9 @@ def page(
     same_text: str = "",
     everyone_text: str = "",
     is_agreed: bool = False,
+    plan_context: dict[str, Any] | None = None,
 ) -> str:
-    """The page with the form."""
+    """The page with the form. `plan_context`: who would get what, where that was asked for."""
     return render_template(
         "jobs/new.html",
         form=form,
@@ -189,6 +216,7 @@ def page(
         everyone_text=everyone_text,
         is_agreed=is_agreed,
         began_as=_began_as(form),
+        plan_context=plan_context,
         types=_types(),
         type_description=_described(form),
         **_operators(),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bson import ObjectId
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -14,9 +15,11 @@ from webapp.documents import ReportJob
 from webapp.documents.ids import ids_of
 from webapp.errors import ReportdeskError
 from webapp.services.jobs import lists as job_lists
+from webapp.services.jobs import parts
 from webapp.services.jobs.facts import JobFacts
 from webapp.services.jobs.list_filters import STATE_GROUPS
 from webapp.services.jobs.lists import COUNT_BOUND, WORK_FIELDS, JobList
+from webapp.services.jobs.parts import PartCounts
 from webapp.services.requests import bulk as bulk_acts
 from webapp.services.requests import rules as request_rules
 from webapp.services.requests.bulk import Done, Wish
@@ -54,7 +57,7 @@ def show_list(
         "chips": list(list_args.chips(query, offered)),
         "states": STATE_GROUPS,
         "bound": COUNT_BOUND,
-        "tag": rows_tag(found.jobs),
+        "tag": rows_tag(found.jobs, found.parts),
         "pickable": which is not JobList.SHARED,
         "usual_states": usual_states,
         "shows_work": shows_work,
@@ -68,7 +71,8 @@ def show_list(
 def poll_rows() -> ResponseReturnValue:
     """The rows that a list shows, when one of them has changed; else 304."""
     shown = job_lists.row_facts(current_actor(), ids_of(request.args.get("ids", "").split(",")))
-    tag = rows_tag(shown)
+    row_parts = parts.counts_of(current_actor(), shown)
+    tag = rows_tag(shown, row_parts)
     if (nothing_new := unchanged(tag)) is not None:
         return nothing_new
     shows_work = "work" in request.args
@@ -83,15 +87,16 @@ def poll_rows() -> ResponseReturnValue:
         jobs=jobs,
         names=names,
         row_chips=row_chips,
+        row_parts=row_parts,
         which=which,
         pickable="pick" in request.args,
         shows_work=shows_work,
     )
 
 
-def rows_tag(jobs: Iterable[ReportJob | JobFacts]) -> str:
-    """Changes when one of the rows does."""
-    return tag_of(*(fact for job in jobs for fact in (job.id, job.updated_at)))
+def rows_tag(jobs: Iterable[ReportJob | JobFacts], row_parts: Mapping[ObjectId, PartCounts]) -> str:
+    """Changes when one of the rows does, or the parts under it."""
+    return tag_of(*(fact for job in jobs for fact in (job.id, job.updated_at, row_parts.get(job.id))))
 
 
 def bulk(which: JobList) -> ResponseReturnValue:

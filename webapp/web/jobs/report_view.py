@@ -14,6 +14,8 @@ from webapp.engine.charts import CHART_KINDS, NO_CHART
 from webapp.errors import NotFoundError, ReportdeskError
 from webapp.renderers.about import ChangeTable
 from webapp.services import permissions
+from webapp.services.bursting import overview as part_overview
+from webapp.services.bursting.overview import PartLines
 from webapp.services.changes import words
 from webapp.services.changes.changes import Changes
 from webapp.services.deliveries import overview, wishes
@@ -31,6 +33,7 @@ from webapp.services.rights import data_scope, visibility
 from webapp.services.schedules import lists as schedule_lists
 from webapp.services.templates import seeing
 from webapp.web.formatting import instant_text, readers, words_of
+from webapp.web.fragments import tag_of
 from webapp.web.jobs import result_args
 from webapp.web.jobs.forms import EditForm
 
@@ -46,7 +49,8 @@ def context(
     may_edit = visibility.may_edit(actor, job)
     may_manage = may_edit or visibility.may_manage(actor, job)
     page, problem = _page_result(actor, job)
-    return {
+    parts = part_overview.of_whole(actor, job)
+    return part_context(actor, job) | {
         "job": job,
         "waiting": waiting_words(queue_status.explain(job)) if job.state.is_waiting else None,
         "ready_at": queue_status.ready_at(job) if job.state.is_running else None,
@@ -68,10 +72,43 @@ def context(
         "edit_form": edit_form or EditForm(formdata=None, obj=job),
         "edit_open": edit_form is not None,
         "schedule": schedule_lists.of_job(actor, job.schedule_id),
+        "whole": _whole(actor, job),
+        "parts": parts,
+        "parts_tag": tag_of_parts(job, parts),
+        "parts_left": parts.is_moving or may_be_made(job),
         "notice_when": None if job.is_finished else wishes.own_notice(actor, job),
         "deliveries": overview.of_job(actor, job),
         "audiences": visibility.audiences(actor, job.requested_by, job.department_id) if may_edit else {},
     }
+
+
+def part_context(actor: User, whole: ReportJob) -> dict[str, Any]:
+    """What the template `jobs/_parts.html` needs beside the parts."""
+    return {"manages_parts": visibility.may_manage(actor, whole), "edits_parts": visibility.may_edit(actor, whole)}
+
+
+def may_be_made(whole: ReportJob) -> bool:
+    """Are there parts of it still to be made, or on their way?"""
+    return bool(whole.parts_state) and whole.state.has_file
+
+
+def tag_of_parts(whole: ReportJob, found: PartLines) -> str:
+    """Changes when one of the parts does, or what went out of them."""
+    facts = [
+        (line.made.text, line.job.id, line.job.updated_at, line.job.event_count) for line in found.lines if line.job
+    ]
+    sent = [(each.id, each.state) for line in found.lines for each in line.deliveries]
+    return tag_of(whole.id, whole.parts_state, len(found.lines), facts, sent)
+
+
+def _whole(actor: User, job: ReportJob) -> ReportJob | None:
+    """The report of which it is a part, if `actor` may know about that."""
+    if job.parent_id is None:
+        return None
+    try:
+        return visibility.visible_job(actor, job.parent_id)
+    except NotFoundError:
+        return None
 
 
 def result_context(actor: User, job: ReportJob, query: TableQuery) -> dict[str, Any] | None:

@@ -12,9 +12,11 @@ from flask_babel import gettext as _
 from webapp.documents import ReportJob, When
 from webapp.errors import ConflictError, InvalidRequestError, NotFoundError
 from webapp.renderers.filenames import content_disposition
+from webapp.services.bursting import overview
 from webapp.services.deliveries import wishes
 from webapp.services.files import downloads
 from webapp.services.jobs import lists as job_lists
+from webapp.services.jobs import parts
 from webapp.services.jobs.facts import JobFacts
 from webapp.services.jobs.lists import JobList
 from webapp.services.requests import asking, bulk, changing
@@ -90,13 +92,28 @@ def live(job_id: str) -> ResponseReturnValue:
     return fragment("jobs/_report.html", tag=_tag(job), **report_view.context(current_actor(), job))
 
 
+@jobs.get("/<job_id>/parts")
+def show_parts(job_id: str) -> ResponseReturnValue:
+    """The table of the parts of a report, while they are made; 304 while none has moved."""
+    actor = current_actor()
+    whole = visibility.visible_job(actor, job_id)
+    found = overview.of_whole(actor, whole)
+    tag = report_view.tag_of_parts(whole, found)
+    if (nothing_new := unchanged(tag)) is not None:
+        return nothing_new
+    context = report_view.part_context(actor, whole)
+    context |= {"parts_tag": tag, "parts_left": found.is_moving or report_view.may_be_made(whole)}
+    return fragment("jobs/_parts.html", tag=tag, job=whole, parts=found, **context)
+
+
 @jobs.get("/<job_id>/row")
 def row(job_id: str) -> ResponseReturnValue:
     """One row of a list."""
     actor = current_actor()
     job = visibility.visible_job(actor, job_id)
     names, row_chips = job_lists.names_of([job], besides=actor), job_lists.chips_of(actor, [job])
-    return fragment("jobs/_rows.html", tag=_tag(job), jobs=[job], names=names, row_chips=row_chips, which=JobList.OWN)
+    context: dict[str, Any] = {"names": names, "row_chips": row_chips, "row_parts": parts.counts_of(actor, [job])}
+    return fragment("jobs/_rows.html", tag=_tag(job), jobs=[job], which=JobList.OWN, **context)
 
 
 @jobs.get("/<job_id>/download")

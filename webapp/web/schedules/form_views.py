@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -47,7 +47,7 @@ def new() -> ResponseReturnValue:
         return render_template("schedules/begin.html")
     # A page of them, those that run next first.
     own = lists.page(actor, ListQuery()).schedules if request.args.get("job") else []
-    return _page(ScheduleForm.build(actor, actor, asked=question, follows=template), replaceable=own)
+    return page(ScheduleForm.build(actor, actor, asked=question, follows=template), replaceable=own)
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -59,12 +59,12 @@ def create() -> ResponseReturnValue:
         try:
             made = keeping.create(actor, form.to_wish(), agreed=bool(form.agreed.data))
         except NotAgreedError as error:
-            return _page(form, everyone_text=str(error)), error.status
+            return page(form, everyone_text=str(error)), error.status
         except InvalidRequestError as error:
             form.add_errors(error.fields)
         else:
             return redirect_after(url_for("schedules.show", schedule_id=made.id), _("It runs from now on."))
-    return _page(form), HTTPStatus.UNPROCESSABLE_ENTITY
+    return page(form), HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -73,10 +73,10 @@ def edit(schedule_id: str) -> ResponseReturnValue:
     actor = current_actor()
     found = editable(actor, schedule_id)
     if question := _question(actor):
-        return _page(ScheduleForm.build(actor, _owner(found), found, question), found)
-    owner = _owner(found)
+        return page(ScheduleForm.build(actor, owner_of(found), found, question), found)
+    owner = owner_of(found)
     question = shown.asks_now(owner, found)
-    return _page(ScheduleForm.build(actor, owner, found, question, following.template_of(found)), found)
+    return page(ScheduleForm.build(actor, owner, found, question, following.template_of(found)), found)
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -84,19 +84,19 @@ def change(schedule_id: str) -> ResponseReturnValue:
     """Make of it what the form says."""
     actor = current_actor()
     found = editable(actor, schedule_id)
-    form = ScheduleForm.build(actor, _owner(found), found)
+    form = ScheduleForm.build(actor, owner_of(found), found)
     if form.validate():
         revision = whole_number(form.revision.data) or 0
         agreed = bool(form.agreed.data)
         try:
             keeping.change(actor, found.id, form.to_wish(found), revision=revision, agreed=agreed)
         except NotAgreedError as error:
-            return _page(form, found, everyone_text=str(error)), error.status
+            return page(form, found, everyone_text=str(error)), error.status
         except InvalidRequestError as error:
             form.add_errors(error.fields)
         else:
             return redirect_after(url_for("schedules.show", schedule_id=found.id), _("Saved."))
-    return _page(form, found), HTTPStatus.UNPROCESSABLE_ENTITY
+    return page(form, found), HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 @permission_required(Permission.REQUEST_REPORTS)
@@ -131,17 +131,20 @@ def _of_template(actor: User, template: ReportTemplate) -> ReportRequest:
     return found.model_copy(update={"name": said(facts.name_of(template)), "priority": _UNHURRIED})
 
 
-def _owner(found: ReportSchedule) -> User:
+def owner_of(found: ReportSchedule) -> User:
+    """Whose rights it runs with; of one that has left, the reader's."""
     return User.objects(id=found.owner_id).first() or current_actor()
 
 
-def _page(
+def page(
     form: ScheduleForm,
     found: ReportSchedule | None = None,
     *,
     everyone_text: str = "",
     replaceable: Sequence[ReportSchedule] = (),
+    plan_context: Mapping[str, Any] | None = None,
 ) -> str:
+    """The page with the form. `plan_context`: who would get what, where that was asked for."""
     return render_template(
         "schedules/form.html",
         form=form,
@@ -149,6 +152,7 @@ def _page(
         everyone_text=everyone_text,
         replaceable=replaceable,
         question=_in_words(form),
+        plan_context=plan_context,
         **_preview(form),
     )
 

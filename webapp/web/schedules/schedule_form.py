@@ -27,7 +27,7 @@ from wtforms import (
 )
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
 
-from webapp.clock import aware
+from webapp.clock import aware, utcnow
 from webapp.documents import LookupCategory, ReportSchedule, ReportTemplate, User
 from webapp.documents.ids import id_or_none, ids_of
 from webapp.documents.report_job import DESCRIPTION_LENGTH, NAME_LENGTH
@@ -47,15 +47,17 @@ from webapp.errors import NotFoundError
 from webapp.services.calendars import calendars
 from webapp.services.lookups import values as lookups
 from webapp.services.questions import ways
-from webapp.services.questions.period import zone_of
+from webapp.services.questions.period import today_in, zone_of
 from webapp.services.questions.request import ReportRequest
-from webapp.services.schedules import checking
+from webapp.services.schedules import asked, checking
 from webapp.services.schedules.checking import Wish
 from webapp.services.schedules.in_words import MONTHS, WEEKDAYS
 from webapp.services.templates import seeing
 from webapp.settings import get_settings
+from webapp.web import part_fields
 from webapp.web.formatting import label
 from webapp.web.languages import in_readers_language as said
+from webapp.web.part_fields import PartFields
 from webapp.web.schedules import delivery_fields
 from webapp.web.schedules.delivery_fields import DeliveryFields
 from webapp.web.typed_numbers import whole_number
@@ -77,7 +79,8 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
 MOST_VERSIONS = 20
 _MONDAY_FIRST = (1, 2, 3, 4, 5, 6, 0)
 #: Under which field of the form a fault of the service stands.
-_FIELD_OF = {"class_ids": "end", "calendar_id": "calendar", "co_owners": "co_owners"} | delivery_fields.FIELD_OF
+_FIELD_OF = {"class_ids": "end", "calendar_id": "calendar", "co_owners": "co_owners"}
+_FIELD_OF |= delivery_fields.FIELD_OF | part_fields.FIELD_OF
 
 #: What selects offer that is the same for everybody, by their field.
 _CHOICES: dict[str, list[tuple[str, Any]]] = {
@@ -120,7 +123,7 @@ _CHOICES: dict[str, list[tuple[str, Any]]] = {
 }
 
 
-class ScheduleForm(DeliveryFields):
+class ScheduleForm(DeliveryFields, PartFields):
     question = HiddenField()
     # What it follows, if anything: then `question` is what that asked when the form was opened.
     template = HiddenField()
@@ -200,7 +203,9 @@ class ScheduleForm(DeliveryFields):
     ) -> ScheduleForm:
         """The form of `found`, or of a new schedule of what is `asked`, for `me`; whatever was posted stands in it.
         `follows`: the template of which that is the question."""
-        values = _values(found) | delivery_fields.values(me, found.delivery) if found is not None else _usual()
+        values = _usual() if found is None else _values(found) | delivery_fields.values(me, found.delivery)
+        if found is not None:
+            values |= part_fields.values(owner, found.burst)
         if asked is not None:
             values["question"] = urlencode(ways.to_address(asked), doseq=True)
             values |= {"template": str(follows.id) if follows else ""}
@@ -211,6 +216,7 @@ class ScheduleForm(DeliveryFields):
         form._offer(owner, found)
         form._offer_versions(me)
         form.offer_deliveries(owner, found.delivery if found else ())
+        form.offer_parts(owner)
         return form
 
     def _offer(self, owner: User, found: ReportSchedule | None) -> None:
@@ -251,6 +257,14 @@ class ScheduleForm(DeliveryFields):
         found = ways.from_address(texts, time_zone=get_settings().time_zone)
         return found.model_copy(update={"visibility": self.visibility.data or found.visibility})
 
+    def meant(self) -> ReportRequest:
+        """What is asked, as it is meant now; of a template, what that asks. Raises InvalidRequestError."""
+        found, follows = self.request(), id_or_none(self.template.data)
+        if follows is not None:
+            pinned = _numbers([self.template_version.data], range(1, 100_000))
+            found = asked.wanted_of_template(self.me, follows, next(iter(pinned), None), found)
+        return found.meant_on(today_in(found.time_zone, utcnow()))
+
     def to_wish(self, found: ReportSchedule | None = None) -> Wish:
         """What is wanted. `found`: what this page does not show stays as it is there. Raises InvalidRequestError."""
         request, follows = self.request(), id_or_none(self.template.data)
@@ -269,6 +283,7 @@ class ScheduleForm(DeliveryFields):
             on_unchanged=self.on_unchanged.data,
             co_owner_ids=tuple(ids_of(self.co_owners.data or [])),
             delivery=self.to_delivery(self.me, found.delivery if found else ()),
+            burst=self.to_burst(),
             template_id=follows,
             template_version=next(iter(pinned), None) if follows else None,
             overrides=dict(found.overrides) if found else {},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,11 +11,13 @@ from bson import ObjectId
 from flask_babel import format_datetime, gettext
 from flask_babel import lazy_gettext as _l
 
-from webapp.documents import Calendar, Delivery, ReportSchedule, User
+from webapp.documents import Calendar, Delivery, ReportJob, ReportSchedule, User
 from webapp.documents.report_schedule import FireOutcome
 from webapp.errors import ConflictError, NotFoundError, ReportdeskError
 from webapp.services import database_clock
+from webapp.services.bursting.in_words import burst_in_words
 from webapp.services.deliveries import overview
+from webapp.services.jobs import parts
 from webapp.services.questions import in_words, period
 from webapp.services.questions.request import ReportRequest
 from webapp.services.rights import data_scope
@@ -23,6 +25,7 @@ from webapp.services.schedules import asked, firing, following, lists, planning
 from webapp.services.schedules.in_words import catch_up_in_words, rule_in_words
 from webapp.services.schedules.lists import State
 from webapp.services.templates import seeing
+from webapp.settings import get_settings
 from webapp.web.languages import in_readers_language as said
 
 #: By state: what it is called, and Tabler's colour for it.
@@ -89,11 +92,17 @@ def question(actor: User, schedule: ReportSchedule) -> list[tuple[str, str]]:
         return [(gettext("Question"), said(str(error)))]
 
 
-def _by_job(found: Iterable[Delivery]) -> dict[ObjectId, list[Delivery]]:
+def _by_job(found: Iterable[Delivery], part_of: Mapping[ObjectId, ObjectId]) -> dict[ObjectId, list[Delivery]]:
+    """Of each run, those of its parts among them."""
     by_job: dict[ObjectId, list[Delivery]] = {}
     for each in sorted(found, key=lambda each: (each.channel, each.recipient)):
-        by_job.setdefault(each.job_id, []).append(each)
+        by_job.setdefault(part_of.get(each.job_id, each.job_id), []).append(each)
     return by_job
+
+
+def _wholes_of(wholes: Iterable[ReportJob]) -> dict[ObjectId, ObjectId]:
+    """The whole of each part."""
+    return {part.job_id: whole.id for whole in wholes for part in whole.burst.parts if part.job_id is not None}
 
 
 def _sees_template(actor: User, schedule: ReportSchedule) -> bool:
@@ -109,9 +118,15 @@ def _sees_template(actor: User, schedule: ReportSchedule) -> bool:
 def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
     """What the page of a schedule shows."""
     fires = lists.history(actor, schedule.id)
-    gone_out = overview.of_schedule(actor, schedule.id)
     people = {each for line in fires for each in (line.by, line.runs_as) if each}
+    made = [line.job_id for line in fires if line.job_id]
+    wholes = list(ReportJob.objects(id__in=made, burst__exists=True).only("status", "burst", "parts_state"))
+    part_of = _wholes_of(wholes)
+    gone_out = overview.of_schedule(actor, schedule.id, part_of.keys())
     return {
+        "parts": said(burst_in_words(schedule.burst)) if schedule.burst is not None else "",
+        "part_counts": parts.counts_of(actor, wholes),
+        "sends_mail": get_settings().smtp_host is not None,
         "schedule": schedule,
         "template": following.template_of(schedule),
         "sees_template": _sees_template(actor, schedule),
@@ -124,7 +139,7 @@ def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
         "names": asked.names_of_people(schedule) | dict(User.objects(id__in=list(people)).scalar("id", "name")),
         "fires": fires,
         "outcomes": OUTCOMES,
-        "deliveries": _by_job(gone_out.deliveries),
+        "deliveries": _by_job(gone_out.deliveries, part_of),
         "recipients": gone_out.names,
         "has_older_deliveries": gone_out.older is not None,
         "why": WHY,

@@ -19,11 +19,12 @@ from webapp.services.schedules.rights import Reach, visible_schedule
 from webapp.web.access import current_actor, permission_required, permissions, public
 from webapp.web.admin.page_args import page_number, plain
 from webapp.web.fragments import fragment, is_htmx, redirect_after
-from webapp.web.schedules import form_views, shown
+from webapp.web.schedules import form_views, part_views, shown
 from webapp.web.typed_numbers import whole_number
 
 schedules = Blueprint("schedules", __name__, url_prefix="/schedules")
 form_views.register(schedules)
+part_views.register(schedules)
 
 #: How far ahead runs are told.
 AHEAD = timedelta(days=14)
