@@ -195,6 +195,7 @@ class ReportSchedule(Stamped):
     success_count = me.IntField(db_field="successCount", default=0)
     failure_count = me.IntField(db_field="failureCount", default=0)
     failures_in_a_row = me.IntField(db_field="failuresInARow", default=0)
+    counted_fires = me.ListField(me.ObjectIdField(), db_field="countedFires")  # the last: none is counted twice
     revision = me.IntField(default=1)  # grows with every change of a person
     created_by = me.ObjectIdField(db_field="createdBy")
 
@@ -237,7 +238,7 @@ class ReportSchedule(Stamped):
 
 class ScheduleFire(Stored):
     """One fire of a schedule: its history. The id is that of its job, derived from schedule and time, so that of
-    several schedulers one makes it. `open_since` is there until its job has ended."""
+    several schedulers one makes it. `open_since` is there until its end has been counted."""
 
     meta = {
         "collection": "schedulefires",
