@@ -129,6 +129,22 @@ class LastRun(LooseEmbedded):
         return str(from_document(self.said)) if self.said else ""
 
 
+class LastMade(LooseEmbedded):
+    """The last report that was made, for when it is deleted itself: what the next one is compared with.
+
+    `asked`: what it asked and whose rows it could count, as a job keeps them. `checksum_before`: of the rows of the
+    report before it.
+    """
+
+    job_id = me.ObjectIdField(db_field="jobId")
+    fired_for = me.DateTimeField(db_field="firedFor")
+    rows_checksum = me.StringField(db_field="rowsChecksum")
+    checksum_before = me.StringField(db_field="checksumBefore")
+    record_version = me.IntField(db_field="recordVersion")
+    as_of = me.DateTimeField(db_field="asOf")
+    asked = me.DictField()
+
+
 class ReportSchedule(Stamped):
     """What is asked (as a report job keeps it), when, and for whom.
 
@@ -149,6 +165,7 @@ class ReportSchedule(Stamped):
             {"name": "calendar", "fields": ["calendar_id"], "sparse": True},
             {"name": "template", "fields": ["template_id"], "sparse": True},
             {"name": "relative", "fields": ["schedule.relative.end"], "sparse": True},
+            {"name": "last_made", "fields": ["last_made.record_version"], "sparse": True},
             {"name": "updated", "fields": ["updated_at"]},
         ],
     }
@@ -173,6 +190,7 @@ class ReportSchedule(Stamped):
     most_caught_up = me.IntField(db_field="mostCaughtUp", min_value=1, max_value=50, default=5)
     on_empty = me.StringField(db_field="onEmpty", choices=_values(OnEmpty), default=OnEmpty.SEND.value)
     on_unchanged = me.StringField(db_field="onUnchanged", choices=_values(OnUnchanged), default=OnUnchanged.SEND.value)
+    tell_changes = me.BooleanField(db_field="tellChanges", default=True)  # what changed since the report before
     delivery = me.ListField(me.DictField())  # {channel, recipient, …}, as `services.deliveries` reads them
 
     owner_id = me.ObjectIdField(db_field="ownerId", required=True)
@@ -191,6 +209,7 @@ class ReportSchedule(Stamped):
     data_version = me.IntField(db_field="dataVersion")  # of the record, at the last fire
     last_fired_at = me.DateTimeField(db_field="lastFiredAt")
     last_run = me.EmbeddedDocumentField(LastRun, db_field="lastRun")
+    last_made = me.EmbeddedDocumentField(LastMade, db_field="lastMade")
     fire_count = me.IntField(db_field="fireCount", default=0)
     success_count = me.IntField(db_field="successCount", default=0)
     failure_count = me.IntField(db_field="failureCount", default=0)

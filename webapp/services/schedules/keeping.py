@@ -240,7 +240,7 @@ def delete(actor: Actor, schedule_id: str | ObjectId) -> ReportSchedule:
     found = editable(actor, schedule_id)
     change = {
         "$set": {"isActive": False, "updatedAt": database_clock.now()},
-        "$unset": {"nextRunAt": "", "dataVersion": ""},
+        "$unset": {"nextRunAt": "", "dataVersion": "", "lastMade": ""},
     }
     ReportSchedule._get_collection().update_one({"_id": found.id}, change, hint="_id_")
     _written_down(actor, "deleted", found, {})
@@ -288,7 +288,7 @@ _OF_RUNS = frozenset(
     {
         *("_id", "isActive", "isPaused", "pausedReason", "pausedAt", "pausedBy", "mustBeResumedBy", "lastFiredAt"),
         *("pausedForTemplate", "lastRun", "fireCount", "successCount", "failureCount", "failuresInARow", "ownerId"),
-        *("countedFires", "createdAt", "createdBy"),
+        *("countedFires", "lastMade", "createdAt", "createdBy"),
     }
 )
 

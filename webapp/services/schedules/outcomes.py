@@ -17,6 +17,7 @@ from webapp.documents import JobStatus, ReportJob, ReportSchedule, ScheduleFire
 from webapp.documents.report_schedule import FireOutcome
 from webapp.messages import Message, from_document, to_document
 from webapp.services import database_clock
+from webapp.services.changes import kept
 from webapp.services.schedules import keeping, telling
 
 MOST_FAILURES = 5
@@ -97,9 +98,26 @@ def count(line: ScheduleFire) -> None:
         change["$inc"] = {"failureCount": 1, "failuresInARow": 1}
     uncounted = {"_id": line.schedule_id, "countedFires": {"$ne": line.id}}
     ReportSchedule._get_collection().update_one(uncounted, change, hint="_id_")
-    if outcome is FireOutcome.FAILED:
+    if outcome is FireOutcome.MADE:
+        _keep_for_the_next(line)
+    elif outcome is FireOutcome.FAILED:
         _after_failure(line)
     ScheduleFire._get_collection().update_one({"_id": line.id}, {"$unset": {"openSince": ""}}, hint="_id_")
+
+
+def _keep_for_the_next(line: ScheduleFire) -> None:
+    """What the next report is compared with, when this one is deleted by then. None but the last is kept."""
+    job = ReportJob._get_collection().find_one({"_id": line.job_id}, [*kept.FIELDS])
+    while job is not None:
+        schedule = ReportSchedule.objects(id=line.schedule_id, is_active=True).only("last_made").first()
+        before = schedule.last_made if schedule is not None else None
+        if schedule is None or (before is not None and before.fired_for >= line.fired_for):
+            return
+        # Guarded: meanwhile somebody else may have written another one, or deleted the schedule.
+        same = {"_id": line.schedule_id, "isActive": True, "lastMade.jobId": before.job_id if before else None}
+        made = {"$set": {"lastMade": kept.last_made(job, line.fired_for, before).to_mongo()}}
+        if ReportSchedule._get_collection().update_one(same, made, hint="_id_").matched_count:
+            return
 
 
 def _after_failure(line: ScheduleFire) -> None:
