@@ -112,7 +112,7 @@ def test_what_is_wrong_stands_at_its_field_and_what_was_typed_stays(as_person: C
     assert answer.status_code == 422
     assert "reports do not go to addresses at elsewhere.example" in error_at(answer.text, "send_to")
     assert "nonsense" in error_at(answer.text, "send_to")
-    assert "A key may have" in error_at(answer.text, "copy_to")
+    assert "“a/{what}”: a key may have" in error_at(answer.text, "copy_to")
     assert "nobody@elsewhere.example\nnonsense</textarea>" in answer.text.replace("\r", "")
     assert ReportSchedule.objects.count() == 0
 

@@ -399,6 +399,7 @@ def test_run_by_hand_is_the_owners_report_whoever_runs_it_and_its_times_stay(
     assert firing.run_now(people.colleague, schedule.id, submission_id="once").id == job.id
     assert (job.requested_by, job.schedule_id) == (people.owner.id, schedule.id)
     assert schedule.reload().next_run_at is not None
+    assert schedule.fire_count == 1
     line = ScheduleFire.objects.get()
     assert (line.why, line.by, line.runs_as) == ("by-hand", people.colleague.id, people.owner.id)
     with pytest.raises(ForbiddenError):

@@ -156,7 +156,8 @@ def run_now(actor: Actor, schedule_id: str | ObjectId, *, submission_id: str = "
     key = f"hand:{submission_id or ObjectId()}"
     occasion = Occasion(now, BY_HAND, key, by=id_of(actor))
     job = _ask(found, owner, occasion)
-    _write_line(found, owner, occasion, now, job_id=job.id, outcome=FireOutcome.OPEN)
+    if _write_line(found, owner, occasion, now, job_id=job.id, outcome=FireOutcome.OPEN) is not None:
+        ReportSchedule._get_collection().update_one({"_id": found.id}, {"$inc": {"fireCount": 1}}, hint="_id_")
     audit.record(actor, AdminArea.SCHEDULES, "run by hand", found.name, subject_id=found.id)
     return job
 
