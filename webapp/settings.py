@@ -116,6 +116,13 @@ class Settings(BaseSettings):
     record_retention_days: float = Field(
         default=30, gt=0, description="How long one can go back to an older version of the learning record."
     )
+    comparison_days: float = Field(
+        default=400,
+        ge=0,
+        description="How long a schedule's last report has the version of the learning record kept that it was made "
+        "of, for the next one to tell what changed; longer than a year for those that run once a year. 0: no longer "
+        "than other versions.",
+    )
     raw_file_days: float = Field(
         default=400, ge=0, description="How long the files of imports are kept, packed; 0 keeps none."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from playwright.sync_api import Browser, Page
 from pymongo import MongoClient
 
 from tests.serving import wait_for
+from webapp.services.changes.changes import Brought, Changes, Count, Kind, Reason, Row
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 REGISTRAR, MANAGER, ADMIN = "registrar@demo.example", "manager@demo.example", "admin@demo.example"
@@ -55,11 +57,25 @@ STATES: dict[str, dict[str, Any]] = {
     "cancelled": {"status": "cancelled", "cancelReason": "The numbers are not in yet."},
     "expired": {"status": "expired"},
 }  # fmt: skip
+CHANGES = Changes(
+    since=datetime(2026, 10, 1, 6, tzinfo=UTC),
+    before=812,
+    after=840,
+    counts=(Count(Kind.CHANGED, Reason.COMPLETED, 12), Count(Kind.CHANGED, Reason.CORRECTED, 2, (3,))),
+    rows=(
+        Row(Kind.CHANGED, Reason.COMPLETED, "Ana López", "NC-0401", "BIO101-2026-B4", "", "in-progress", "completed"),
+        Row(
+            Kind.CHANGED, Reason.CORRECTED, "Bo Lindgren", "NC-0061", "BIO230-2026-B4", "", "failed", "completed", (3,)
+        ),
+    ),
+    versions={3: Brought(datetime(2026, 11, 3, 2, tzinfo=UTC))},
+)
 
 
 @dataclass(frozen=True)
 class Desk:
     address: str
+    home: Path
     database: Any  # pymongo's
 
 
@@ -73,6 +89,11 @@ def open_desk(mongo: str, name: str, home: Path) -> Iterator[Desk]:
         "REPORTDESK_HOME": str(home),
         "REPORTDESK_MONGODB_URI": mongo,
         "REPORTDESK_MONGODB_DATABASE": name,
+        # So that forms ask for addresses; nothing listens there.
+        "REPORTDESK_SMTP_HOST": "127.0.0.1",
+        "REPORTDESK_SMTP_PORT": "9",
+        "REPORTDESK_MAIL_FROM": "desk@demo.example",
+        "REPORTDESK_PUBLIC_URL": f"http://127.0.0.1:{port}",
     }
     subprocess.run([sys.executable, "-c", BUILD], env=environment, check=True, timeout=240)
     commands = (["web", "--port", str(port), "--processes", "1"], ["worker", "--log-level", "ERROR"])
@@ -83,7 +104,7 @@ def open_desk(mongo: str, name: str, home: Path) -> Iterator[Desk]:
     client: MongoClient[Any] = MongoClient(mongo)
     try:
         wait_for(f"http://127.0.0.1:{port}/readyz")
-        yield Desk(f"http://127.0.0.1:{port}", client[name])
+        yield Desk(f"http://127.0.0.1:{port}", home, client[name])
     finally:
         for process in processes:
             process.send_signal(signal.SIGTERM)
@@ -114,7 +135,8 @@ def reports_in_every_state(desk: Desk, browser: Browser) -> dict[str, str]:
     made = ObjectId(page.url.rsplit("/", 1)[1])
     window.close()
     document = desk.database.reportjobs.find_one({"_id": made})
-    found = {"ready": f"/reports/{made}"}
+    _say_what_changed(desk, document["output"]["storage"]["key"])
+    found = {"ready": f"/reports/{made}", "changes": f"/reports/{made}/changes"}
     now = datetime.now(UTC)
     for state, facts in STATES.items():
         copy = {key: value for key, value in document.items() if key not in ("slot", "completedAt", "lease", "history")}
@@ -125,3 +147,11 @@ def reports_in_every_state(desk: Desk, browser: Browser) -> dict[str, str]:
         desk.database.reportjobs.insert_one(copy)
         found[state] = f"/reports/{copy['_id']}"
     return found
+
+
+def _say_what_changed(desk: Desk, key: str) -> None:
+    """What the page of this report would have of the report before it."""
+    path = desk.home / "storage" / Path(key).parent / "page.json"
+    page = json.loads(path.read_bytes())
+    page["changes"] = CHANGES.to_document()
+    path.write_text(json.dumps(page), encoding="utf-8")

@@ -180,6 +180,23 @@ def _template_refused(page: Page, _: dict[str, str]) -> None:
     page.wait_for_selector(".invalid-feedback")
 
 
+def _recipients_wrong(page: Page, _: dict[str, str]) -> None:
+    """The form of a schedule, sent by the keyboard alone, with an address to which nothing may go."""
+    page.goto(PAGES["new-schedule"])
+    page.fill("#name", "To nobody")
+    page.focus("#send_to")
+    page.keyboard.type("nobody@elsewhere.example")
+    for label in ("notify", "on_empty", "on_unchanged", "tell_changes"):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.id") == label
+    page.keyboard.press("Space")
+    page.focus("#name")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#send_to-error")
+    assert page.evaluate("document.activeElement.id") == "send_to"
+    assert not page.is_checked("#tell_changes")
+
+
 def _keys(page: Page, _: dict[str, str]) -> None:
     page.goto("/reports/")
     page.keyboard.press("?")
@@ -260,6 +277,7 @@ OPENED: dict[str, Callable[[Page, dict[str, str]], None]] = {
     "template": _template,
     "template-own": _own_template,
     "template-refused": _template_refused,
+    "schedule-recipients-wrong": _recipients_wrong,
     "palette": _palette,
     "keys": _keys,
     "report-nameless": _nameless,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.services.schedules.conftest import wish
 from tests.web.conftest import Client
 from tests.web.test_schedules import fields_of, text_of
 from webapp.documents import ReportSchedule, ScheduleFire, WebhookEndpoint, When
+from webapp.documents.report_schedule import LastMade
 from webapp.services import database_clock
 from webapp.services.deliveries import making, overview, wishes
 from webapp.services.schedules import keeping
@@ -63,7 +64,8 @@ def test_recipients_webhooks_a_copy_and_ones_own_inbox_are_chosen_in_the_form(
     offered = client.get(f"/schedules/new?{ASKED['question']}").text
     assert "Warehouse" in offered
     to = f"{people.colleague.email}\r\n  Dean@Partner.example \r\n"
-    sent = {**ASKED, "send_to": to, "webhooks": str(hook.id), "copy_to": " figures/{date} ", "notify": "ended"}
+    sent = {**ASKED, "send_to": to, "webhooks": str(hook.id), "notify": "ready"}
+    sent["copy_to"] = " figures/{date} \r\n\r\nfigures/newest\r\nfigures/{date}"
     assert client.post("/schedules/new", data=sent).status_code == 303
     schedule = ReportSchedule.objects.get()
     assert kept(schedule) == [
@@ -71,13 +73,36 @@ def test_recipients_webhooks_a_copy_and_ones_own_inbox_are_chosen_in_the_form(
         {"channel": "email", "recipient": "dean@partner.example"},
         {"channel": "webhook", "recipient": str(hook.id)},
         {"channel": "storage", "recipient": "figures/{date}"},
-        {"channel": "inbox", "recipient": str(people.administrator.id), "when": "ended"},
+        {"channel": "storage", "recipient": "figures/newest"},
+        {"channel": "inbox", "recipient": str(people.administrator.id), "when": "ready"},
     ]
     page = client.get(f"/schedules/{schedule.id}/edit").text
     assert f"{people.colleague.email}\ndean@partner.example</textarea>" in page.replace("\r", "")
     assert re.search(rf'name="webhooks" value="{hook.id}"[^>]* checked', page)
-    assert 'value="figures/{date}"' in page
-    assert '<option selected value="ended">' in page
+    assert "figures/{date}\nfigures/newest</textarea>" in page.replace("\r", "")
+    assert '<option selected value="ready">' in page
+
+
+def test_telling_what_changed_is_switched_off_in_the_form_and_its_page_says_so(
+    as_person: Client, people: People
+) -> None:
+    client = as_person(people.owner)
+    checked = re.compile('<input [^>]*checked [^>]*id="tell_changes"')
+    assert checked.search(client.get(f"/schedules/new?{ASKED['question']}").text)
+    client.post("/schedules/new", data={**ASKED, "tell_changes": "y"})
+    schedule = ReportSchedule.objects.get()
+    page = f"/schedules/{schedule.id}"
+    assert "It tells what came, went and changed since the report before." in client.get(page).text
+    made = LastMade(record_version=7, as_of=datetime(2026, 3, 1, 23, 30, tzinfo=UTC))
+    ReportSchedule.objects(id=schedule.id).update(set__last_made=made)
+    told = text_of(client.get(page))
+    assert "(data of 1 March 2026) is kept until the next one is made, for 400 days at most" in told
+    found = client.get(f"{page}/edit").text
+    assert checked.search(found)
+    client.post(f"{page}/edit", data={**ASKED, **fields_of(found)})
+    assert not ReportSchedule.objects.get().tell_changes
+    assert "It does not tell what changed since the report before." in client.get(page).text
+    assert not checked.search(client.get(f"{page}/edit").text)
 
 
 def test_what_is_wrong_stands_at_its_field_and_what_was_typed_stays(as_person: Client, people: People) -> None:
@@ -87,7 +112,7 @@ def test_what_is_wrong_stands_at_its_field_and_what_was_typed_stays(as_person: C
     assert answer.status_code == 422
     assert "reports do not go to addresses at elsewhere.example" in error_at(answer.text, "send_to")
     assert "nonsense" in error_at(answer.text, "send_to")
-    assert "A key may have" in error_at(answer.text, "copy_to")
+    assert "“a/{what}”: a key may have" in error_at(answer.text, "copy_to")
     assert "nobody@elsewhere.example\nnonsense</textarea>" in answer.text.replace("\r", "")
     assert ReportSchedule.objects.count() == 0
 

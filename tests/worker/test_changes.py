@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 import openpyxl
 import pytest
+import time_machine
 from bson import ObjectId
 
 from tests.factories import People, make_record
+from tests.services.schedules.conftest import request, wish
 from tests.worker.test_hostile_texts import Alone
 from webapp import clock, record
-from webapp.documents import ReportJob
+from webapp.documents import ReportJob, ReportSchedule, ScheduleFire
 from webapp.messages import Message
 from webapp.renderers import page_result
 from webapp.renderers.reader import Reader
@@ -22,12 +25,16 @@ from webapp.services.changes import earlier, words
 from webapp.services.changes.between import Asked
 from webapp.services.changes.changes import Changes
 from webapp.services.deliveries.mail import writing
+from webapp.services.jobs import held
 from webapp.services.permissions import TERMINAL
 from webapp.services.questions import as_query, ways
 from webapp.services.questions.request import Condition, ReportRequest
+from webapp.services.record import keeping as upkeep
 from webapp.services.requests import asking
 from webapp.services.rights import record_changes
 from webapp.services.rights.data_scope import DataScope
+from webapp.services.schedules import firing, keeping, outcomes
+from webapp.settings import get_settings
 from webapp.worker import execution
 
 OCTOBER = datetime(2026, 10, 1, 5, tzinfo=UTC)
@@ -69,16 +76,20 @@ class Desk:
         """What a new report finds to be different from the one before; nothing is written of it."""
         job = self._ask(asked)
         job.schedule_id = schedule_id
+        found, provenance = self.found_by(job)
+        ReportJob.objects(id=job.id).update(
+            set__status="ready", set__schedule_id=schedule_id, set__provenance=provenance
+        )
+        return found
+
+    def found_by(self, job: ReportJob) -> tuple[Changes | None, dict[str, Any]]:
+        """What this report finds to be different, and what it says of itself from then on."""
         scope = DataScope.from_document(job.provenance["scope"])
         query = as_query.to_query(ways.from_job(job), scope, moment=clock.utcnow())
         version = record.current()
-        folder = self._folder / str(self.made)
+        folder = self._folder / str(job.id)
         found = earlier.since_before(job, Asked(query, version), folder, is_asked=True)
-        seen = {"recordVersion": version.number, "asOf": query.moment}
-        ReportJob.objects(id=job.id).update(
-            set__status="ready", set__schedule_id=schedule_id, set__provenance={**job.provenance, **seen}
-        )
-        return found
+        return found, {**job.provenance, "recordVersion": version.number, "asOf": query.moment}
 
     def different(self, **asked: Any) -> Changes:
         """The same, where there is one before."""
@@ -269,3 +280,126 @@ def test_data_that_are_gone_are_said_to_be(desk: Desk) -> None:
     record.versions.let_go(gone)
     told = words.table(desk.different(), ENGLISH)
     assert (told.lines, told.rows) == (["The data of the report before are not kept any more."], [])
+
+
+# --- schedules that run seldom ----------------------------------------------------------------------------------------
+
+MONTHLY = {"frequency": "monthly", "day_of_month": 1}
+YEARLY = {"frequency": "yearly", "month": 10, "day_of_month": 1}
+
+
+class Rare:
+    """A schedule of the desk's owner, which runs so seldom that its reports are deleted in between."""
+
+    def __init__(self, desk: Desk, people: People, clocks: time_machine.Coordinates, **fields: Any) -> None:
+        self._desk, self._clocks = desk, clocks
+        asked = request(report_type="enrollment-summary", group_by=("status",))
+        self.id = keeping.create(people.owner, wish(**{"request": asked, **fields})).id
+
+    @property
+    def stored(self) -> ReportSchedule:
+        return ReportSchedule.objects.get(id=self.id)
+
+    def at(self, moment: datetime) -> None:
+        self._clocks.move_to(moment)
+        self._desk.at(moment)
+
+    def run(self) -> tuple[datetime, Changes | None]:
+        """Its next run: when, and what it finds. Whatever was kept for its time is deleted before."""
+        due = self.stored.next_run_at
+        self.at(due + timedelta(minutes=1))
+        ReportJob.objects(schedule_id=self.id, expires_at__lt=clock.utcnow()).delete()
+        ScheduleFire.objects(schedule_id=self.id, expires_at__lt=clock.utcnow()).delete()
+        sweep()
+        (made,) = firing.fire(self.id, due, clock.utcnow())
+        hold = held.take(made, "worker")
+        assert hold is not None
+        found, provenance = self._desk.found_by(ReportJob.objects.get(id=made))
+        assert held.finish(hold, storage={"key": "reports/a"}, provenance=provenance, records=3)
+        outcomes.settle()
+        return due, found
+
+
+def sweep() -> None:
+    """What the hourly upkeep does, but for its patience with files that somebody may be reading."""
+    record.vacuum(upkeep.versions_in_use(), keep_files_for=timedelta())
+
+
+@pytest.fixture
+def rare(desk: Desk, people: People) -> Iterator[Callable[..., Rare]]:
+    with time_machine.travel(OCTOBER, tick=False) as clocks:
+        yield lambda **fields: Rare(desk, people, clocks, **fields)
+
+
+@pytest.mark.parametrize(("timing", "apart"), [(MONTHLY, 31), (YEARLY, 365)])
+def test_what_changed_is_told_although_the_report_before_is_deleted_since(
+    desk: Desk, rare: Callable[..., Rare], timing: dict[str, Any], apart: int
+) -> None:
+    schedule = rare(timing=timing)
+    first, found = schedule.run()
+    assert found is None
+    pinned = record.current().number
+    schedule.at(first + timedelta(days=2))
+    between = desk.imported(desk.row("Ana", score=7.0)).number
+    later = first + timedelta(days=apart)
+    schedule.at(later - timedelta(hours=2))
+    desk.imported(
+        desk.row("Bo", "completed", completed_at=later - timedelta(days=3)),
+        desk.row("Gus", enrolled_at=later - timedelta(days=1)),
+    )
+    again, found = schedule.run()
+    assert (again - first).days == apart
+    assert ReportJob.objects(schedule_id=schedule.id).count() == 1, "the one before is deleted"
+    assert (pinned in record.gone_numbers(), between in record.gone_numbers()) == (False, apart > 100)
+    assert found is not None
+    line = words.line(found, ENGLISH)
+    assert "1 completed, 1 newly enrolled" in line
+    assert "1 corrected by the import of 3 Oct 2026" in line
+    assert {"Ana", "Bo", "Gus"} <= {row.learner for row in found.rows}
+    last = record.current().number
+    schedule.at(again + timedelta(days=31))
+    desk.imported(desk.row("Cy", score=8.0))
+    ReportJob.objects(schedule_id=schedule.id).delete()
+    sweep()
+    assert pinned in record.gone_numbers(), "nothing older is kept than what the next run needs"
+    assert last not in record.gone_numbers()
+
+
+def test_what_is_kept_for_the_next_run_goes_with_the_schedule_when_it_is_not_to_tell_and_at_its_time(
+    desk: Desk, rare: Callable[..., Rare], people: People
+) -> None:
+    pinned: dict[str, int] = {}
+    schedules = {name: rare(timing=YEARLY, name=name) for name in ("Deleted", "Silent", "Over", "Paused", "Running")}
+    for number, (name, schedule) in enumerate(schedules.items()):
+        last, _ = schedule.run()
+        pinned[name] = record.current().number
+        desk.imported(desk.row("Ana", score=float(number)))
+
+    def kept() -> set[str]:
+        sweep()
+        return {name for name, number in pinned.items() if number not in record.gone_numbers()}
+
+    ReportJob.objects.delete()
+    schedule.at(last + timedelta(days=40))
+    assert kept() == {*pinned}
+    keeping.delete(people.owner, schedules["Deleted"].id)
+    assert schedules["Deleted"].stored.last_made is None
+    silent = wish(timing=YEARLY, name="Silent", tell_changes=False)
+    keeping.change(people.owner, schedules["Silent"].id, silent, revision=1)
+    ReportSchedule.objects(id=schedules["Over"].id).update(unset__next_run_at=1)
+    keeping.pause(people.owner, schedules["Paused"].id)
+    assert kept() == {"Paused", "Running"}
+    schedule.at(last + timedelta(days=get_settings().comparison_days, hours=-1))
+    assert kept() == {"Paused", "Running"}
+    schedule.at(last + timedelta(days=get_settings().comparison_days, hours=1))
+    assert kept() == set()
+
+
+def test_a_schedule_that_is_not_to_tell_tells_nothing(desk: Desk, rare: Callable[..., Rare]) -> None:
+    schedule = rare(timing={"frequency": "daily"}, tell_changes=False)
+    for score in (7.0, 8.0):
+        desk.imported(desk.row("Ana", score=score))
+        assert schedule.run()[1] is None
+    ReportSchedule.objects(id=schedule.id).update(unset__tell_changes=1)  # as one of before
+    desk.imported(desk.row("Ana", score=9.0))
+    assert schedule.run()[1] is not None

@@ -130,6 +130,22 @@ class LastRun(LooseEmbedded):
         return str(from_document(self.said)) if self.said else ""
 
 
+class LastMade(LooseEmbedded):
+    """The last report that was made, for when it is deleted itself: what the next one is compared with.
+
+    `asked`: what it asked and whose rows it could count, as a job keeps them. `checksum_before`: of the rows of the
+    report before it.
+    """
+
+    job_id = me.ObjectIdField(db_field="jobId")
+    fired_for = me.DateTimeField(db_field="firedFor")
+    rows_checksum = me.StringField(db_field="rowsChecksum")
+    checksum_before = me.StringField(db_field="checksumBefore")
+    record_version = me.IntField(db_field="recordVersion")
+    as_of = me.DateTimeField(db_field="asOf")
+    asked = me.DictField()
+
+
 class ReportSchedule(Stamped):
     """What is asked (as a report job keeps it), when, and for whom.
 
@@ -150,6 +166,7 @@ class ReportSchedule(Stamped):
             {"name": "calendar", "fields": ["calendar_id"], "sparse": True},
             {"name": "template", "fields": ["template_id"], "sparse": True},
             {"name": "relative", "fields": ["schedule.relative.end"], "sparse": True},
+            {"name": "last_made", "fields": ["last_made.record_version"], "sparse": True},
             {"name": "updated", "fields": ["updated_at"]},
         ],
     }
@@ -175,6 +192,7 @@ class ReportSchedule(Stamped):
     on_empty = me.StringField(db_field="onEmpty", choices=_values(OnEmpty), default=OnEmpty.SEND.value)
     on_unchanged = me.StringField(db_field="onUnchanged", choices=_values(OnUnchanged), default=OnUnchanged.SEND.value)
     burst = me.EmbeddedDocumentField(Burst)  # one report for each department, class or instructor beside the whole
+    tell_changes = me.BooleanField(db_field="tellChanges", default=True)  # what changed since the report before
     delivery = me.ListField(me.DictField())  # {channel, recipient, …}, as `services.deliveries` reads them
 
     owner_id = me.ObjectIdField(db_field="ownerId", required=True)
@@ -193,10 +211,12 @@ class ReportSchedule(Stamped):
     data_version = me.IntField(db_field="dataVersion")  # of the record, at the last fire
     last_fired_at = me.DateTimeField(db_field="lastFiredAt")
     last_run = me.EmbeddedDocumentField(LastRun, db_field="lastRun")
+    last_made = me.EmbeddedDocumentField(LastMade, db_field="lastMade")
     fire_count = me.IntField(db_field="fireCount", default=0)
     success_count = me.IntField(db_field="successCount", default=0)
     failure_count = me.IntField(db_field="failureCount", default=0)
     failures_in_a_row = me.IntField(db_field="failuresInARow", default=0)
+    counted_fires = me.ListField(me.ObjectIdField(), db_field="countedFires")  # the last: none is counted twice
     revision = me.IntField(default=1)  # grows with every change of a person
     created_by = me.ObjectIdField(db_field="createdBy")
 
@@ -241,7 +261,7 @@ class ReportSchedule(Stamped):
 
 class ScheduleFire(Stored):
     """One fire of a schedule: its history. The id is that of its job, derived from schedule and time, so that of
-    several schedulers one makes it. `open_since` is there until its job has ended."""
+    several schedulers one makes it. `open_since` is there until its end has been counted."""
 
     meta = {
         "collection": "schedulefires",

@@ -42,5 +42,6 @@ def when_words() -> dict[str, str]:
     return {
         "": _("No"),
         When.ENDED: _("When it is ready, or has failed"),
+        When.READY: _("Only when it is ready"),
         When.FAILED: _("Only if it fails"),
     }

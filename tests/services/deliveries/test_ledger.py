@@ -206,7 +206,9 @@ def test_killed_at_any_step_the_next_worker_goes_on_and_each_recipient_is_served
         assert found.unsure_count == (1 if taken_before or (after and step.startswith("before the letter")) else 0)
 
 
-def test_what_kills_its_worker_again_and_again_is_given_up(people: People, mail: MailServer, tmp_path: Path) -> None:
+def test_what_kills_its_worker_again_and_again_is_given_up_and_its_sender_hears_of_it(
+    people: People, mail: MailServer, tmp_path: Path
+) -> None:
     ready_report(tmp_path, people.owner, wishes.letters(people.colleague.email))
     making.make_due()
     for _ in range(get_settings().max_crashes):
@@ -214,7 +216,15 @@ def test_what_kills_its_worker_again_and_again_is_given_up(people: People, mail:
         run_out()
         assert len(ledger.reap()) == 1
         due_at_once()
-    assert deliveries()[people.colleague.email].state == "failed"
+    assert send_all() == ["failed"]
+    why = f"The worker that sent it ended {get_settings().max_crashes} times before it was done."
+    found = deliveries()[people.colleague.email]
+    assert (found.state, found.why_text, mail.letters) == ("failed", why, [])
+    assert [each.text for each in inbox.page(people.owner).notices] == [
+        f"“Quarterly figures” did not reach everyone. {why}"
+    ]
+    assert ledger.again(found.id)
+    assert send_all() == ["sent"]
 
 
 # --- the thread -------------------------------------------------------------------------------------------------------

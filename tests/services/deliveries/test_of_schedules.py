@@ -153,6 +153,18 @@ def test_the_same_rows_as_the_last_time_are_not_sent_again(
     assert send_all() == ["sent"], "it is as it was, but not as the last time"
 
 
+@pytest.mark.parametrize("settled", [True, False])
+def test_the_same_rows_as_a_year_ago_are_not_sent_again_although_the_history_is_deleted_since(
+    people: People, mail: MailServer, run: Run, settled: bool
+) -> None:
+    schedule, to = of(people, on_unchanged="skip"), wishes.letters(people.colleague.email)
+    for checksum, words in (("a", ["sent"]), ("a", []), ("b", ["sent"])):
+        run(schedule, to, checksum=checksum, settled=settled)
+        assert send_all() == words
+        outcomes.settle()
+        ScheduleFire.objects.delete()
+
+
 def test_what_failed_or_was_another_schedules_is_not_the_last_time(people: People, mail: MailServer, run: Run) -> None:
     schedule, to = of(people, on_unchanged="skip"), wishes.letters(people.colleague.email)
     run(of(people, name="Another"), to)

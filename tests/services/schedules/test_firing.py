@@ -106,6 +106,67 @@ def test_five_failures_in_a_row_pause_it_and_a_success_begins_anew(
     assert resumed.next_run_at is not None
 
 
+class Killed(BaseException):
+    """What nobody catches."""
+
+
+def killed(*_: object, **__: object) -> None:
+    raise Killed
+
+
+def killed_after(action: Any) -> Any:
+    def done(*given: Any, **named: Any) -> None:
+        action(*given, **named)
+        raise Killed
+
+    return done
+
+
+@pytest.mark.parametrize("where", ["before it counts", "after it counted", "after it told", "after it paused"])
+def test_whoever_dies_while_an_end_is_counted_is_followed_and_it_is_counted_and_told_once(
+    make_schedule: Make, people: People, now: datetime, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    schedule = make_schedule(due_at=now)
+    ReportSchedule.objects(id=schedule.id).update(set__failures_in_a_row=4)
+    (made,) = fire(schedule, now)
+    with monkeypatch.context() as patch:
+        if where == "before it counts":
+            patch.setattr(outcomes, "count", killed)
+        elif where == "after it counted":
+            patch.setattr(outcomes.telling, "tell_people", killed)
+        elif where == "after it told":
+            patch.setattr(keeping.telling, "tell_people", killed_after(keeping.telling.tell_people))
+        else:
+            patch.setattr(keeping, "set_paused", killed_after(keeping.set_paused))
+        with pytest.raises(Killed):
+            end(made, failed="The disk is full.")
+    assert outcomes.settle() == 1
+    assert outcomes.settle() == 0
+    schedule.reload()
+    assert (schedule.failure_count, schedule.failures_in_a_row, schedule.is_paused) == (1, 5, True)
+    assert schedule.last_run.outcome == "failed"
+    assert told(people.owner) == [
+        "“Weekly numbers” is paused: It failed 5 times in a row. The last time: The disk is full."
+    ]
+
+
+@pytest.mark.parametrize("where", ["_skipped", "_runner"])
+def test_whoever_dies_before_missed_runs_or_a_pause_are_told_is_followed(
+    make_schedule: Make, people: People, now: datetime, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    due = (now - days(3)).replace(hour=6, minute=0, second=0)
+    schedule = make_schedule(due_at=due, catch_up="skip")
+    if where == "_runner":
+        hold(people.owner, []).save()
+    with monkeypatch.context() as patch:
+        patch.setattr(firing.telling, "tell_people", killed)
+        with pytest.raises(Killed):
+            fire(schedule, now.replace(hour=9))
+    fire(schedule, now.replace(hour=9))
+    (heard,) = told(people.owner)
+    assert ("was not made 4 times" if where == "_skipped" else "may not ask for reports any more") in heard
+
+
 def test_three_schedulers_at_once_make_one_job_for_each_fire(make_schedule: Make, now: datetime) -> None:
     hourly = {"frequency": "cron", "cron": "0 * * * *"}
     since = now.replace(minute=0, second=0) - timedelta(hours=5)
@@ -338,6 +399,7 @@ def test_run_by_hand_is_the_owners_report_whoever_runs_it_and_its_times_stay(
     assert firing.run_now(people.colleague, schedule.id, submission_id="once").id == job.id
     assert (job.requested_by, job.schedule_id) == (people.owner.id, schedule.id)
     assert schedule.reload().next_run_at is not None
+    assert schedule.fire_count == 1
     line = ScheduleFire.objects.get()
     assert (line.why, line.by, line.runs_as) == ("by-hand", people.colleague.id, people.owner.id)
     with pytest.raises(ForbiddenError):

@@ -7,7 +7,7 @@ from typing import Any
 
 from webapp import record
 from webapp.clock import aware
-from webapp.documents import JobStatus, ReportJob, indexes
+from webapp.documents import JobStatus, ReportJob, ReportSchedule, indexes
 from webapp.documents.job_status import WITH_FILE
 from webapp.engine.backends import DUCKDB, Limits
 from webapp.engine.keys import dataset_of
@@ -15,6 +15,7 @@ from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.messages import Message
 from webapp.record import VersionGoneError
 from webapp.record.lake import delta
+from webapp.services.changes import kept
 from webapp.services.changes.between import Asked, between
 from webapp.services.changes.changes import Changes
 from webapp.services.files import comparison
@@ -38,10 +39,13 @@ def since_before(
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Changes | None:
     """What is different in `now`, the question and the data of `job`, from the report before it; None where there is
-    none, or where nobody asked and it would take long. `folder` is for files in between."""
-    if not is_asked and not _is_small(now):
+    none, where its schedule is not to tell, or where nobody asked and it would take long. `folder` is for files in
+    between."""
+    schedule = _schedule_of(job)
+    is_off = schedule is not None and not schedule.tell_changes
+    if is_off or (not is_asked and not _is_small(now)):
         return None
-    before = report_before(job, now)
+    before = report_before(job, now, schedule)
     if before is None:
         return None
     moment = aware(before.provenance["asOf"])
@@ -56,9 +60,15 @@ def since_before(
         return Changes(moment, problem=Message("What the report before asked cannot be asked any more."))
 
 
-def report_before(job: ReportJob, now: Asked) -> ReportJob | None:
-    """The newest earlier report of the same person that asked the same: of a schedule's, the one of the same schedule;
-    else one that was of other data or of another period. Those that were made of the data of `now` are none."""
+def _schedule_of(job: ReportJob) -> ReportSchedule | None:
+    found = ReportSchedule.objects(id=job.schedule_id) if job.schedule_id is not None else None
+    return found.only("tell_changes", "last_made").first() if found is not None else None
+
+
+def report_before(job: ReportJob, now: Asked, schedule: ReportSchedule | None = None) -> ReportJob | None:
+    """The newest earlier report of the same person that asked the same: of a schedule's, the one of the same schedule,
+    or what `schedule` keeps of it; else one that was of other data or of another period. Those that were made of the
+    data of `now` are none."""
     found = ReportJob.objects(
         requested_by=job.requested_by,
         id__ne=job.id,
@@ -75,7 +85,15 @@ def report_before(job: ReportJob, now: Asked) -> ReportJob | None:
     for other in found.hint(by_index).order_by("-created_at")[:_LOOKED_AT]:
         if _is_before(other, job, now) and _asked(other) == asked:
             return other
-    return None
+    last = kept.report_of(schedule.last_made) if schedule is not None and schedule.last_made else None
+    if (
+        last is None
+        or last.id == job.id
+        or last.requested_by != job.requested_by
+        or last.report_type != job.report_type
+    ):
+        return None
+    return last if _is_before(last, job, now) and _asked(last) == asked else None
 
 
 def _is_before(other: ReportJob, job: ReportJob, now: Asked) -> bool:

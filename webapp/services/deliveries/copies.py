@@ -31,13 +31,18 @@ def problem_of(pattern: str) -> Message | None:
     """Why `pattern` is none; None: it is one."""
     parts = pattern.split("/")
     if len(parts) > MOST_PARTS or len(pattern) > 300:
-        return Message("A key has at most %(most)s parts and 300 characters.", most=MOST_PARTS)
+        return Message(
+            "“%(key)s”: a key has at most %(most)s parts and 300 characters.", key=pattern[:60], most=MOST_PARTS
+        )
     for part in parts:
         example = part
         for field in FIELDS:
             example = example.replace(f"{{{field}}}", "x")
         if "{" in example or "}" in example:
-            return Message("A key may have %(fields)s in it, and no other braces.", fields=[f"{{{f}}}" for f in FIELDS])
+            fields = [f"{{{each}}}" for each in FIELDS]
+            return Message(
+                "“%(key)s”: a key may have %(fields)s in it, and no other braces.", key=pattern[:60], fields=fields
+            )
         if not is_file_name(example):
             return Message("“%(part)s” is no name that every file system takes.", part=part[:60])
     return None

@@ -140,20 +140,19 @@ def hand_back(hold: Hold) -> bool:
 
 
 def reap() -> list[ObjectId]:
-    """Take over what workers that have died were sending; returns those changed here."""
+    """Take over what workers that have died were sending; returns those changed here.
+
+    What has cost too many of them is due at once, for whoever claims it next to end it and to tell its sender.
+    """
     asked_at, expired = DELIVERIES.expired()
     taken: list[ObjectId] = []
     for found in expired:
         crashes = int(found.get("crashCount") or 0) + 1
-        delay = retry.crash_delay(crashes, waited_out_lease=True)
-        sets: Document = {"crashCount": crashes}
+        delay = retry.crash_delay(crashes, waited_out_lease=True) or timedelta()
+        sets: Document = {"crashCount": crashes, "notBefore": after(delay)}
         if found.get("handedOverAt") is not None:
             sets["unsureCount"] = counted("unsureCount")
-        if delay is None:
-            why = Message("The worker that sent it ended %(times)s times before it was done.", times=crashes)
-            change = _ended(FAILED, {**sets, "why": _kept(why)})
-        else:
-            change = _to(QUEUED, sets={**sets, "notBefore": after(delay)}, unsets=_HELD)
+        change = _to(QUEUED, sets=sets, unsets=_HELD)
         if DELIVERIES.update(expired_guard(found["_id"], found["lease"]["fence"], asked_at), change, states=[SENDING]):
             taken.append(found["_id"])
     return taken

@@ -30,7 +30,7 @@ from webapp.documents import (
     When,
     indexes,
 )
-from webapp.documents.report_schedule import FireOutcome, OnEmpty, OnUnchanged
+from webapp.documents.report_schedule import FireOutcome, LastMade, OnEmpty, OnUnchanged
 from webapp.messages import Message, to_document
 from webapp.services import database_clock
 from webapp.services.deliveries.webhooks import endpoints
@@ -128,19 +128,20 @@ _AS_USUAL = Rule()
 def _rule_of(job: ReportJob) -> Rule:
     if job.schedule_id is None or not job.state.has_file:
         return _AS_USUAL
-    schedule = ReportSchedule.objects(id=job.schedule_id).only("on_empty", "on_unchanged").first()
+    schedule = ReportSchedule.objects(id=job.schedule_id).only("on_empty", "on_unchanged", "last_made").first()
     if schedule is None:
         return _AS_USUAL
     is_empty = (job.provenance or {}).get("rowsWritten") == 0
     if is_empty and schedule.on_empty == OnEmpty.SKIP:
         return Rule(held_back=Message("It has no rows; its schedule then sends nothing."))
-    if schedule.on_unchanged == OnUnchanged.SKIP and _is_as_last_time(job):
+    if schedule.on_unchanged == OnUnchanged.SKIP and _is_as_last_time(job, schedule.last_made):
         return Rule(held_back=Message("It has the same rows as the last time; its schedule then sends nothing."))
     return Rule(only_word=is_empty and schedule.on_empty == OnEmpty.SAY)
 
 
-def _is_as_last_time(job: ReportJob) -> bool:
-    """Does it have the rows of the run before it: of the last one that was made?"""
+def _is_as_last_time(job: ReportJob, kept: LastMade | None) -> bool:
+    """Does it have the rows of the run before it: of the last one that was made? `kept`: what the schedule knows of it
+    when the history, which is kept as long as the audit trail, does not reach so far."""
     checksum = (job.provenance or {}).get("rowsChecksum")
     this = ScheduleFire.objects(id=job.parent_id or job.id).only("fired_for").first()
     if checksum is None or this is None:
@@ -161,7 +162,9 @@ def _is_as_last_time(job: ReportJob) -> bool:
         made = ended.get(line.job_id)
         if made is not None and made.state.has_file:
             return bool((made.provenance or {}).get("rowsChecksum") == checksum)
-    return False
+    if kept is not None and kept.job_id == job.id:
+        return bool(kept.checksum_before == checksum)
+    return bool(kept is not None and kept.fired_for < this.fired_for and kept.rows_checksum == checksum)
 
 
 def _is_as_last_part(job: ReportJob, runs: list[ObjectId]) -> bool:

@@ -51,6 +51,10 @@ def send(hold: Hold) -> str:
     delivery = ledger.held(hold)
     if delivery is None:
         return "lost"
+    if delivery.crash_count >= get_settings().max_crashes:
+        times = delivery.crash_count
+        why = Message("The worker that sent it ended %(times)s times before it was done.", times=times)
+        return _settled(hold, delivery, Failed(why))
     try:
         outcome = _tried(delivery, handing_over(lambda sets: ledger.hand_over(hold, sets)))
     except LostError:

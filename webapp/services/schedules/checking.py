@@ -51,6 +51,7 @@ class Wish:
     most_caught_up: int = 5
     on_empty: str = "send"
     on_unchanged: str = "send"
+    tell_changes: bool = True
     co_owner_ids: tuple[ObjectId, ...] = ()
     delivery: Sequence[dict[str, Any]] = ()
     burst: Burst | None = None
@@ -219,6 +220,7 @@ def as_document(wish: Wish) -> dict[str, Any]:
         "most_caught_up": wish.most_caught_up,
         "on_empty": wish.on_empty,
         "on_unchanged": wish.on_unchanged,
+        "tell_changes": wish.tell_changes,
         "co_owner_ids": list(dict.fromkeys(wish.co_owner_ids)),
         "delivery": [dict(each) for each in wish.delivery],
         "burst": wish.burst,

@@ -1,7 +1,7 @@
 """Making the jobs of schedules that are due, by times or by new data (DESIGN §6).
 
 However many schedulers look at once, each fire makes one job: its id is derived from the schedule and the moment that
-was meant, and the line of the history has the same. The job comes first, then the line, then the guarded advance of
+was meant, and the line of the history has the same. The job comes first, then the line, last the guarded advance of
 `nextRunAt`: whoever dies in between is followed by somebody who does the same again, and finds it done.
 """
 
@@ -85,6 +85,8 @@ def fire(schedule_id: ObjectId, due_at: datetime, now: datetime) -> list[ObjectI
     rule = planning.rule_of(found)
     plan = missed(rule, aware(due_at), now)
     made = [_make(found, runner, Occasion.at(moment, now), now) for moment in plan.made]
+    if plan.skipped:
+        _skipped(found, aware(due_at), plan.skipped, now)
     next_run = next_run_after(rule, now)
     change = planning.next_run_change(next_run)
     if plan.made:
@@ -92,8 +94,7 @@ def fire(schedule_id: ObjectId, due_at: datetime, now: datetime) -> list[ObjectI
         change["$inc"] = {"fireCount": len(plan.made)}
     change.setdefault("$set", {})["updatedAt"] = now
     owed = {"_id": found.id, "nextRunAt": due_at}
-    if ReportSchedule._get_collection().update_one(owed, change, hint="_id_").matched_count and plan.skipped:
-        _skipped(found, aware(due_at), plan.skipped, now)
+    ReportSchedule._get_collection().update_one(owed, change, hint="_id_")
     return made
 
 
@@ -155,7 +156,8 @@ def run_now(actor: Actor, schedule_id: str | ObjectId, *, submission_id: str = "
     key = f"hand:{submission_id or ObjectId()}"
     occasion = Occasion(now, BY_HAND, key, by=id_of(actor))
     job = _ask(found, owner, occasion)
-    _write_line(found, owner, occasion, now, job_id=job.id, outcome=FireOutcome.OPEN)
+    if _write_line(found, owner, occasion, now, job_id=job.id, outcome=FireOutcome.OPEN) is not None:
+        ReportSchedule._get_collection().update_one({"_id": found.id}, {"$inc": {"fireCount": 1}}, hint="_id_")
     audit.record(actor, AdminArea.SCHEDULES, "run by hand", found.name, subject_id=found.id)
     return job
 
@@ -219,7 +221,7 @@ def _write_line(
         runs_as=runner.id,
         data_version=occasion.data_version,
         outcome=outcome.value,
-        open_since=now if outcome is FireOutcome.OPEN else None,
+        open_since=now,
         ended_at=None if outcome is FireOutcome.OPEN else now,
         expires_at=_kept_until(now),
         **more,
@@ -231,7 +233,7 @@ def _write_line(
 
 
 def _skipped(schedule: ReportSchedule, since: datetime, count: int, now: datetime) -> None:
-    """Write down, and tell, that runs were missed for good."""
+    """Write down, and tell, that runs were missed for good; done again, it changes nothing."""
     ScheduleFire(
         id=fire_id(schedule.id, f"missed:{since.isoformat()}"),
         schedule_id=schedule.id,
@@ -243,7 +245,7 @@ def _skipped(schedule: ReportSchedule, since: datetime, count: int, now: datetim
         ended_at=now,
         expires_at=_kept_until(now),
     ).save()
-    telling.tell_people(schedule, telling.skipped(schedule, count), once=f"missed:{since.isoformat()}")
+    telling.tell_people(schedule, telling.skipped(schedule, count), once=f"missed:{since.isoformat()}:{count}")
 
 
 def _kept_until(now: datetime) -> datetime:

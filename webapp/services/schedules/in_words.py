@@ -14,6 +14,7 @@ from webapp.messages import Message
 from webapp.services.questions.in_words import listed
 from webapp.services.questions.period import zone_of
 from webapp.services.timing.local_time import cron_of
+from webapp.settings import get_settings
 
 #: By the number that a schedule keeps: 0 is Sunday.
 WEEKDAYS: tuple[str, ...] = (
@@ -78,6 +79,25 @@ def catch_up_in_words(schedule: ReportSchedule) -> str:
         case CatchUp.ALL:
             return Message("Of runs that were missed the last %(most)s are made.", most=schedule.most_caught_up)
     return Message("Of runs that were missed the last one is made.")
+
+
+def changes_in_words(schedule: ReportSchedule) -> str:
+    """Whether it tells what changed since the report before, and which data are kept for that."""
+    if not schedule.tell_changes:
+        return Message("It does not tell what changed since the report before.")
+    told: list[str] = [Message("It tells what came, went and changed since the report before.")]
+    last, settings = schedule.last_made, get_settings()
+    runs_again = schedule.is_paused or schedule.next_run_at is not None or schedule.data_version is not None
+    if runs_again and last is not None and last.as_of and settings.comparison_days > settings.record_retention_days:
+        told.append(
+            Message(
+                "For that, the learning record as it was for the last one (data of %(day)s) is kept until the next one "
+                "is made, for %(days)s days at most.",
+                day=aware(last.as_of).astimezone(zone_of(schedule.schedule.timezone)).date(),
+                days=f"{settings.comparison_days:g}",
+            )
+        )
+    return Message.joined(told)
 
 
 def _limits(timing: Timing) -> list[str]:

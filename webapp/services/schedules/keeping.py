@@ -136,12 +136,14 @@ def set_paused(schedule_id: ObjectId, fields: dict[str, Any]) -> bool:
     return ReportSchedule._get_collection().update_one(running, change, hint="_id_").matched_count == 1
 
 
-def pause_by_itself(schedule: ReportSchedule, now: datetime, reason: Message, **fields: Any) -> None:
+def pause_by_itself(schedule: ReportSchedule, now: datetime, reason: Message, *, once: str = "", **fields: Any) -> None:
     """The desk pauses it, and tells its people; once, however many notice it."""
     because = {"pausedReason": to_document(reason), "pausedAt": now, "pausedBy": None, **fields}
+    # Told first: whoever is killed in between is followed by somebody who finds it running still.
+    occasion = once or f"paused:{schedule.updated_at.isoformat()}"
+    telling.tell_people(schedule, telling.paused_by_the_desk(schedule, reason), once=occasion)
     if set_paused(schedule.id, because):
         _written_down(TERMINAL, "paused", schedule, {})
-        telling.tell_people(schedule, telling.paused_by_the_desk(schedule, reason))
 
 
 def resume(actor: Actor, schedule_id: str | ObjectId, *, revision: int | None = None) -> ReportSchedule:
@@ -249,7 +251,7 @@ def delete(actor: Actor, schedule_id: str | ObjectId) -> ReportSchedule:
     found = editable(actor, schedule_id)
     change = {
         "$set": {"isActive": False, "updatedAt": database_clock.now()},
-        "$unset": {"nextRunAt": "", "dataVersion": ""},
+        "$unset": {"nextRunAt": "", "dataVersion": "", "lastMade": ""},
     }
     ReportSchedule._get_collection().update_one({"_id": found.id}, change, hint="_id_")
     _written_down(actor, "deleted", found, {})
@@ -297,7 +299,7 @@ _OF_RUNS = frozenset(
     {
         *("_id", "isActive", "isPaused", "pausedReason", "pausedAt", "pausedBy", "mustBeResumedBy", "lastFiredAt"),
         *("pausedForTemplate", "lastRun", "fireCount", "successCount", "failureCount", "failuresInARow", "ownerId"),
-        *("createdAt", "createdBy"),
+        *("countedFires", "lastMade", "createdAt", "createdBy"),
     }
 )
 

@@ -10,11 +10,10 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from wtforms import SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import BooleanField, SelectField, SelectMultipleField, TextAreaField
 from wtforms.validators import Length
 
 from webapp.documents import Channel, User, When
-from webapp.documents.delivery import RECIPIENT_LENGTH
 from webapp.services import permissions
 from webapp.services.deliveries import wishes
 from webapp.services.deliveries.webhooks import endpoints
@@ -42,10 +41,13 @@ class DeliveryFields(DeskForm):
     )
     notify = SelectField(_l("Notify me in my inbox"), default="")
     webhooks = SelectMultipleField(_l("Tell these programs"), validate_choice=False)
-    copy_to = StringField(
+    copy_to = TextAreaField(
         _l("Put a copy into the storage under"),
-        [Length(max=RECIPIENT_LENGTH, message=_l("It has at most %(max)d characters."))],
-        render_kw={"autocomplete": "off", "spellcheck": "false"},
+        [Length(max=SEND_TO_LENGTH, message=_l("It has at most %(max)d characters."))],
+        render_kw={"rows": 2, "autocomplete": "off", "spellcheck": "false"},
+    )
+    tell_changes = BooleanField(
+        _l("Tell what came, went and changed since the report before, and why (in letters, and in Excel on a sheet)")
     )
 
     def offer_deliveries(self, owner: User, before: Iterable[Kept]) -> None:
@@ -83,8 +85,8 @@ class DeliveryFields(DeskForm):
     def _copies(self, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if "copy_to" not in self:
             return _of(Channel.STORAGE, there)
-        pattern = (self.copy_to.data or "").strip()
-        return [_kept(Channel.STORAGE, pattern)] if pattern else []
+        patterns = (line.strip() for line in (self.copy_to.data or "").splitlines())
+        return [_kept(Channel.STORAGE, each) for each in dict.fromkeys(patterns) if each]
 
     def _own_notice(self, me: User, there: list[dict[str, Any]]) -> list[dict[str, Any]]:
         when = self.notify.data
@@ -95,13 +97,11 @@ def values(me: User, delivery: Iterable[Kept]) -> dict[str, Any]:
     """What the fields show of it, to `me`."""
     there = list(delivery)
     mine = (each.get("when") for each in _of(Channel.INBOX, there) if each["recipient"] == str(me.id))
-    # Who wanted to hear of good ends only is shown as who hears of both: the form has no word for the difference.
-    when = next(mine, "")
     return {
         "send_to": "\n".join(each["recipient"] for each in _of(Channel.EMAIL, there)),
         "webhooks": [each["recipient"] for each in _of(Channel.WEBHOOK, there)],
-        "copy_to": next((each["recipient"] for each in _of(Channel.STORAGE, there)), ""),
-        "notify": When.ENDED.value if when not in ("", When.FAILED.value) else when,
+        "copy_to": "\n".join(each["recipient"] for each in _of(Channel.STORAGE, there)),
+        "notify": next(mine, ""),
     }
 
 

@@ -281,6 +281,7 @@ class ScheduleForm(DeliveryFields, PartFields):
             most_caught_up=self.most_caught_up.data or 5,
             on_empty=self.on_empty.data,
             on_unchanged=self.on_unchanged.data,
+            tell_changes=bool(self.tell_changes.data),
             co_owner_ids=tuple(ids_of(self.co_owners.data or [])),
             delivery=self.to_delivery(self.me, found.delivery if found else ()),
             burst=self.to_burst(),
@@ -341,6 +342,7 @@ def _usual() -> dict[str, Any]:
         "day_of_month": 1,
         "quarter_months": ["1", "4", "7", "10"],
         "month": "1",
+        "tell_changes": True,
     }
 
 
@@ -375,6 +377,7 @@ def _values(found: ReportSchedule) -> dict[str, Any]:
         "most_caught_up": found.most_caught_up,
         "on_empty": found.on_empty,
         "on_unchanged": found.on_unchanged,
+        "tell_changes": found.tell_changes,
         "visibility": found.visibility,
         "co_owners": [str(each) for each in found.co_owner_ids],
     }

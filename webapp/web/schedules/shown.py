@@ -22,7 +22,7 @@ from webapp.services.questions import in_words, period
 from webapp.services.questions.request import ReportRequest
 from webapp.services.rights import data_scope
 from webapp.services.schedules import asked, firing, following, lists, planning
-from webapp.services.schedules.in_words import catch_up_in_words, rule_in_words
+from webapp.services.schedules.in_words import catch_up_in_words, changes_in_words, rule_in_words
 from webapp.services.schedules.lists import State
 from webapp.services.templates import seeing
 from webapp.settings import get_settings
@@ -134,6 +134,7 @@ def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
         "states": STATES,
         "when": rules([schedule])[schedule.id],
         "catch_up": catch_up_in_words(schedule),
+        "tells_changes": changes_in_words(schedule),
         "runs": next_runs(schedule) if schedule.is_running else [],
         "question": question(actor, schedule),
         "names": asked.names_of_people(schedule) | dict(User.objects(id__in=list(people)).scalar("id", "name")),
