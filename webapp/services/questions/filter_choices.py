@@ -12,14 +12,17 @@ from typing import Any
 
 from bson import ObjectId
 
+from webapp import statuses
 from webapp.documents.connection import current_database
 from webapp.documents.ids import ids_of
+from webapp.engine.catalogue.dimensions import GRADE_RANGES, grade_range_text
 from webapp.errors import InvalidRequestError, NotFoundError
 from webapp.messages import Message
+from webapp.record import RecordVersion
 from webapp.services.collection_facts import CollectionFacts
 from webapp.services.plain_text import folded
 from webapp.services.record import names, reading
-from webapp.services.record.kept import State
+from webapp.services.record.kept import KeptOfRecord, State
 from webapp.services.record.names import LEARNER, Choice, choice_of
 from webapp.services.remembered import RIGHTS_SECONDS, Remembered
 from webapp.services.rights.data_scope import DataScope
@@ -29,6 +32,8 @@ MOST = 30
 MOST_NAMED = 500
 #: Of those that one code may mean.
 MOST_TOLD = 10
+#: Of more values of a condition nobody picks; one types a part of it.
+MOST_VALUES = 300
 #: Who learns in the classes of a scope is kept so long, and read anew when other enrollments are published.
 LEARNERS_SECONDS = 600.0
 DEPARTMENT = "department"
@@ -200,6 +205,30 @@ _departments: CollectionFacts[Choice] = CollectionFacts(
     "departments", ("name", "code"), _department, order=lambda choice: (choice.folded, choice.id)
 )
 
+
+def values_of(key: str) -> list[str]:
+    """What the values of a condition can be, for dimensions that have few: as people read them, in their order."""
+    if key == "completion-status":
+        return list(statuses.COMPLETION.values())
+    if key == "grade-range":
+        return [grade_range_text(low) for low in (*GRADE_RANGES, 0)]
+    return _texts[key].get() if key in _texts else []
+
+
+def _texts_of(table: str, column: str) -> KeptOfRecord[list[str]]:
+    def read(version: RecordVersion) -> list[str]:
+        rows = reading.rows(table, [column], f"{column} > '' AND is_active IS NOT FALSE", version=version)
+        return sorted({row[column] for row in rows})[:MOST_VALUES]
+
+    return KeptOfRecord((table,), read)
+
+
+_texts = {
+    "program": _texts_of("programs", "name"),
+    "content-type": _texts_of("contents", "content_type"),
+    "certificate": _texts_of("certificates", "name"),
+}
+
 __all__ = [
     "KINDS",
     "MOST",
@@ -212,4 +241,5 @@ __all__ = [
     "reached",
     "read_ahead",
     "search",
+    "values_of",
 ]

@@ -14,7 +14,7 @@ from webapp.engine.catalogue.measures import AGGREGATES
 from webapp.engine.declarations import Dataset, ReportType, Unit
 from webapp.engine.fields import fields_for
 from webapp.services.lookups import values as lookups
-from webapp.services.questions import condition_values, filter_choices, in_words, report_types
+from webapp.services.questions import filter_choices, in_words, report_types
 from webapp.services.questions import terms as all_terms
 from webapp.services.requests import rules as request_rules
 from webapp.services.rights import organisation
@@ -102,7 +102,7 @@ def values(dataset: Dataset, key: str) -> list[str]:
         return [gettext("Yes"), gettext("No")]
     if key == "term":
         return all_terms.names()
-    return [str(said(each)) for each in condition_values.possible(key)] if key in dataset.dimensions else []
+    return [str(said(each)) for each in filter_choices.values_of(key)] if key in dataset.dimensions else []
 
 
 def sorts(dataset: Dataset, columns: Iterable[str], chosen: Sequence[str]) -> Choices:
