@@ -16,7 +16,7 @@ from webapp.messages import Message
 
 
 def _code_or_name(entity: Table) -> Value:
-    return ibis.coalesce(_filled(entity.code), entity.name, entity.id)
+    return ibis.coalesce(_filled(entity.code), _filled(entity.name), entity.id)
 
 
 def _name(entity: Table) -> Value:
