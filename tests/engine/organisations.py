@@ -124,6 +124,7 @@ def make(seed: int) -> Tables:
     enrollments = [_place(m, classes, user_ids, None) | _enrollment(m) for _ in range(m.one([0, 1, 25, 45]))]
     content_ids = [*(c["id"] for c in contents), gone]
     _tell_more(random.Random(f"more {seed}"), users, contents, department_ids)
+    _name_alike(random.Random(f"alike {seed}"), departments, programs, courses, classes, users, contents)
     return {
         "departments": departments,
         "persons": users,
@@ -180,6 +181,25 @@ def _tell_more(chance: random.Random, users: list[Row], contents: list[Row], dep
         }  # fmt: skip
     for content in contents:
         content["due_at"] = chance.choice([None, datetime(2024, 5, 31, tzinfo=UTC), datetime(2024, 6, 30, tzinfo=UTC)])
+
+
+def _name_alike(chance: random.Random, *kinds: list[Row]) -> None:
+    """Namesakes of every kind: some differ in their code, some in where they belong, some in nothing but their id."""
+    departments, programs, courses, classes, users, contents = kinds
+    for rows, names in (
+        (departments, ["Arts", "Ring", "Law"]),
+        (programs, ["Nursing", "Nursing", "Arts"]),
+        (courses, ["Algebra", "Arts", "Algebra", ""]),
+    ):
+        for row in rows:
+            row |= {"name": chance.choice(names), "code": chance.choice([None, "", "C1", "C2", row["name"]])}
+    for row in classes:
+        row |= {"name": chance.choice(["Class 0", "Class 1", "Algebra", ""])}
+    for number, row in enumerate(users):
+        row |= {"number": chance.choice([None, "", "N-1", f"N-{number}"])}
+    for row in (*classes, *contents):
+        # Keys of two sources may be the same.
+        row |= {"key": chance.choice([row["key"], "k-1", "", None])}
 
 
 def _place(m: _Maker, classes: list[Row], user_ids: list[str], content_ids: list[str] | None) -> Row:

@@ -15,8 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-Row = dict[str, Any]
-Tables = dict[str, list[Row]]
+from tests.engine.reference_names import ENTITY_TABLE, Row, Tables, label, labels
+
+__all__ = ["Answer", "Question", "Row", "Tables", "answer", "bucket", "is_day", "label", "labels"]
 
 DATES = {
     "enrollments": ["enrolled_at", "started_at", "completed_at", "withdrawn_at"],
@@ -37,18 +38,6 @@ TABLE = {
     "classes": "classes",
     "submissions": "enrollments",
     "persons": "enrollments",
-}
-ENTITY_TABLE = {
-    "department": "departments",
-    "department-tree": "departments",
-    "program": "programs",
-    "course": "courses",
-    "class": "classes",
-    "learner": "persons",
-    "instructor": "persons",
-    "content": "contents",
-    "activity": "contents",
-    "assessment": "contents",
 }
 ENTITY_COLUMN = {
     "department": "department_id",
@@ -369,19 +358,6 @@ def _grade_range(score: float | None) -> str | None:
         if score >= low:
             return f"{low}–{100 if low == 90 else low + 9}"
     return "0–39"
-
-
-def label(dimension: str, key: Any, tables: Tables) -> Any:
-    """What people read for a key."""
-    if dimension not in ENTITY_TABLE or key is None:
-        return key
-    record = next((r for r in tables[ENTITY_TABLE[dimension]] if r["id"] == key), None)
-    if record is None:
-        return key
-    text = record["name"] or None
-    if dimension == "class":
-        text = record["code"] or record["name"]
-    return text or key
 
 
 # --- filters ----------------------------------------------------------------------------------------------------------

@@ -41,10 +41,11 @@ SEEDS = range(8)
 FULL = 2
 MOMENT = datetime(2024, 6, 1, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Madrid", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]
-#: Dimensions whose values have different texts, so that columns can be told apart by them.
+#: Dimensions with values few enough for columns.
 SLICERS = {
     *("status", "event-type", "content-type", "term", "grade-range", "completion-status", "year", "quarter"),
-    *("department", "department-tree", "program", "course"),
+    *("department", "department-tree", "program", "course", "class", "instructor", "learner"),
+    *("content", "activity", "assessment"),
 }
 TYPE_OF = {
     "enrollments": "enrollment-summary",
@@ -272,16 +273,21 @@ def check_same(question: Question, tables: Tables, result: Result) -> None:
     sliced = reference.answer(whole, tables) if question.slicers else None
     combos: dict[tuple[Any, ...], str] = {}
     if sliced is not None:
+        over = [
+            reference.labels(name, {key[place] for key in sliced.groups}, tables)
+            for place, name in enumerate(question.slicers, start=width)
+        ]
         for key in sliced.groups:
-            parts = [
-                _text(reference.label(name, value, tables))
-                for name, value in zip(question.slicers, key[width:], strict=True)
-            ]
+            parts = [_text(read[value]) for read, value in zip(over, key[width:], strict=True)]
             combos[key[width:]] = " · ".join(parts)
+    # What conditions on results leave out stands beside the others nevertheless, in the totals and in the chart.
+    found_keys = reference.answer(Question(**{**vars(plain), "results": []}), tables).groups
+    beside = [
+        reference.labels(name, {key[place] for key in found_keys}, tables, numbered=True)
+        for place, name in enumerate(question.dimensions)
+    ]
     for key, values in answer.groups.items():
-        shown = tuple(
-            reference.label(name, value, tables) for name, value in zip(question.dimensions, key, strict=True)
-        )
+        shown = tuple(read[value] for read, value in zip(beside, key, strict=True))
         cells = list(values)
         for combo in sorted(combos, key=lambda each: combos[each]):
             found = sliced.groups.get((*key, *combo)) if sliced is not None else None
@@ -412,7 +418,9 @@ def test_subtotals_are_worked_out_from_rows_and_follow_their_groups(worlds: Worl
     result = runner.run(to_query(question, subtotals=True), files, tmp_path / "rows.parquet")
     rows = rows_of(result)
     expected = reference.answer(Question("enrollments", ["department"], measures=question.measures), tables)
-    by_label = {reference.label("department", key[0], tables): values for key, values in expected.groups.items()}
+    read = reference.labels("department", [key[0] for key in expected.groups], tables)
+    by_label = {read[key[0]]: values for key, values in expected.groups.items()}
+    assert len(by_label) == len(expected.groups)
     subtotals = [row for row in rows if row["row-type"] == "subtotal"]
     assert {row["department"] for row in subtotals} == set(by_label)
     for row in subtotals:
@@ -454,10 +462,11 @@ def test_detail_rows_are_the_records_themselves(worlds: Worlds, tmp_path: Path) 
     rows = rows_of(result)
     active = [e for e in tables["enrollments"] if e["is_active"] is not False]
     assert len(rows) == len(active) == result.rows_matched
+    classes = reference.labels("class", [e["class_id"] for e in active], tables)
     expected = [
-        (*(reference.label(name, e[f"{name}_id"], tables) for name in ("learner", "class")), e["status"], e["score"])
+        (reference.label("learner", e["learner_id"], tables), classes[e["class_id"]], e["status"], e["score"])
         for e in active
-    ]  # fmt: skip
+    ]
     got = [(row["learner"], row["class"], row["status"], row["score"]) for row in rows]
     assert sorted(map(str, got)) == sorted(map(str, expected))
 

@@ -57,13 +57,19 @@ def label(place: str) -> str:
     return place.rpartition("#")[0]
 
 
+def read(places: set[str]) -> dict[str, str]:
+    """What people read for each: where two have one label their ids stand beside it, having nothing else."""
+    alike = Counter(map(label, places))
+    return {each: label(each) if alike[label(each)] == 1 else f"{label(each)} · {each}" for each in places}
+
+
 def rows_by_hand(found: Places) -> list[tuple[str, list[tuple[str, int]]]]:
-    """Each department with what is in it: its courses by label, with their numbers."""
-    courses = sorted({course for _, course, _ in found})
+    """Each department with what is in it: its courses as they are read, with their numbers."""
+    departments, courses = (read({each[place] for each in found}) for place in (0, 1))
     counted = Counter((department, course) for department, course, _ in found)
     return sorted(
-        (label(department), sorted((label(course), counted[department, course]) for course in courses))
-        for department in {department for department, _, _ in found}
+        (told, sorted((name, counted[department, course]) for course, name in courses.items()))
+        for department, told in departments.items()
     )
 
 

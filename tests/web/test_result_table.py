@@ -178,6 +178,20 @@ def test_a_result_is_laid_beside_the_one_before_it_row_by_row(
     assert "1 row is new, 1 is gone (Botany)." in line
 
 
+def test_a_column_is_laid_beside_that_of_the_same_class_though_it_has_a_namesake_now(
+    as_person: Client, people: People, with_rows: Ready
+) -> None:
+    def of(name: str, class_id: str) -> Column:
+        heads: dict[str, Any] = {"heading": "Count", "over": (name,), "over_keys": (class_id,)}
+        return Column(f"count[{name}]", f"Count · {name}", "integer", "count", "measure", **heads)
+
+    older = with_rows([COURSE, of("7B", "c2")], [["Botany", 3]])
+    newer = with_rows([COURSE, of("7B · Elm", "c1"), of("7B · Oak", "c2")], [["Botany", 1, 5]])
+    for job, version in ((older, 7), (newer, 9)):
+        ReportJob.objects(id=job.id).update(set__provenance__recordVersion=version)
+    assert compared(as_person(people.owner), newer)[0] == [["Botany", "1", "5 +2"]]
+
+
 @pytest.mark.parametrize("difference", ["the same data", "another question", "another's", "other rows"])
 def test_only_the_same_question_of_other_data_of_the_same_rows_is_the_one_before(
     as_person: Client, people: People, with_rows: Ready, difference: str

@@ -3,7 +3,7 @@
 The rows of a question (`matching_rows`) keep to the requester's scope and, beside it, to everything else that is asked
 (inactive rows, the period, the question's own filters): each only takes rows away, so no filter can widen the scope.
 Everything else is built on those rows. Group keys are ids and truncated instants; the texts people read are joined when
-the groups, which are few, are known (`labelled`).
+the groups, which are few, are known (`webapp.engine.labels`).
 
 Names of columns: `k0`, `k1`… keys of the dimensions; `s0`… keys of the slicers; `m0`… measures; `p0_0`, `p0_1`… the
 parts that the first measure is made of.
@@ -34,7 +34,18 @@ from webapp.engine.query import Query, Scope
 
 
 def tables_of(query: Query) -> tuple[str, ...]:
-    """The tables that answering `query` reads, each once, the dataset's own first."""
+    """The tables that answering `query` reads, each once, the dataset's own first; those included that are looked at
+    only where things that it shows are called the same."""
+    beside: list[str] = []
+    for key in (*query.dimensions, *query.slicers, *query.fields):
+        if key in dataset_of(query).dimensions and DIMENSIONS[key].entity and DIMENSIONS[key].attribute is None:
+            entity = ENTITIES[DIMENSIONS[key].entity or ""]
+            beside += [table for each in entity.beside for _, table in each.way]
+    return tuple(dict.fromkeys((*tables_counted(query), *beside)))
+
+
+def tables_counted(query: Query) -> tuple[str, ...]:
+    """The same without those."""
     dataset = dataset_of(query)
     names = [dataset.table, *dataset.needs]
     dimensions = {*query.dimensions, *query.slicers, *(each.field for each in query.filters), *query.fields}

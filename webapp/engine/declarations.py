@@ -30,13 +30,27 @@ UNITS_SHOWN = {"number": Unit.NUMBER, "percent": Unit.RATIO, "duration": Unit.SE
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Texts that may tell namesakes apart: of the thing itself, or of what `way` leads to, step by step: (a column of
+    ids, the table that has them)."""
+
+    texts: tuple[Callable[[Table], Value], ...]
+    way: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Entity:
-    """A table whose rows a fact names by id, and the text that stands for one of them."""
+    """A table whose rows a fact names by id, and the text that stands for one of them.
+
+    `beside` is what is said with it where another one is called the same, the best first; last of all, and not named
+    there, comes the source's key.
+    """
 
     table: str
     label: Callable[[Table], Value]
-    number: Callable[[Table], Value] | None = None  # a second text that tells namesakes apart
+    number: Callable[[Table], Value] | None = None  # a second text, in a column of its own
     number_label: str = ""
+    beside: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -105,32 +105,6 @@ def bucket_text(unit: str, begin: Value) -> Value:
     return begin.strftime(forms[unit])
 
 
-def labelled(tables: Tables, groups: Table, keys: Sequence[str], prefix: str = "k") -> Table:
-    """`groups` with what people read for each key: `<key column>_text`, and `_number` where an entity has one."""
-    joined, texts = groups, dict[str, Value]()
-    for number, key in enumerate(keys):
-        dimension, name = DIMENSIONS[key], f"{prefix}{number}"
-        if dimension.entity is not None and dimension.attribute is None:
-            entity = ENTITIES[dimension.entity]
-            known = tables[entity.table]
-            columns = {f"{name}_id": known.id, f"{name}_known": entity.label(known)}
-            if entity.number is not None:
-                columns[f"{name}_number"] = entity.number(known)
-            found = known.select(**columns)
-            joined = joined.left_join(found, groups[name] == found[f"{name}_id"])
-            # Who is not in the record any more is still counted, under the id.
-            texts[f"{name}_text"] = ibis.coalesce(found[f"{name}_known"], groups[name])
-            if entity.number is not None:
-                texts[f"{name}_number"] = found[f"{name}_number"]
-        elif dimension.time == "day":
-            texts[f"{name}_text"] = groups[name].date()
-        elif dimension.time is not None:
-            texts[f"{name}_text"] = bucket_text(dimension.time, groups[name])
-        else:
-            texts[f"{name}_text"] = groups[name]
-    return joined.select(*(groups[name] for name in groups.columns), **texts)
-
-
 Words = Mapping[str, Iterable[str]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from webapp.engine.conditions import result_of
 from webapp.engine.declarations import Table
 from webapp.engine.errors import QueryError
 from webapp.engine.fields import field_of
-from webapp.engine.keys import dataset_of, date_column, keyed, labelled, order_of, same_keys
+from webapp.engine.keys import dataset_of, date_column, keyed, order_of, same_keys
+from webapp.engine.labels import Labels
 from webapp.engine.query import DateRange, Query
 from webapp.engine.result import ROW_TYPE, ChartSpec, Column, Result, group_key, neutral, told_apart
-from webapp.engine.sources import Files, dates_in, open_tables
+from webapp.engine.sources import Files, dates_in, open_table, open_tables
 from webapp.engine.words import keyed_text, words_by_column
 from webapp.messages import Message
 
@@ -91,6 +93,7 @@ class _Run:
         self.backend = backend
         self.dataset = dataset_of(query)
         self.tables = open_tables(backend, query, files)
+        self._labels = Labels(backend, self.tables, partial(open_table, backend, files))
         self._dates = dates_in(files, self.dataset.table, date_column(query))
         if self.dataset.settle is not None:
             # Some of its rows stand in no table.
@@ -151,7 +154,9 @@ class _Run:
             assert field is not None  # noqa: S101 - checked above
             values[f"f{number}"] = field.value(found)
         found = found.select("id", *_names("k", dimensions), **values)
-        found = labelled(self.tables, found, dimensions)
+        numbered = [key for key in dimensions if f"{key}-number" in query.fields]
+        self._labels.look_at(found, dimensions, numbered=numbered)
+        found = self._labels.of(found, dimensions)
         columns: list[Column] = []
         values = {"row_id": found.id}
         for key in query.fields:
@@ -208,9 +213,9 @@ class _Run:
         self._combos_told = self._combinations(main) if query.slicers else []
         self._combo_keys = told_apart([" · ".join(map(keyed_text, texts)) for texts in self._combos_told])
         self._step(parts)
-        named = self._labelled(self._wide(main), query.dimensions)
+        total_groups = self._labels.count(main.plain, query.dimensions, numbered=query.dimensions)
+        named = self._labels.of(self._wide(main), query.dimensions)
         self._full = named.schema()
-        total_groups = self._number(main.plain.aggregate(n=main.plain.count()))
         if query.results:
             named = named.filter([result_of(named[self._place(each.field)], each) for each in query.results])
             kept = self._number(named.aggregate(n=named.count()))
@@ -231,7 +236,7 @@ class _Run:
                 keys = query.dimensions[:length]
                 level = self._level(f"subtotal{length}", self.rows, keys, finer=main)
                 blocks.append(
-                    self._widened(self._labelled(self._wide(level), keys)).mutate(
+                    self._widened(self._labels.of(self._wide(level), keys)).mutate(
                         **{ROW_TYPE: ibis.literal("subtotal"), "depth": ibis.literal(length)}
                     )
                 )
@@ -276,7 +281,7 @@ class _Run:
         if set(keys) == set(self.query.dimensions):
             return chart
         level = self._level("drawn", self.rows, keys, finer=main.arranged(keys))
-        drawn = labelled(self.tables, self._wide(level), keys)
+        drawn = self._labels.of(self._wide(level), keys)
         drawn = drawn.order_by(
             order_of(drawn, [(f"k{place}_text", False) for place in range(len(keys))], self._words(keys))
         )
@@ -297,7 +302,7 @@ class _Run:
         names = _names("s", query.slicers)
         assert main.cells is not None  # noqa: S101 - there are slicers
         found = self.backend.keep("found_combos", main.cells.select(*names).distinct())
-        number = self._number(found.aggregate(n=found.count()))
+        number = self._labels.count(found, query.slicers, "s")
         if number > MAX_COLUMN_GROUPS:
             raise QueryError(
                 {
@@ -310,7 +315,7 @@ class _Run:
                     )
                 }
             )
-        texts = labelled(self.tables, found, query.slicers, "s")
+        texts = self._labels.of(found, query.slicers, "s")
         order = order_of(texts, ((f"{name}_text", False) for name in names), words_by_column(query, query.slicers, "s"))
         order += [texts[name].asc(nulls_first=False) for name in names]
         ranked = texts.mutate(combo=ibis.row_number().over(order_by=order))
@@ -377,9 +382,6 @@ class _Run:
         wide = placed.group_by(names).aggregate(**spread).rename({f"{each}_same": each for each in names})
         joined = plain.left_join(wide, same_keys(plain, wide, names))
         return joined.drop(*(f"{each}_same" for each in names))
-
-    def _labelled(self, block: Table, keys: Sequence[str]) -> Table:
-        return labelled(self.tables, block, keys)
 
     def _widened(self, block: Table) -> Table:
         """A block of fewer dimensions with the missing key columns, empty."""

@@ -23,12 +23,11 @@ Files = Mapping[str, Sequence[str]]
 
 
 def open_tables(backend: Backend, query: Query, files: Files) -> Tables:
-    """The tables that `query` reads, with every declared column."""
+    """The tables that `query` counts, with every declared column."""
     tables: Tables = {}
     wanted = compiler.data_columns_of(query)
-    for name in compiler.tables_of(query):
-        more = wanted if name == "events" else ()
-        tables[name] = _open_table(backend, name, list(files.get(name, ())), more)
+    for name in compiler.tables_counted(query):
+        tables[name] = open_table(backend, files, name, wanted if name == "events" else ())
     if DEPARTMENT_TREE in {DIMENSIONS[key].many for key in _dimensions_named(query)}:
         tables[DEPARTMENT_TREE] = _department_tree(backend, tables["departments"])
     return tables
@@ -76,7 +75,9 @@ def _dimensions_named(query: Query) -> set[str]:
     return {key for key in named if key in DIMENSIONS}
 
 
-def _open_table(backend: Backend, name: str, paths: list[str], more: Sequence[str]) -> Table:
+def open_table(backend: Backend, files: Files, name: str, more: Sequence[str] = ()) -> Table:
+    """The table `name`, with every declared column and the numbers `more`."""
+    paths = list(files.get(name, ()))
     if not paths:
         return backend.rows(name, [], compiler.schema_of(name, more))
     found = backend.files(name, paths)

@@ -5,15 +5,18 @@ An empty or dangling reference groups under an empty key; no row is ever dropped
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
+
 import ibis
 
 from webapp import statuses
-from webapp.engine.declarations import Dimension, Entity, Table, Value
+from webapp.engine.declarations import Beside, Dimension, Entity, Table, Value
 from webapp.messages import Message
 
 
 def _code_or_name(entity: Table) -> Value:
-    return ibis.coalesce(_filled(entity.code), entity.name, entity.id)
+    return ibis.coalesce(_filled(entity.code), _filled(entity.name), entity.id)
 
 
 def _name(entity: Table) -> Value:
@@ -24,16 +27,41 @@ def _filled(text: Value) -> Value:
     return text.nullif("")
 
 
+def _told(*columns: str, by: Sequence[tuple[str, str]] = ()) -> Beside:
+    return Beside(tuple(operator.itemgetter(column) for column in columns), tuple(by))
+
+
+def _number(person: Table) -> Value:
+    return ibis.coalesce(_filled(person.number), person.key)
+
+
+_DEPARTMENT, _PARENT = ("department_id", "departments"), ("parent_id", "departments")
+_COURSE, _CLASS = ("course_id", "courses"), ("class_id", "classes")
+
 ENTITIES: dict[str, Entity] = {
-    "department": Entity("departments", _name),
-    "program": Entity("programs", _name),
-    "course": Entity("courses", _name),
-    "class": Entity("classes", _code_or_name),
-    "content": Entity("contents", _name),
-    "learner": Entity(
-        "persons", _name, lambda person: ibis.coalesce(_filled(person.number), person.key), Message("Learner number")
+    "department": Entity(
+        "departments",
+        _name,
+        beside=(_told("name", by=[_PARENT]), _told("name", by=[_PARENT, _PARENT]), _told("code")),
     ),
-    "instructor": Entity("persons", _name),
+    "program": Entity("programs", _name, beside=(_told("code"), _told("name", by=[_DEPARTMENT]))),
+    "course": Entity("courses", _name, beside=(_told("code"), _told("name", by=[_DEPARTMENT]))),
+    "class": Entity(
+        "classes",
+        _code_or_name,
+        beside=(_told("name", "term"), _told("name", by=[_DEPARTMENT]), _told("name", by=[_COURSE])),
+    ),
+    "content": Entity(
+        "contents",
+        _name,
+        beside=(
+            _told("code", "name", "term", by=[_CLASS]),
+            _told("name", by=[_COURSE]),
+            _told("name", by=[_CLASS, _DEPARTMENT]),
+        ),
+    ),
+    "learner": Entity("persons", _name, _number, Message("Learner number"), (Beside((_number,)),)),
+    "instructor": Entity("persons", _name, beside=(Beside((_number,)),)),
 }
 
 GRADE_RANGES = (90, 80, 70, 60, 50, 40)

@@ -167,11 +167,14 @@ def _pairs(now: list[dict[str, Any]], then: list[dict[str, Any]]) -> dict[int, i
     }
 
 
-def _told_apart(columns: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
-    seen: dict[tuple[str, str], int] = {}
-    found = []
+def _told_apart(columns: list[dict[str, Any]]) -> list[tuple[Hashable, ...]]:
+    """What each column counts: a measure, and of a pivot the ids of what it is counted for. A class may be called
+    otherwise in an answer where it has a namesake."""
+    seen: dict[tuple[Hashable, ...], int] = {}
+    found: list[tuple[Hashable, ...]] = []
     for column in columns:
-        name = (column["key"], str(column["label"]))
+        key, sliced = column["key"], column.get("slice")
+        name = (key, str(column["label"])) if sliced is None else (key.partition("[")[0], tuple(sliced))
         seen[name] = seen.get(name, 0) + 1
         found.append((*name, seen[name]))
     return found
