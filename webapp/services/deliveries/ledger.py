@@ -11,7 +11,7 @@ Message-ID or webhook-id, and `unsureCount` counts it: better twice, and known f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -81,7 +81,7 @@ def claim(found: Due, worker_id: str) -> Hold | None:
 
     def change(lease: Document) -> Pipeline:
         sets = {"lease": lease, "attempts": counted("attempts")}
-        return _to(SENDING, sets=sets, unsets=["notBefore", "handedOverAt"])
+        return DELIVERIES.to(SENDING, sets=sets, unsets=["notBefore", "handedOverAt"])
 
     return DELIVERIES.claim(found.seen, worker_id, change, states=[QUEUED])
 
@@ -130,13 +130,13 @@ def postpone(hold: Hold, wait: timedelta, why: Message, *, said: str = "", is_un
     any more."""
     sets: Document = {"unsureCount": counted("unsureCount")} if is_unsure else {}
     sets |= {"notBefore": after(wait), "why": _kept(why), "serverSaid": literal(said[:SAID_LENGTH])}
-    return DELIVERIES.end(hold, _to(QUEUED, sets=sets, unsets=_HELD), wanted=QUEUED)
+    return DELIVERIES.end(hold, DELIVERIES.to(QUEUED, sets=sets, unsets=_HELD), wanted=QUEUED)
 
 
 def hand_back(hold: Hold) -> bool:
     """sending -> queued, before anything was handed over: its worker goes, or the host's turn is not yet."""
     sets = {"notBefore": "$$NOW", "attempts": counted("attempts", -1)}
-    return DELIVERIES.end(hold, _to(QUEUED, sets=sets, unsets=_HELD), wanted=QUEUED)
+    return DELIVERIES.end(hold, DELIVERIES.to(QUEUED, sets=sets, unsets=_HELD), wanted=QUEUED)
 
 
 def reap() -> list[ObjectId]:
@@ -152,7 +152,7 @@ def reap() -> list[ObjectId]:
         sets: Document = {"crashCount": crashes, "notBefore": after(delay)}
         if found.get("handedOverAt") is not None:
             sets["unsureCount"] = counted("unsureCount")
-        change = _to(QUEUED, sets=sets, unsets=_HELD)
+            change = DELIVERIES.to(QUEUED, sets=sets, unsets=_HELD)
         if DELIVERIES.update(expired_guard(found["_id"], found["lease"]["fence"], asked_at), change, states=[SENDING]):
             taken.append(found["_id"])
     return taken
@@ -162,7 +162,9 @@ def again(delivery_id: ObjectId) -> bool:
     """failed, skipped -> queued, due now, with a clean sheet. False in any other state."""
     sets = {"notBefore": "$$NOW", "queuedAt": "$$NOW", "attempts": 0, "crashCount": 0}
     gone = ["why", "serverSaid", "endedAt", "handedOverAt"]
-    return DELIVERIES.update({"_id": delivery_id}, _to(QUEUED, sets=sets, unsets=gone), states=[FAILED, SKIPPED])
+    return DELIVERIES.update(
+        {"_id": delivery_id}, DELIVERIES.to(QUEUED, sets=sets, unsets=gone), states=[FAILED, SKIPPED]
+    )
 
 
 def waits_since(delivery: Delivery) -> timedelta:
@@ -176,12 +178,7 @@ _HELD = ("lease.until",)
 
 def _ended(state: DeliveryState, sets: Mapping[str, Any], *, unsets: Sequence[str] = ()) -> Pipeline:
     keep = after(timedelta(days=get_settings().delivery_retention_days))
-    return _to(state, sets={"endedAt": "$$NOW", "expiresAt": keep, **sets}, unsets=[*_HELD, *unsets])
-
-
-def _to(state: DeliveryState, *, sets: Mapping[str, Any], unsets: Collection[str] = ()) -> Pipeline:
-    change: Pipeline = [{"$set": {"state": state.value, **sets}}]
-    return [*change, {"$unset": list(unsets)}] if unsets else change
+    return DELIVERIES.to(state, sets={"endedAt": "$$NOW", "expiresAt": keep, **sets}, unsets=[*_HELD, *unsets])
 
 
 def _kept(why: Message) -> Document:

@@ -184,6 +184,11 @@ class Leased:
         is_held = found.get(self.state) in self.running and hold.is_of(found)
         return HoldState(is_held, bool(found.get("cancelRequestedAt")))
 
+    def to(self, state: str, *, sets: Document, unsets: Collection[str] = ()) -> Pipeline:
+        """The change to `state`, with the fields that it sets, and those that are gone then."""
+        change: Pipeline = [{"$set": {self.state: str(state), **sets}}]
+        return [*change, {"$unset": list(unsets)}] if unsets else change
+
     def write(self, hold: Hold, change: Pipeline) -> bool:
         """A change without a change of state. False when the document is not held any more."""
         return self.update(hold.filter, change, states=self.running)

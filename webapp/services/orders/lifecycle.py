@@ -59,7 +59,7 @@ def claim(worker_id: str) -> Hold | None:
 
     def change(lease: Document) -> Pipeline:
         sets = {"slot": ONLY_ONE, "lease": lease, "startedAt": "$$NOW", "attempts": counted("attempts")}
-        return _to(RUNNING, sets=sets, unsets=["notBefore"])
+        return ORDERS.to(RUNNING, sets=sets, unsets=["notBefore"])
 
     try:
         return ORDERS.claim(waiting, worker_id, change, states=[WAITING])
@@ -101,7 +101,7 @@ def fail(hold: Hold, error: str) -> bool:
 
 def hand_back(hold: Hold) -> bool:
     """running -> waiting: its worker goes, the order lost nothing. False when the order is not held any more."""
-    change = _to(WAITING, sets={"attempts": counted("attempts", -1)}, unsets=_HELD)
+    change = ORDERS.to(WAITING, sets={"attempts": counted("attempts", -1)}, unsets=_HELD)
     return ORDERS.end(hold, change, wanted=WAITING)
 
 
@@ -116,7 +116,7 @@ def postpone(hold: Hold, error: str) -> bool:
     if delay is None:
         return fail(hold, error)
     sets = {"retryCount": counted("retryCount"), "notBefore": after(delay)}
-    return ORDERS.end(hold, _to(WAITING, sets=sets, unsets=_HELD), wanted=WAITING)
+    return ORDERS.end(hold, ORDERS.to(WAITING, sets=sets, unsets=_HELD), wanted=WAITING)
 
 
 def crashed_held(hold: Hold) -> bool:
@@ -144,7 +144,7 @@ def again(order_id: ObjectId, *, by: ObjectId, same_as: str | None) -> bool:
     sets = {"askedAt": "$$NOW", "askedBy": by, "attempts": 0, "crashCount": 0, "retryCount": 0, "share": 0}
     same = {"sameAs": same_as} if same_as else {}
     gone = ["error", "endedAt", "summary", "doing", "doneCount", "notBefore"]
-    return ORDERS.update({"_id": order_id}, _to(WAITING, sets={**sets, **same}, unsets=gone), states=[FAILED])
+    return ORDERS.update({"_id": order_id}, ORDERS.to(WAITING, sets={**sets, **same}, unsets=gone), states=[FAILED])
 
 
 #: What an order has only while it is held. `lease` stays: its fence goes on, and a repeated write still finds its own.
@@ -157,7 +157,7 @@ def _crash(guard: Document, crashes: int, delay: timedelta | None) -> bool:
     if delay is None:
         change = _failed(f"The worker that carried it out ended {crashes} times before it was done.", count)
     else:
-        change = _to(WAITING, sets={**count, "notBefore": after(delay)}, unsets=_HELD)
+        change = ORDERS.to(WAITING, sets={**count, "notBefore": after(delay)}, unsets=_HELD)
     return ORDERS.update(guard, change, states=[RUNNING])
 
 
@@ -167,9 +167,4 @@ def _failed(error: str, sets: Mapping[str, Any] | None = None) -> Pipeline:
 
 def _ended(state: OrderState, sets: Mapping[str, Any], *, unsets: Sequence[str] = ()) -> Pipeline:
     # From now on another order may say the same.
-    return _to(state, sets={"endedAt": "$$NOW", **sets}, unsets=[*_HELD, "sameAs", *unsets])
-
-
-def _to(state: OrderState, *, sets: Mapping[str, Any], unsets: Sequence[str] = ()) -> Pipeline:
-    change: Pipeline = [{"$set": {"state": state.value, **sets}}]
-    return [*change, {"$unset": list(unsets)}] if unsets else change
+    return ORDERS.to(state, sets={"endedAt": "$$NOW", **sets}, unsets=[*_HELD, "sameAs", *unsets])
