@@ -139,3 +139,22 @@ def test_an_address_typed_wrong_at_sign_in_stays(app: Flask, people: People) -> 
     assert answer.status_code == 422
     assert 'value="olivia@"' in answer.text
     assert "wrong" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "form"),
+    [
+        ("/reports/new?type=enrollment-summary", "ask"),
+        ("/schedules/new?type=enrollment-summary&group=class&measure=count", "schedule-form"),
+    ],
+)
+def test_enter_in_a_field_sends_the_form_and_neither_agrees_nor_goes_elsewhere(
+    people: People, as_person: Client, address: str, form: str
+) -> None:
+    page = as_person(people.owner).get(address).get_data(as_text=True)
+    _, _, rest = page.partition(f'<form id="{form}"')
+    first = re.search(r"<button[^>]*>", rest)
+    assert first is not None
+    # Of a form with several buttons, the first one is pressed.
+    assert first[0] == '<button type="submit" hidden>'
+    assert "Who gets what?" in rest
