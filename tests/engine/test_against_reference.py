@@ -347,8 +347,8 @@ def test_every_measure_by_every_dimension_agrees_with_the_reference(worlds: Worl
     for measure in dataset.measures.values():
         fields = fields_for(dataset, measure.key) if measure.requires_field else [""]
         measures += [f"{measure.key}:{field}" if field else measure.key for field in fields]
-    # All of them in turn; in the short run two dimensions a question, with one batch, the next two with another.
-    at_a_time, width = (MAX_MEASURES, 1) if WHOLE else (5, 2)
+    # All of them in turn; in the short run three dimensions a question, with one batch, the next three with another.
+    at_a_time, width = (MAX_MEASURES, 1) if WHOLE else (5, 3)
     batches = list(batched(measures, at_a_time))
     for number, dimensions in enumerate(batched(dataset.dimensions, width)):
         for chosen in batches if WHOLE else [batches[number % len(batches)]]:
