@@ -48,11 +48,10 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-# What measures seconds runs after all else, a few at a time, since most of it waits: leases end where nothing else lets
-# a process work.
+# What measures seconds runs after all else, two at a time: leases end where nothing else lets a process work.
 unit: setup
 	$(PYTEST) -m "not slow"
-	$(BIN)/pytest -n 4 -m slow
+	$(BIN)/pytest -n 2 -m slow
 
 # The long proof of the queue and of storing files: kills, stops, cut connections; and of who may open what, with every
 # address, person and hostile value. Minutes to an hour.
