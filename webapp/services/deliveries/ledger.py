@@ -152,7 +152,7 @@ def reap() -> list[ObjectId]:
         sets: Document = {"crashCount": crashes, "notBefore": after(delay)}
         if found.get("handedOverAt") is not None:
             sets["unsureCount"] = counted("unsureCount")
-            change = DELIVERIES.to(QUEUED, sets=sets, unsets=_HELD)
+        change = DELIVERIES.to(QUEUED, sets=sets, unsets=_HELD)
         if DELIVERIES.update(expired_guard(found["_id"], found["lease"]["fence"], asked_at), change, states=[SENDING]):
             taken.append(found["_id"])
     return taken
