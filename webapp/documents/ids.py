@@ -1,7 +1,8 @@
-"""Reading an id: the one place that knows what a text must be to name a document."""
+"""Ids: what a text must be to name a document, and ids that are made of what a document is about."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 from bson import ObjectId
@@ -31,3 +32,8 @@ def id_or_nobody(text: object) -> ObjectId:
 def ids_of(texts: Iterable[object]) -> list[ObjectId]:
     """The ids among `texts`; what is none is left out."""
     return [found for text in texts if (found := id_or_none(text)) is not None]
+
+
+def id_made_of(text: str) -> ObjectId:
+    """Always the same for the same text: of several who write the same document, one does."""
+    return ObjectId(hashlib.sha256(text.encode()).digest()[:12])

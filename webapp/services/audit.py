@@ -20,6 +20,7 @@ from mongoengine.errors import NotUniqueError
 
 from webapp import clock
 from webapp.documents import AdminArea, AdminEvent, ReportJob, User
+from webapp.documents.ids import id_made_of
 from webapp.services.permissions import Actor, id_of
 from webapp.services.remembered import Remembered
 from webapp.settings import get_settings
@@ -168,7 +169,7 @@ def _event(
 
 def _insert_once(event: AdminEvent, key: str) -> None:
     """Write the event under an id made of `key`, unless it is there already, from this process or another."""
-    event.id = ObjectId(hashlib.sha256(key.encode()).digest()[:12])
+    event.id = id_made_of(key)
     try:
         event.save()
     except NotUniqueError:

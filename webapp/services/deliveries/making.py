@@ -7,7 +7,6 @@ two, the next worker writes the same again, which changes nothing.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from webapp.documents import (
     When,
     indexes,
 )
+from webapp.documents.ids import id_made_of
 from webapp.documents.report_schedule import FireOutcome, LastMade, OnEmpty, OnUnchanged
 from webapp.messages import Message, to_document
 from webapp.services import database_clock
@@ -101,7 +101,7 @@ def make(job: ReportJob) -> bool:
 
 def id_of(job_id: ObjectId, occasion: str, channel: str, recipient: str) -> ObjectId:
     """The id of the one delivery of all these."""
-    return ObjectId(hashlib.sha256(f"{job_id}:{occasion}:{channel}:{recipient}".encode()).digest()[:12])
+    return id_made_of(f"{job_id}:{occasion}:{channel}:{recipient}")
 
 
 def _fields(made: Delivery) -> dict[str, Any]:

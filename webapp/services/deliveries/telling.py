@@ -5,13 +5,13 @@ Any service may tell; what it tells is the business of the person who is told (t
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
 
+from webapp.documents.ids import id_made_of
 from webapp.documents.notice import Notice, SubjectKind
 from webapp.messages import Message, to_document
 from webapp.services import database_clock
@@ -34,7 +34,7 @@ def tell(user_id: ObjectId, text: Message, *, about: Subject | None = None, once
     """
     now = database_clock.now()
     notice = Notice(
-        id=ObjectId(hashlib.sha256(f"{user_id}:{once}".encode()).digest()[:12]) if once else ObjectId(),
+        id=id_made_of(f"{user_id}:{once}") if once else ObjectId(),
         user_id=user_id,
         said=to_document(text),
         about_kind=about.kind.value if about else None,

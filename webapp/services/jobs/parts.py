@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from bson import ObjectId
 
 from webapp.documents import JobStatus, ReportJob, User
+from webapp.documents.ids import id_made_of
 from webapp.services.jobs import facts as job_facts
 from webapp.services.jobs.facts import JobFacts
 from webapp.services.rights.visibility import Reach
@@ -20,7 +20,7 @@ SECONDS = 1.0
 
 def id_of(whole_id: ObjectId, part: str) -> ObjectId:
     """Of the report of one part, so that of several who make it one does. `part` as a request has it."""
-    return ObjectId(hashlib.sha256(f"{whole_id}:part:{part}".encode()).digest()[:12])
+    return id_made_of(f"{whole_id}:part:{part}")
 
 
 def of(whole_id: ObjectId, *only: str) -> list[ReportJob]:

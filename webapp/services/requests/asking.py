@@ -5,7 +5,6 @@ Nothing is saved before it is whole and valid; every error stands under the name
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp import clock
 from webapp.documents import LookupCategory, ReportJob, User
+from webapp.documents.ids import id_made_of
 from webapp.documents.job_status import RUNNING, WAITING, JobStatus
 from webapp.documents.problems import problems_of
 from webapp.errors import ConflictError, InvalidRequestError
@@ -222,4 +222,4 @@ def _submission_key(actor: User, submission_id: str | None) -> ObjectId | None:
     """The job id that this form's submission makes, so that the index on `_id` alone keeps it from making two."""
     if not submission_id:
         return None
-    return ObjectId(hashlib.sha256(f"{actor.id}:{submission_id}".encode()).digest()[:12])
+    return id_made_of(f"{actor.id}:{submission_id}")

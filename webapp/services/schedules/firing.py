@@ -7,7 +7,6 @@ was meant, and the line of the history has the same. The job comes first, then t
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import random
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mongoengine.errors import NotUniqueError
 
 from webapp.clock import aware
 from webapp.documents import AdminArea, ReportJob, ReportSchedule, ScheduleFire, User
+from webapp.documents.ids import id_made_of
 from webapp.documents.report_schedule import FireOutcome, as_day
 from webapp.errors import ConflictError, ForbiddenError, ReportdeskError
 from webapp.messages import Message, to_document
@@ -58,7 +58,7 @@ class Occasion:
 
 def fire_id(schedule_id: ObjectId, key: str) -> ObjectId:
     """Of a fire and of its job."""
-    return ObjectId(hashlib.sha256(f"{schedule_id}:{key}".encode()).digest()[:12])
+    return id_made_of(f"{schedule_id}:{key}")
 
 
 # --- by time ----------------------------------------------------------------------------------------------------------

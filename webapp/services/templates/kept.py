@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
 
 from webapp.documents import ReportTemplate
+from webapp.documents.ids import id_made_of
 from webapp.services.questions import ways
 from webapp.services.questions.request import ReportRequest
 
@@ -57,4 +57,4 @@ def names_a_zone(template: ReportTemplate) -> bool:
 
 def version_id(template_id: ObjectId, number: int) -> ObjectId:
     """The id under which this version is kept once another one is saved over it: two who do so keep it once."""
-    return ObjectId(hashlib.sha256(f"{template_id}:{number}".encode()).digest()[:12])
+    return id_made_of(f"{template_id}:{number}")

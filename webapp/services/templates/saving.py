@@ -6,7 +6,6 @@ itself as `template_name`, `tags`, …
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from mongoengine.errors import NotUniqueError, ValidationError
 
 from webapp import clock
 from webapp.documents import AdminArea, DefaultOutput, LookupCategory, Parameters, ReportDefaults, ReportTemplate, User
+from webapp.documents.ids import id_made_of
 from webapp.documents.problems import problems_of
 from webapp.documents.report_job import NAME_LENGTH
 from webapp.documents.report_template import MOST_TAGS, TAG_LENGTH
@@ -265,4 +265,4 @@ def _submission_key(actor: User, submission_id: str | None) -> ObjectId | None:
     """The id that this form's submission makes, so that sent twice it makes one template."""
     if not submission_id:
         return None
-    return ObjectId(hashlib.sha256(f"template:{actor.id}:{submission_id}".encode()).digest()[:12])
+    return id_made_of(f"template:{actor.id}:{submission_id}")

@@ -6,7 +6,6 @@ its own; what an administrator has changed stays as it is, and one that is retir
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from bson import ObjectId
@@ -14,6 +13,7 @@ from pymongo import UpdateOne
 
 from webapp import clock
 from webapp.documents import LookupCategory, ReportTemplate
+from webapp.documents.ids import id_made_of
 from webapp.documents.lookup_value import CachedLookup
 from webapp.engine.declarations import ReportType
 from webapp.errors import InvalidRequestError
@@ -73,7 +73,7 @@ def _phrase(declared: ReportType) -> str:
 
 def _id_of(report_type: str) -> ObjectId:
     """The same in every process: of two that start at once one writes it."""
-    return ObjectId(hashlib.sha256(f"system-template:{report_type}".encode()).digest()[:12])
+    return id_made_of(f"system-template:{report_type}")
 
 
 def _added(key: ObjectId, fields: dict[str, Any]) -> UpdateOne:

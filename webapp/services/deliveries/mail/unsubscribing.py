@@ -6,14 +6,12 @@ in logs. It works as long as the ledger keeps the delivery.
 
 from __future__ import annotations
 
-import hashlib
-
 from bson import ObjectId
 from itsdangerous import BadData, URLSafeSerializer
 from mongoengine.errors import NotUniqueError
 
 from webapp.documents import Channel, Delivery, Unsubscribe
-from webapp.documents.ids import id_or_nobody
+from webapp.documents.ids import id_made_of, id_or_nobody
 from webapp.errors import NotFoundError
 from webapp.messages import Message
 from webapp.services import database_clock
@@ -80,7 +78,7 @@ def subscribe_again(token: str) -> Delivery:
 
 def _id(delivery: Delivery) -> ObjectId:
     key = f"{delivery.recipient}\n{subscription_of(delivery)}"
-    return ObjectId(hashlib.sha256(key.encode()).digest()[:12])
+    return id_made_of(key)
 
 
 def _serializer() -> URLSafeSerializer:
