@@ -150,3 +150,8 @@ def from_document(stored: Any) -> Any:
         return stored
     params = {name: from_document(value) for name, value in (stored.get("params") or {}).items()}
     return Message._made(stored["message"], stored.get("many"), int(stored.get("count") or 0), params)
+
+
+def text_of(stored: Any) -> str:
+    """The text that `to_document` has kept, to be said in whatever language it is read; empty where there is none."""
+    return str(from_document(stored)) if stored else ""

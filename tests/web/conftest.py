@@ -14,6 +14,7 @@ from jinja2 import FileSystemBytecodeCache
 from werkzeug.routing import Rule
 
 from tests.factories import People, make_job
+from tests.services.bursting.conftest import registrar, schedule, whole  # noqa: F401 - fixtures
 from webapp import catalogues, storage
 from webapp.app import ROOT, create_app
 from webapp.documents import ReportJob, User

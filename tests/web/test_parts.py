@@ -6,39 +6,18 @@ from typing import Any
 
 import pytest
 
-from tests.factories import People, hold
+from tests.factories import People
 from tests.services.bursting.college import make_parts
 from tests.services.bursting.conftest import failed, ready
 from tests.services.deliveries.desk import send_all
-from tests.services.schedules.conftest import wish
 from tests.web.conftest import Client
 from tests.web.test_schedules import fields_of, text_of
-from webapp.documents import Burst, ReportJob, ReportSchedule
+from webapp.documents import ReportJob, ReportSchedule
 from webapp.engine.errors import QuestionTooSlowError
 from webapp.services.bursting import counting
 from webapp.services.jobs import parts
-from webapp.services.rights import organisation
-from webapp.services.schedules import firing, keeping
 
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def registrar(people: People) -> People:
-    """The cast; the owner reads the faculty, the department below it and the other department."""
-    hold(people.owner, ["staff"], [people.faculty, people.other_department]).save()
-    organisation.forget()
-    return people
-
-
-@pytest.fixture
-def schedule(registrar: People) -> ReportSchedule:
-    return keeping.create(registrar.owner, wish(burst=Burst(by="department")))
-
-
-@pytest.fixture
-def whole(registrar: People, schedule: ReportSchedule) -> ReportJob:
-    return ready(firing.run_now(registrar.owner, schedule.id))
 
 
 def filled(page: str, **fields: Any) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from bson import ObjectId
 
 from webapp.cli.session import connected
 from webapp.clock import aware
-from webapp.documents import Burst, ReportJob, ReportSchedule, ScheduleFire, User
+from webapp.documents import Burst, ReportJob, ReportSchedule, ScheduleFire
 from webapp.services import database_clock
 from webapp.services.bursting.in_words import burst_in_words
 from webapp.services.jobs import parts
 from webapp.services.people import accounts
 from webapp.services.permissions import TERMINAL, Actor
+from webapp.services.rights import organisation
 from webapp.services.schedules import asked, firing, keeping, lists, planning
 from webapp.services.schedules.in_words import rule_in_words
 from webapp.services.schedules.lists import ListQuery, State, Whose
@@ -50,7 +51,7 @@ def list_(text: str, state: str | None, email: str | None) -> None:
         query = ListQuery(Whose.DEPARTMENT, text, State(state or ""))
         own = {each.id: each for each in lists.matching(actor, ListQuery(Whose.OWN, text, State(state or "")))}
         found = {each.id: each for each in lists.matching(actor, query)} | own
-        names = dict(User.objects(id__in=[each.owner_id for each in found.values()]).scalar("id", "name"))
+        names = organisation.names_of_people(each.owner_id for each in found.values() if each.owner_id)
         for each in ReportSchedule.objects(id__in=list(found)).order_by("next_run_at"):
             click.echo(json.dumps(_line(each, found[each.id].state, names.get(each.owner_id, ""))))
 
@@ -75,7 +76,7 @@ def show(schedule_id: str, email: str | None) -> None:
     with connected():
         actor = _actor(email)
         found = visible_schedule(actor, schedule_id)
-        names = asked.names_of_people(found)
+        names = organisation.names_of_people(asked.people_of(found))
         click.echo(
             json.dumps(
                 {
@@ -122,7 +123,7 @@ def _parts(whole_id: ObjectId | None) -> list[dict[str, Any]] | None:
         return None
     states = {job.id: job.status for job in parts.of(whole.id, "status")}
     people = {person for each in whole.burst.parts for person in each.recipient_ids}
-    names = dict(User.objects(id__in=list(people)).scalar("id", "name")) if people else {}
+    names = organisation.names_of_people(people)
     return [
         {
             "name": each.name,

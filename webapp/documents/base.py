@@ -40,3 +40,9 @@ class Stamped(Stored):
                 raise
             by_field = getattr(found, "errors", None) or {NON_FIELD_ERRORS: found}
             raise ValidationError(found.message, errors={**error.errors, **by_field}) from error
+
+
+class LooseEmbedded(me.EmbeddedDocument):
+    """An embedded document that tolerates fields of other clients."""
+
+    meta: dict[str, Any] = {"abstract": True, "strict": False}

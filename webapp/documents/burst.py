@@ -11,7 +11,8 @@ from enum import StrEnum
 import mongoengine as me
 from mongoengine.errors import ValidationError
 
-from webapp.messages import Message, from_document
+from webapp.documents.base import LooseEmbedded
+from webapp.messages import Message, text_of
 
 #: Of one report. More files at once nobody hands out, and everybody else would wait for them.
 MOST_PARTS = 200
@@ -36,18 +37,14 @@ class PartsState(StrEnum):
     BEING_MADE = "being-made"
 
 
-class _Loose(me.EmbeddedDocument):
-    meta = {"abstract": True, "strict": False}
-
-
-class NamedForPart(_Loose):
+class NamedForPart(LooseEmbedded):
     """Who gets one part in place of those who run it: addresses of e-mail."""
 
     part_id = me.ObjectIdField(db_field="partId", required=True)
     addresses = me.ListField(me.StringField(max_length=ADDRESS_LENGTH))
 
 
-class _ForEach(_Loose):
+class _ForEach(LooseEmbedded):
     """One report for each of what. `root_id`: the department from which to go down the tree; None: from the top."""
 
     meta = {"abstract": True, "strict": False}
@@ -77,7 +74,7 @@ class Burst(_ForEach):
     """How a schedule has its reports made in parts."""
 
 
-class PartMade(_Loose):
+class PartMade(LooseEmbedded):
     """One part as it was when the parts were found: whose it is, its report, and who gets that."""
 
     part_id = me.ObjectIdField(db_field="partId", required=True)
@@ -90,7 +87,7 @@ class PartMade(_Loose):
     @property
     def text(self) -> str:
         """`said`, to be told in whatever language it is read."""
-        return str(from_document(self.said)) if self.said else ""
+        return text_of(self.said)
 
 
 class MadeInParts(_ForEach):
@@ -102,4 +99,4 @@ class MadeInParts(_ForEach):
 
     @property
     def text(self) -> str:
-        return str(from_document(self.said)) if self.said else ""
+        return text_of(self.said)

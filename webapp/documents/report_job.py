@@ -13,7 +13,7 @@ import mongoengine as me
 from mongoengine.errors import ValidationError
 
 from webapp.clock import utcnow
-from webapp.documents.base import Stamped
+from webapp.documents.base import LooseEmbedded, Stamped
 from webapp.documents.burst import MadeInParts, PartsState
 from webapp.documents.connection import JOBS
 from webapp.documents.delivery import DeliveryWish
@@ -27,12 +27,6 @@ NAME_LENGTH = 200
 DESCRIPTION_LENGTH = 2000
 FILENAME_LENGTH = 150
 MAX_ATTEMPTS_KEPT = 20
-
-
-class LooseEmbedded(me.EmbeddedDocument):
-    """An embedded document that tolerates fields of other clients."""
-
-    meta = {"abstract": True, "strict": False}
 
 
 class DateRange(LooseEmbedded):

@@ -14,10 +14,10 @@ from typing import Any
 import mongoengine as me
 from mongoengine.errors import ValidationError
 
-from webapp.documents.base import Stamped, Stored
+from webapp.documents.base import LooseEmbedded, Stamped, Stored
 from webapp.documents.burst import Burst
-from webapp.documents.report_job import DESCRIPTION_LENGTH, NAME_LENGTH, LooseEmbedded, Output, Parameters
-from webapp.messages import from_document
+from webapp.documents.report_job import DESCRIPTION_LENGTH, NAME_LENGTH, Output, Parameters
+from webapp.messages import text_of
 
 CRON_LENGTH = 100
 REASON_LENGTH = 500
@@ -127,7 +127,7 @@ class LastRun(LooseEmbedded):
 
     @property
     def text(self) -> str:
-        return str(from_document(self.said)) if self.said else ""
+        return text_of(self.said)
 
 
 class LastMade(LooseEmbedded):
@@ -223,7 +223,7 @@ class ReportSchedule(Stamped):
     @property
     def pause_text(self) -> str:
         """Why it is paused, to be said in whatever language it is read."""
-        return str(from_document(self.paused_said)) if self.paused_said else ""
+        return text_of(self.paused_said)
 
     @property
     def is_running(self) -> bool:
@@ -291,7 +291,7 @@ class ScheduleFire(Stored):
 
     @property
     def text(self) -> str:
-        return str(from_document(self.said)) if self.said else ""
+        return text_of(self.said)
 
 
 def as_day(moment: datetime | None) -> Any:

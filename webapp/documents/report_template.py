@@ -10,9 +10,9 @@ from __future__ import annotations
 import mongoengine as me
 from mongoengine.errors import ValidationError
 
-from webapp.documents.base import Stamped
+from webapp.documents.base import LooseEmbedded, Stamped
 from webapp.documents.lookup_value import LookupCategory, active_lookups
-from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH, LooseEmbedded, Parameters
+from webapp.documents.report_job import DESCRIPTION_LENGTH, FILENAME_LENGTH, NAME_LENGTH, Parameters
 
 TAG_LENGTH = 40
 MOST_TAGS = 10

@@ -32,10 +32,15 @@ class Labels:
         self._open = open_table
         self._apart: dict[str, Table] = {}
 
-    def of(self, groups: Table, keys: Sequence[str], prefix: str = "k") -> Table:
-        """`groups` with what people read for each key: `<key column>_text`, and `_number` where an entity has one."""
+    def of(
+        self, groups: Table, keys: Sequence[str], prefix: str = "k", *, only: Collection[str] | None = None
+    ) -> Table:
+        """`groups` with what people read for each key (of `keys`, for `only` these): `<key column>_text`, and `_number`
+        where an entity has one."""
         joined, texts = groups, dict[str, Value]()
         for number, key in enumerate(keys):
+            if only is not None and key not in only:
+                continue
             dimension, name = DIMENSIONS[key], f"{prefix}{number}"
             if dimension.entity is not None and dimension.attribute is None:
                 found = self._known(key, name)
@@ -56,7 +61,7 @@ class Labels:
         """How many `groups` there are. From now on their namesakes read differently, except for things that have their
         number in a column beside them: the dimensions `numbered`."""
         unsure = {f"{prefix}{keys.index(key)}": key for key in _named(keys, numbered)}
-        seen = self.of(groups, keys, prefix) if unsure else groups
+        seen = self.of(groups, keys, prefix, only=unsure.values()) if unsure else groups
         asked = {"groups": seen.count()}
         for name in unsure:
             asked |= {f"{name}_things": seen[name].nunique(), f"{name}_texts": seen[f"{name}_text"].nunique()}

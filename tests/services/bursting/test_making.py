@@ -3,7 +3,6 @@ their whole."""
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from tests.factories import People, hold, make_department
 from tests.services.bursting.college import make_parts
 from tests.services.bursting.conftest import failed, named, ready
-from tests.services.schedules.conftest import wish
+from tests.services.schedules.conftest import three_look_at_once, wish
 from webapp.documents import Burst, JobEvent, ReportJob, ReportSchedule
 from webapp.documents.notice import Notice
 from webapp.errors import ConflictError, InvalidRequestError
@@ -98,19 +97,7 @@ def test_whoever_dies_between_two_parts_is_followed_and_nothing_is_twice_or_miss
 
 
 def test_three_schedulers_at_once_make_each_part_once(registrar: People, whole: ReportJob) -> None:
-    barrier, failures = threading.Barrier(3), list[Exception]()
-
-    def race(number: int) -> None:
-        try:
-            barrier.wait()
-            SchedulerThread(f"scheduler-{number}").look()
-        except Exception as error:  # noqa: BLE001  (told by the test’s own thread)
-            failures.append(error)
-
-    threads = [threading.Thread(target=race, args=(number,)) for number in range(3)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    assert failures == []
+    assert three_look_at_once() == []
     assert names(parts.of(whole.id)) == ALL
     assert whole.reload().parts_state == "being-made"
 

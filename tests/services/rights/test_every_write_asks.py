@@ -83,7 +83,7 @@ WITHOUT_A_PERSON = {
         ),
     ],
     "schedulers make the parts of a whole that is ready, each by asking as its owner; people reach them by changing": [
-        *("bursting.making.*", "requests.with_parts.*"),
+        *("bursting.making.*", "requests.with_parts.*", "jobs.parts.move_on"),
     ],
     "tells people of their own schedules what happened to them": ["schedules.telling.*"],
     "workers sweep at the time that was set": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from webapp.services.jobs.changes import Failure
 from webapp.services.questions.request import ReportRequest
 from webapp.services.schedules import firing, keeping, outcomes
 from webapp.services.schedules.checking import Wish
+from webapp.worker.scheduler import SchedulerThread
 
 Make = Callable[..., ReportSchedule]
 
@@ -80,3 +82,20 @@ def end(job_id: ObjectId, *, failed: str = "", cancelled: bool = False) -> None:
 
 def days(count: float) -> timedelta:
     return timedelta(days=count)
+
+
+def three_look_at_once() -> list[Exception]:
+    """Three schedulers begin at the same moment; returns what went wrong in them."""
+    barrier, failures = threading.Barrier(3), list[Exception]()
+
+    def race(number: int) -> None:
+        try:
+            barrier.wait()
+            SchedulerThread(f"scheduler-{number}").look()
+        except Exception as error:  # noqa: BLE001  (told by the test’s own thread)
+            failures.append(error)
+
+    threads = [threading.Thread(target=race, args=(number,)) for number in range(3)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    return failures

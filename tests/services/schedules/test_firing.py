@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 import time_machine
 
 from tests.factories import People, hold, make_record
-from tests.services.schedules.conftest import Make, days, end, fire, request, wish
+from tests.services.schedules.conftest import Make, days, end, fire, request, three_look_at_once, wish
 from tests.services.timing import plain
 from tests.services.timing.plain import Plain
 from webapp import record
@@ -174,19 +173,7 @@ def test_three_schedulers_at_once_make_one_job_for_each_fire(make_schedule: Make
         make_schedule(due_at=since, timing=hourly, catch_up="all", most_caught_up=4, name=f"N {number}")
         for number in range(4)
     ]
-    barrier, failures = threading.Barrier(3), list[Exception]()
-
-    def race(number: int) -> None:
-        try:
-            barrier.wait()
-            SchedulerThread(f"scheduler-{number}").look()
-        except Exception as error:  # noqa: BLE001  (told by the test’s own thread)
-            failures.append(error)
-
-    threads = [threading.Thread(target=race, args=(number,)) for number in range(3)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    assert failures == []
+    assert three_look_at_once() == []
     made = Counter(job.schedule_id for job in ReportJob.objects)
     assert made == {schedule.id: 4 for schedule in schedules}
     for schedule in schedules:

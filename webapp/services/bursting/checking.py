@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from bson import ObjectId
-
 from webapp.documents import Burst, PartBy, User
 from webapp.errors import InvalidRequestError
 from webapp.messages import Message
@@ -29,7 +25,11 @@ def problems(owner: User, burst: Burst | None, request: ReportRequest) -> dict[s
     scope = data_scope.data_scope(owner)
     if request.part:
         errors[BY] = Message("The question is about a part already, which is not made in parts again.")
-    if ROOT not in errors and burst.root_id is not None and not _reaches("department", [burst.root_id], scope):
+    if (
+        ROOT not in errors
+        and burst.root_id is not None
+        and not filter_choices.reached("department", [burst.root_id], scope)
+    ):
         errors[ROOT] = Message("There is no such department, or it is not the owner's to read.")
     errors |= {} if NAMED in errors else _named_problems(owner, burst, scope)
     if not errors and burst.by == PartBy.DEPARTMENT:
@@ -47,7 +47,7 @@ def _named_problems(owner: User, burst: Burst, scope: DataScope) -> dict[str, st
     if burst.by == PartBy.INSTRUCTOR:
         return {NAMED: Message("An instructor's part goes to that instructor; nobody is named in their place.")}
     ids = [each.part_id for each in burst.named]
-    if len(_reached(str(burst.by), ids, scope)) < len(set(ids)):
+    if len(filter_choices.reached(str(burst.by), ids, scope)) < len(set(ids)):
         return {NAMED: Message("Persons are named for a part that does not exist, or is not the owner's to read.")}
     told: dict[str, None] = {}
     addresses = {address for each in burst.named for address in each.addresses}
@@ -59,11 +59,3 @@ def _named_problems(owner: User, burst: Burst, scope: DataScope) -> dict[str, st
         except InvalidRequestError as error:
             told[error.fields[wishes.FIELD]] = None
     return {NAMED: Message.joined(told)} if told else {}
-
-
-def _reaches(kind: str, ids: Iterable[ObjectId], scope: DataScope) -> bool:
-    return bool(_reached(kind, ids, scope))
-
-
-def _reached(kind: str, ids: Iterable[ObjectId], scope: DataScope) -> frozenset[ObjectId]:
-    return filter_choices.reached(kind, ids, scope)

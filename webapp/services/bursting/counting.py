@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bson import ObjectId
-
 from webapp.documents import PartBy
 from webapp.documents.ids import id_or_none
 from webapp.engine import compiler, places
@@ -31,6 +29,10 @@ class Counted:
 
     rows: dict[str, int] = field(default_factory=dict)
     count: int = 0
+
+    def left_out(self, by: PartBy) -> int:
+        """How many parts have rows and are none of those that were kept. (Departments are found without rows, too.)"""
+        return 0 if by is PartBy.DEPARTMENT else self.count - len(self.rows)
 
     def to_document(self) -> dict[str, Any]:
         return {"rows": self.rows, "count": self.count}
@@ -78,9 +80,6 @@ def _by_part(by: PartBy, found: Iterable[Place], version: RecordVersion) -> Iter
 
 def _with_those_above(department_id: str | None) -> Iterator[str]:
     """Each counts what is below it."""
-    known, seen = organisation.departments(), set[ObjectId]()
-    place = id_or_none(department_id or "")
-    while place is not None and place in known and place not in seen:  # a cycle does no harm
-        seen.add(place)
-        yield str(place)
-        place = known[place].parent_id
+    known = organisation.departments()
+    above = organisation.with_departments_above(id_or_none(department_id or ""))
+    yield from (str(each) for each in above if each in known)

@@ -29,7 +29,7 @@ from webapp.documents import (
 from webapp.documents.job_status import WITH_FILE
 from webapp.documents.notice import SubjectKind
 from webapp.documents.report_job import NAME_LENGTH
-from webapp.errors import ConflictError, InvalidRequestError, NotFoundError, ReportdeskError
+from webapp.errors import ConflictError, NotFoundError, ReportdeskError
 from webapp.messages import Message, to_document
 from webapp.record import RecordVersion
 from webapp.renderers.reader import shortened
@@ -103,9 +103,7 @@ def _write_down(whole: ReportJob, owner: User) -> bool:
     counted = Counted.from_document((whole.provenance or {}).get("parts"))
     scope, request = data_scope.data_scope(owner), ways.from_job(whole)
     found = finding.find(scope, request, whole.burst, counted, _version_of(whole))
-    # Of classes and instructors, more may have rows than were kept.
-    more = counted.count - len(counted.rows) if whole.burst.by != PartBy.DEPARTMENT else 0
-    problem = finding.too_many(finding.count_of(found) + more)
+    problem = finding.too_many(finding.count_of(found) + counted.left_out(PartBy(whole.burst.by)))
     if problem is not None or not found:
         _give_up(whole, problem or finding.nothing(PartBy(whole.burst.by)))
         return False
@@ -225,14 +223,11 @@ def _wishes(
     if get_settings().smtp_host is not None:
         told = [each.email for each in people if each.email] if by_mail else []
         wanted += wishes.letters(" ".join([*told, *addresses]))
-    possible: list[DeliveryWish] = []
-    for wish in wanted:
-        try:
-            possible += wishes.check(owner, [wish])
-        except InvalidRequestError:
-            # The page of the whole says that nobody is told; an address that closed must not keep a part back.
-            log.info("a part goes to one recipient fewer", extra={"channel": wish.channel})
-    return tuple(possible)
+    # The page of the whole says that nobody is told; an address that closed must not keep a part back.
+    possible, problems = wishes.possible(owner, wanted)
+    for wish, _ in problems:
+        log.info("a part goes to one recipient fewer", extra={"channel": wish.channel})
+    return possible
 
 
 def _again(owner: User, part_id: ObjectId) -> None:
@@ -256,9 +251,7 @@ def _is_still_wanted(whole_id: ObjectId) -> bool:
 
 
 def _all_made(whole: ReportJob) -> None:
-    to_make = {"_id": whole.id, "partsState": PartsState.TO_MAKE.value}
-    change = {"$set": {"partsState": PartsState.BEING_MADE.value, "updatedAt": database_clock.now()}}
-    if ReportJob._get_collection().update_one(to_make, change, hint="_id_").matched_count:
+    if parts.move_on(whole.id, PartsState.TO_MAKE, PartsState.BEING_MADE):
         log.info("parts made", extra={"job_id": str(whole.id), "count": len(whole.burst.parts)})
 
 
@@ -274,10 +267,7 @@ def _stop_if_unwanted(whole: ReportJob) -> None:
 def _give_up(whole: ReportJob, why: str) -> None:
     """No part is made, and the owner is told."""
     text = why if isinstance(why, Message) else Message.joined([why])
-    to_make = {"_id": whole.id, "partsState": PartsState.TO_MAKE.value}
-    fields: dict[str, Any] = {"burst.said": to_document(text), "burst.parts": [], "updatedAt": database_clock.now()}
-    change = {"$set": fields, "$unset": {"partsState": ""}}
-    if ReportJob._get_collection().update_one(to_make, change, hint="_id_").matched_count:
+    if parts.move_on(whole.id, PartsState.TO_MAKE, None, said=to_document(text), parts=[]):
         told = Message("“%(name)s” was made, but not its parts: %(why)s", name=whole.name, why=text)
         telling.tell(whole.requested_by, told, about=Subject(SubjectKind.REPORT, whole.id), once=f"parts:{whole.id}")
 
@@ -289,9 +279,7 @@ def settle() -> int:
         found = parts.of(whole_id, "status")
         if any(not each.is_finished for each in found):
             continue
-        being_made = {"_id": whole_id, "partsState": PartsState.BEING_MADE.value}
-        change = {"$unset": {"partsState": ""}, "$set": {"updatedAt": database_clock.now()}}
-        if ReportJob._get_collection().update_one(being_made, change, hint="_id_").matched_count:
+        if parts.move_on(whole_id, PartsState.BEING_MADE, None):
             ended += 1
             _tell(ReportJob.objects.get(id=whole_id), found)
     return ended

@@ -68,7 +68,7 @@ def plan(owner: User, request: ReportRequest, burst: Burst) -> Plan:
     except QuestionTooSlowError:
         uncounted = Message("To count the rows of each takes longer than a preview has.")
     found = finding.find(scope, request, burst, counted, version)
-    more = counted.count - len(counted.rows) if counted is not None and burst.by != PartBy.DEPARTMENT else 0
+    more = counted.left_out(PartBy(burst.by)) if counted is not None else 0
     count = finding.count_of(found) + more
     shown = found[:MOST_SHOWN]
     lines = _judged(shown, scope, version)

@@ -62,6 +62,20 @@ def check(actor: User, wanted: Iterable[DeliveryWish]) -> list[DeliveryWish]:
     return wishes
 
 
+def possible(
+    actor: User, wanted: Iterable[DeliveryWish]
+) -> tuple[tuple[DeliveryWish, ...], list[tuple[DeliveryWish, str]]]:
+    """Those that can be fulfilled today, and the others with what is wrong with each: no recipient keeps a report from
+    being made."""
+    found, problems = list[DeliveryWish](), list[tuple[DeliveryWish, str]]()
+    for wish in wanted:
+        try:
+            found += check(actor, [wish])
+        except InvalidRequestError as error:
+            problems.append((wish, error.args[0]))
+    return tuple(found), problems
+
+
 def add(actor: User, job_id: str | ObjectId, wish: DeliveryWish) -> ReportJob:
     """Ask for one more, as long as the report has not ended; the same again is one, as it was said last.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from bson import ObjectId
 
-from webapp.documents import JobStatus, ReportJob, User
+from webapp.documents import JobStatus, PartsState, ReportJob, User
 from webapp.documents.ids import id_made_of
+from webapp.services import database_clock
 from webapp.services.jobs import facts as job_facts
 from webapp.services.jobs.facts import JobFacts
 from webapp.services.rights.visibility import Reach
@@ -27,6 +29,19 @@ def of(whole_id: ObjectId, *only: str) -> list[ReportJob]:
     """The reports of its parts, in no order. One read by the index."""
     found = ReportJob.objects(parent_id=whole_id)
     return list(found.only(*only) if only else found)
+
+
+def move_on(whole_id: ObjectId, state: PartsState, to: PartsState | None, **told: Any) -> bool:
+    """From one state of its parts to another (None: nothing is left to be done about them), with what is `told` of them
+    from now on (fields of `MadeInParts`). False where somebody else has moved it meanwhile, or it is gone."""
+    fields = {f"burst.{name}": value for name, value in told.items()}
+    change: dict[str, Any] = {"$set": {"updatedAt": database_clock.now(), **fields}}
+    if to is None:
+        change["$unset"] = {"partsState": ""}
+    else:
+        change["$set"]["partsState"] = to.value
+    guard = {"_id": whole_id, "partsState": state.value}
+    return ReportJob._get_collection().update_one(guard, change, hint="_id_").matched_count == 1
 
 
 @dataclass(frozen=True)

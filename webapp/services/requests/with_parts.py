@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -39,20 +39,19 @@ def cancelled_now(actor: User, job: ReportJob) -> list[ObjectId]:
         return [job.id]
     since = database_clock.now() - TOGETHER
     fields = ("id", "cancel_requested_at", "cancel_requested_by")
+    there = parts.of(job.id, *fields)
     found = [
         each.id
-        for each in parts.of(job.id, *fields)
+        for each in there
         if each.cancel_requested_by == actor.id and each.cancel_requested_at and each.cancel_requested_at >= since
     ]
-    was_stopped = job.cancel_requested_at is not None or not (found or _are_missing(job))
+    was_stopped = job.cancel_requested_at is not None or not (found or _are_missing(job, there))
     return [job.id, *found] if was_stopped else found
 
 
 def make_no_more(whole: ReportJob) -> bool:
     """No part is made from now on; false where none was to be."""
-    to_make = {"_id": whole.id, "partsState": PartsState.TO_MAKE.value}
-    change = {"$unset": {"partsState": ""}, "$set": {"updatedAt": database_clock.now()}}
-    return ReportJob._get_collection().update_one(to_make, change, hint="_id_").matched_count == 1
+    return parts.move_on(whole.id, PartsState.TO_MAKE, None)
 
 
 def make_those_missing(whole: ReportJob) -> None:
@@ -66,16 +65,16 @@ def are_to_be_made_again(whole: ReportJob) -> bool:
     """Is it ready, and some of its parts are not, nor on their way?"""
     if whole.burst is None or not whole.state.has_file:
         return False
-    ended = (each for each in parts.of(whole.id, "status") if each.state.is_finished)
-    return _are_missing(whole) or any(not each.state.has_file for each in ended)
+    there = parts.of(whole.id, "status")
+    return _are_missing(whole, there) or any(each.state.is_finished and not each.state.has_file for each in there)
 
 
-def _are_missing(whole: ReportJob) -> bool:
+def _are_missing(whole: ReportJob, there: Iterable[ReportJob]) -> bool:
+    """Are there others to be made than `there` are, and nobody is to make them yet?"""
     if whole.parts_state == PartsState.TO_MAKE:
         return False
-    there = {each.id for each in parts.of(whole.id, "id")}
-    wanted = [each.job_id for each in whole.burst.parts if each.job_id is not None]
-    return whole.burst.found_at is None or any(each not in there for each in wanted)
+    wanted = {each.job_id for each in whole.burst.parts if each.job_id is not None}
+    return whole.burst.found_at is None or not wanted <= {each.id for each in there}
 
 
 def found_anew(job: ReportJob) -> dict[str, Any]:

@@ -84,12 +84,13 @@ def departments_of(person: User, where: Callable[[Held], bool] = _allows_somethi
 def permissions_in(person: User, department_id: ObjectId | None) -> frozenset[str]:
     """What the person may do with what is filed under a department, by the roles that they hold for the whole desk,
     there, or in one above it. None: what is filed nowhere."""
-    places = _with_departments_above(department_id)
+    places = with_departments_above(department_id)
     here = [each.permissions for each in permissions.held(person) if each.department_id in places]
     return permissions.permissions_of_roles(permissions.desk_roles(person)).union(*here)
 
 
-def _with_departments_above(department_id: ObjectId | None) -> set[ObjectId]:
+def with_departments_above(department_id: ObjectId | None) -> set[ObjectId]:
+    """This department and all above it in the tree."""
     known, found = departments(), set[ObjectId]()
     while department_id is not None and department_id not in found:  # a cycle does no harm
         found.add(department_id)

@@ -84,9 +84,14 @@ def wanted_of_template(owner: User, template_id: ObjectId, version: int | None, 
 
 def require_template(schedule: ReportSchedule) -> None:
     """Raises TemplateRetiredError where it follows a template that is not used any more."""
-    template = ReportTemplate.objects(id=schedule.template_id).first() if schedule.template_id else None
+    template = template_of(schedule)
     if template is not None and not template.is_active:
         raise TemplateRetiredError(template)
+
+
+def template_of(schedule: ReportSchedule) -> ReportTemplate | None:
+    """What it follows, whoever asks: of a schedule that one may see, its template's name may be told."""
+    return ReportTemplate.objects(id=schedule.template_id).first() if schedule.template_id else None
 
 
 def kept_fields(request: ReportRequest) -> dict[str, Any]:
@@ -101,18 +106,11 @@ def wishes_of(delivery: Iterable[dict[str, Any]]) -> tuple[DeliveryWish, ...]:
 
 
 def possible_wishes(owner: User, schedule: ReportSchedule) -> tuple[tuple[DeliveryWish, ...], list[str]]:
-    """Those that can be fulfilled today, and what is wrong with the others: no recipient keeps a report from being
-    made."""
-    possible, problems = list[DeliveryWish](), list[str]()
-    for wish in wishes_of(schedule.delivery):
-        try:
-            possible += wishes.check(owner, [wish])
-        except InvalidRequestError as error:
-            problems.append(error.args[0])
-    return tuple(possible), problems
+    """Those that can be fulfilled today, and what is wrong with the others."""
+    possible, problems = wishes.possible(owner, wishes_of(schedule.delivery))
+    return possible, [text for _, text in problems]
 
 
-def names_of_people(schedule: ReportSchedule) -> dict[ObjectId, str]:
-    """The names of its owner and co-owners, and of whoever paused it."""
-    people = [schedule.owner_id, *schedule.co_owner_ids, schedule.paused_by, schedule.created_by]
-    return dict(User.objects(id__in=[each for each in people if each]).scalar("id", "name"))
+def people_of(schedule: ReportSchedule) -> set[ObjectId]:
+    """Its owner and co-owners, and whoever made or paused it."""
+    return {schedule.owner_id, *schedule.co_owner_ids, schedule.paused_by, schedule.created_by} - {None}

@@ -8,7 +8,7 @@ from webapp.documents import ReportSchedule, ReportTemplate
 from webapp.messages import Message
 from webapp.services import database_clock
 from webapp.services.permissions import Actor
-from webapp.services.schedules import keeping, telling
+from webapp.services.schedules import asked, keeping, telling
 from webapp.services.templates import facts, sharing
 from webapp.services.templates.standing import TemplateRetiredError
 
@@ -39,7 +39,7 @@ def bring_back(actor: Actor, template_id: str | ObjectId) -> ReportTemplate:
 
 def paused_with_its_template(schedule: ReportSchedule) -> bool:
     """Pause it if its template is retired; true where it is."""
-    template = template_of(schedule)
+    template = asked.template_of(schedule)
     if template is None or template.is_active:
         return False
     pause(schedule, template)
@@ -51,8 +51,3 @@ def pause(schedule: ReportSchedule, template: ReportTemplate) -> None:
     keeping.pause_by_itself(
         schedule, database_clock.now(), TemplateRetiredError(template).args[0], pausedForTemplate=template.id
     )
-
-
-def template_of(schedule: ReportSchedule) -> ReportTemplate | None:
-    """What it follows, whoever asks: of a schedule that one may see, its template's name may be told."""
-    return ReportTemplate.objects(id=schedule.template_id).first() if schedule.template_id else None

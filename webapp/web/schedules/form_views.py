@@ -19,7 +19,7 @@ from webapp.services.questions.request import ReportRequest
 from webapp.services.requests import asking
 from webapp.services.requests.everyone import NotAgreedError
 from webapp.services.rights import data_scope, visibility
-from webapp.services.schedules import checking, following, keeping, lists
+from webapp.services.schedules import asked, checking, keeping, lists
 from webapp.services.schedules.in_words import rule_in_words
 from webapp.services.schedules.lists import ListQuery
 from webapp.services.schedules.rights import editable
@@ -76,7 +76,7 @@ def edit(schedule_id: str) -> ResponseReturnValue:
         return page(ScheduleForm.build(actor, owner_of(found), found, question), found)
     owner = owner_of(found)
     question = shown.asks_now(owner, found)
-    return page(ScheduleForm.build(actor, owner, found, question, following.template_of(found)), found)
+    return page(ScheduleForm.build(actor, owner, found, question, asked.template_of(found)), found)
 
 
 @permission_required(Permission.REQUEST_REPORTS)

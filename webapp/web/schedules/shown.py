@@ -20,8 +20,8 @@ from webapp.services.deliveries import overview
 from webapp.services.jobs import parts
 from webapp.services.questions import in_words, period
 from webapp.services.questions.request import ReportRequest
-from webapp.services.rights import data_scope
-from webapp.services.schedules import asked, firing, following, lists, planning
+from webapp.services.rights import data_scope, organisation
+from webapp.services.schedules import asked, firing, lists, planning
 from webapp.services.schedules.in_words import catch_up_in_words, changes_in_words, rule_in_words
 from webapp.services.schedules.lists import State
 from webapp.services.templates import seeing
@@ -128,7 +128,7 @@ def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
         "part_counts": parts.counts_of(actor, wholes),
         "sends_mail": get_settings().smtp_host is not None,
         "schedule": schedule,
-        "template": following.template_of(schedule),
+        "template": asked.template_of(schedule),
         "sees_template": _sees_template(actor, schedule),
         "state": lists.state_of(schedule),
         "states": STATES,
@@ -137,7 +137,7 @@ def context(actor: User, schedule: ReportSchedule) -> dict[str, Any]:
         "tells_changes": changes_in_words(schedule),
         "runs": next_runs(schedule) if schedule.is_running else [],
         "question": question(actor, schedule),
-        "names": asked.names_of_people(schedule) | dict(User.objects(id__in=list(people)).scalar("id", "name")),
+        "names": organisation.names_of_people(asked.people_of(schedule) | people),
         "fires": fires,
         "outcomes": OUTCOMES,
         "deliveries": _by_job(gone_out.deliveries, part_of),
