@@ -25,14 +25,19 @@ HARD_MOMENTS = [
     datetime(2021, 1, 3, 12, 0, tzinfo=UTC),
     datetime(2024, 2, 29, 12, 0, tzinfo=UTC),
     datetime(2023, 12, 31, 18, 15, tzinfo=UTC),  # already 2024 in Kathmandu
-    datetime(1969, 12, 31, 23, 59, tzinfo=UTC),
+    datetime(2019, 6, 30, 23, 59, tzinfo=UTC),
 ]
+#: In the organisations of these seeds in place of the last one. Every clock change since then is looked at for each
+#: row, which makes each question three times as long.
+LONG_AGO = datetime(1969, 12, 31, 23, 59, tzinfo=UTC)
+SEEDS_WITH_LONG_AGO = (1, 4)
 NAMES = ["Ana Ruiz", "ana ruiz", "Zoë Łuka", "Ana Ruiz", "", None, "李小龙", "O’Brien, Pat", "=1+1", "Émile", "emile"]
 
 
 class _Maker:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self.hard = [*HARD_MOMENTS[:-1], LONG_AGO] if seed in SEEDS_WITH_LONG_AGO else HARD_MOMENTS
         self.number = 0
 
     def id(self) -> str:
@@ -47,7 +52,7 @@ class _Maker:
 
     def moment(self) -> datetime:
         if self.random.random() < 0.35:
-            return self.one(HARD_MOMENTS)
+            return self.one(self.hard)
         return datetime(2023, 6, 1, tzinfo=UTC) + timedelta(seconds=self.random.randrange(0, 600 * 86_400))
 
     def score(self) -> float | None:

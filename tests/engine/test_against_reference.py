@@ -140,7 +140,7 @@ def _is_number(key: str, text: str) -> bool:
 def _moments() -> st.SearchStrategy[datetime]:
     seconds = st.integers(0, 880 * 86_400)
     plain = seconds.map(lambda found: datetime(2023, 1, 1, tzinfo=UTC) + timedelta(seconds=found))
-    return st.one_of(st.sampled_from(organisations.HARD_MOMENTS), plain)
+    return st.one_of(st.sampled_from([*organisations.HARD_MOMENTS, organisations.LONG_AGO]), plain)
 
 
 def _measures(key: str) -> st.SearchStrategy[str]:
