@@ -31,6 +31,9 @@ HARD_MOMENTS = [
 #: row, which makes each question three times as long.
 LONG_AGO = datetime(1969, 12, 31, 23, 59, tzinfo=UTC)
 SEEDS_WITH_LONG_AGO = (1, 4)
+#: “Never”, as many systems write it, and the calendar's other end.
+ENDS_OF_THE_CALENDAR = [datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)]
+SEEDS_WITH_ENDS = (4, 6)
 NAMES = ["Ana Ruiz", "ana ruiz", "Zoë Łuka", "Ana Ruiz", "", None, "李小龙", "O’Brien, Pat", "=1+1", "Émile", "emile"]
 
 
@@ -38,6 +41,8 @@ class _Maker:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.hard = [*HARD_MOMENTS[:-1], LONG_AGO] if seed in SEEDS_WITH_LONG_AGO else HARD_MOMENTS
+        if seed in SEEDS_WITH_ENDS:
+            self.hard = [*ENDS_OF_THE_CALENDAR, *self.hard]
         self.number = 0
 
     def id(self) -> str:

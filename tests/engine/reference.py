@@ -335,20 +335,24 @@ def _of(table: list[Row], record_id: str | None, column: str) -> Any:
 def bucket(unit: str, instant: datetime | None, zone: str) -> Any:
     if instant is None:
         return None
-    local = instant.astimezone(ZoneInfo(zone))
+    try:
+        local = instant.astimezone(ZoneInfo(zone))
+    except OverflowError:  # no clock shows a year before 1 or after 9999
+        ends = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+        local = ends[instant.year > 5_000]
     match unit:
         case "hour":
-            return f"{local:%Y-%m-%d %H}:00"
+            return f"{local.date().isoformat()} {local.hour:02}:00"
         case "day":
             return local.date()
         case "week":
             year, week, _ = local.isocalendar()
-            return f"{year}-W{week:02}"
+            return f"{year:04}-W{week:02}"
         case "month":
-            return f"{local:%Y-%m}"
+            return local.date().isoformat()[:7]
         case "quarter":
-            return f"{local.year}-Q{(local.month + 2) // 3}"
-    return f"{local.year}"
+            return f"{local.year:04}-Q{(local.month + 2) // 3}"
+    return f"{local.year:04}"
 
 
 def _grade_range(score: float | None) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from webapp.clock import on_clocks
 from webapp.engine.asked_measures import measure_of, split_measure
 from webapp.engine.catalogue.dimensions import DIMENSIONS
 from webapp.engine.catalogue.report_types import REPORT_TYPES
@@ -87,7 +88,7 @@ def _period(query: Query, time: str) -> tuple[str | None, str | None]:
     start, end = query.date_range.start, query.date_range.end
     if end is not None:
         end = max(min(end - timedelta(microseconds=1), query.moment), start or end)
-    return tuple(None if each is None else bucket_text(time, each.astimezone(zone)) for each in (start, end))  # type: ignore[return-value]
+    return tuple(None if each is None else bucket_text(time, on_clocks(each, zone)) for each in (start, end))  # type: ignore[return-value]
 
 
 def bucket_text(unit: str, moment: datetime | date) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ class _Run:
             self._dates = replace(self._dates, may_be_empty=True)
         if self._dates.first is not None and self._dates.last is not None:
             # Between the first and the last, few of a zone's clock changes need to be looked at in every row.
-            query = replace(query, span=DateRange(self._dates.first, self._dates.last + timedelta(seconds=1)))
+            query = replace(query, span=DateRange(self._dates.first, self._dates.last))
         self.query = query
         self.rows = compiler.matching_rows(query, self.tables)
         self.notes: list[str] = []

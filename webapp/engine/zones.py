@@ -13,21 +13,35 @@ from zoneinfo import ZoneInfo
 
 import ibis
 
+from webapp.clock import CALENDAR
 from webapp.engine.declarations import Value
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
+_FIRST, _LAST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR, 1, 1, tzinfo=UTC)
 _STEP = timedelta(days=7)  # shorter than any time for which a zone has ever changed its offset and changed it back
 
 
-@lru_cache(maxsize=64)
-def offsets(zone: str) -> tuple[tuple[datetime, int], ...]:
-    """(instant, seconds east of UTC from then on), in order, from 1970 to 2100; the instants naive, in UTC.
+def offsets(zone: str, start: datetime | None = None, end: datetime | None = None) -> list[tuple[datetime, int]]:
+    """(instant, seconds east of UTC from then on), in order, of all that hold from `start` to `end` (aware; None: from
+    1970, to 2100); the instants naive, in UTC, the first of them not after `start`.
 
     Before 1970 the zone's first offset is used, after 2100 its last.
     """
+    first = max(start or _FIRST, _FIRST)
+    last = min(end or _LAST, _LAST)
+    found = list(_changes(zone, min(first.year, LAST_YEAR - 1), max(min(last.year, LAST_YEAR - 1), first.year)))
+    found = [change for change in found if change[0] <= last.astimezone(UTC).replace(tzinfo=None)] or found[:1]
+    while len(found) > 1 and found[1][0] <= first.astimezone(UTC).replace(tzinfo=None):
+        found.pop(0)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _changes(zone: str, first_year: int, last_year: int) -> tuple[tuple[datetime, int], ...]:
+    """The same from the beginning of one year to the end of another."""
     known = ZoneInfo(zone)
-    moment = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
-    end = datetime(LAST_YEAR, 1, 1, tzinfo=UTC)
+    moment = datetime(first_year, 1, 1, tzinfo=UTC)
+    end = datetime(last_year + 1, 1, 1, tzinfo=UTC)
     found = [(moment.replace(tzinfo=None), _offset(known, moment))]
     while moment < end:
         after = moment + _STEP
@@ -60,16 +74,23 @@ def _first_after(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
 
 def local(instant: Value, zone: str, *, start: datetime | None = None, end: datetime | None = None) -> Value:
     """What the clocks of `zone` show at each `instant`; all of them keep to the bounds `start` and `end` (aware)."""
-    changes = list(offsets(zone))
-    if end is not None:
-        changes = [change for change in changes if change[0] < end.astimezone(UTC).replace(tzinfo=None)] or changes[:1]
-    if start is not None:
-        first = start.astimezone(UTC).replace(tzinfo=None)
-        while len(changes) > 1 and changes[1][0] <= first:
-            changes.pop(0)
+    changes = offsets(zone, start, end)
     if [seconds for _, seconds in changes] == [0]:
         return instant
-    return instant + _tree(instant, changes).as_interval("s")
+    there = instant + _tree(instant, changes).as_interval("s")
+    if not may_leave_the_calendar(start, end):
+        return there
+    first, last = (ibis.literal(each.replace(tzinfo=None), "timestamp(6)") for each in CALENDAR)
+    # Not the least of both: to DuckDB that of nothing and something is something.
+    return ibis.ifelse(there < first, first, ibis.ifelse(there > last, last, there))
+
+
+def may_leave_the_calendar(start: datetime | None, end: datetime | None) -> bool:
+    """Whether clocks may show a day before year 1 or after year 9999 at an instant from `start` to `end`: they show
+    the calendar's first or last moment then (see `webapp.clock.on_clocks`)."""
+    near = timedelta(days=2)
+    first, last = CALENDAR
+    return start is None or start < first + near or end is None or end > last - near
 
 
 def _tree(instant: Value, changes: Sequence[tuple[datetime, int]]) -> Value:

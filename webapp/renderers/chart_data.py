@@ -109,7 +109,16 @@ def chart_data(result: Result, reader: Reader | None = None) -> ChartData | None
     categories = [x for x in points.categories if x in drawn]
     empty = None
     if spec.time is not None:
-        categories, empty = _axis(categories, spec, spec.time), 0.0 if spec.zero_if_empty else None
+        categories, is_whole = _axis(categories, spec, spec.time)
+        empty = 0.0 if spec.zero_if_empty else None
+        if not is_whole:
+            ends = str(categories[0]), str(categories[-1])
+            first, last = (_short(reader.cell(_value(each, spec), columns[spec.x])) for each in ends)
+            notes.append(
+                Message(
+                    "It is too long from %(first)s to %(last)s: only times with rows are drawn.", first=first, last=last
+                )
+            )
     most = MOST_POINTS if spec.kind == "line" else MOST_BARS
     if len(categories) > most or points.is_cut:
         shown = min(most, len(categories))
@@ -198,16 +207,17 @@ def _named(
     return (row[group] if group is not None else value), _short(reader.cell(value, result.columns[place]))
 
 
-def _axis(found: Sequence[Key], spec: ChartSpec, unit: str) -> list[Key]:
-    """Every bucket from the first to the last, those without rows too: of the period asked for where it has an end."""
+def _axis(found: Sequence[Key], spec: ChartSpec, unit: str) -> tuple[list[Key], bool]:
+    """Every bucket from the first to the last, those without rows too: of the period asked for where it has an end.
+    Where these are too many (one day of the year 9999 is enough), those with rows; and whether it is all of them."""
     texts = sorted(map(str, found))
     if not texts:
-        return []
+        return [], True
     first, last = min(texts[0], spec.first or texts[0]), max(texts[-1], spec.last or texts[-1])
     axis = buckets(unit, first, last, MOST_POINTS + 1, spec.time_zone)
     if len(axis) > MOST_POINTS:  # a period of centuries, and rows of months
-        axis = buckets(unit, texts[0], texts[-1], 10 * MOST_POINTS, spec.time_zone)
-    return list(axis)
+        axis = buckets(unit, texts[0], texts[-1], MOST_POINTS + 1, spec.time_zone)
+    return (list(texts), False) if len(axis) > MOST_POINTS else (list(axis), True)
 
 
 def _value(text: str, spec: ChartSpec) -> Any:

@@ -7,18 +7,16 @@ first and the last instant of a column a zone changes its offset a few times onl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
+from webapp.clock import CALENDAR
+from webapp.engine import zones
+from webapp.engine.sources import dates_in
 from webapp.engine.sql import literal
-from webapp.renderers.row_texts import database
 
 _SECOND = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: No zone changes its offset and changes it back within a day.
-_STEP = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive and in UTC, as the instants of `zones` are
 
 
 @dataclass(frozen=True)
@@ -45,46 +43,22 @@ def in_utc(name: str) -> Instants:
 
 def in_zone(rows_path: Path, name: str, time_zone: str) -> Instants:
     """The column `name` of the rows, by the clocks of `time_zone`."""
-    changes = _offsets(ZoneInfo(time_zone), *_bounds(rows_path, name))
+    known = dates_in({"rows": [str(rows_path)]}, "rows", name)
+    changes = zones.offsets(time_zone, known.first, known.last)
+    # (until, seconds ahead of UTC): the last has no end.
+    ends = [*(_microseconds(moment) for moment, _ in changes[1:]), None]
+    until = [(end, seconds) for end, (_, seconds) in zip(ends, changes, strict=True)]
     since = f"epoch_us({name})"
-    shift = _case(since, [(until, str(seconds * _SECOND)) for until, seconds in changes])
-    return Instants(f"({since} + {shift})", _case(since, [(until, literal(_told(s))) for until, s in changes]))
+    shift = _case(since, [(end, str(seconds * _SECOND)) for end, seconds in until])
+    there = f"({since} + {shift})"
+    if zones.may_leave_the_calendar(known.first, known.last):
+        first, last = (_microseconds(each.replace(tzinfo=None)) for each in CALENDAR)
+        there = f"(CASE WHEN {there} < {first} THEN {first} WHEN {there} > {last} THEN {last} ELSE {there} END)"
+    return Instants(there, _case(since, [(end, literal(_told(seconds))) for end, seconds in until]))
 
 
-def _bounds(rows_path: Path, name: str) -> tuple[datetime, datetime]:
-    with database() as connection:
-        found: Any = connection.execute(
-            f"SELECT epoch_us(min({name})), epoch_us(max({name})) FROM read_parquet($1)",  # noqa: S608
-            [str(rows_path)],
-        ).fetchone()
-    first, last = found if found[0] is not None else (0, 0)
-    return _EPOCH + timedelta(microseconds=first), _EPOCH + timedelta(microseconds=last)
-
-
-def _offsets(zone: ZoneInfo, first: datetime, last: datetime) -> list[tuple[int | None, int]]:
-    """(until, seconds ahead of UTC) in order; `until` in microseconds since 1970, excluded; the last has none."""
-    found: list[tuple[int | None, int]] = []
-    here = first
-    while here < last:
-        there = min(here + _STEP, last)
-        if _ahead(zone, here) != _ahead(zone, there):
-            found.append((_change(zone, here, there), _ahead(zone, here)))
-        here = there
-    return [*found, (None, _ahead(zone, last))]
-
-
-def _change(zone: ZoneInfo, before: datetime, after: datetime) -> int:
-    """The first second of the new offset, in microseconds since 1970."""
-    low, high = (int((moment - _EPOCH).total_seconds()) for moment in (before, after))
-    while high - low > 1:
-        middle = (low + high) // 2
-        same = _ahead(zone, _EPOCH + timedelta(seconds=middle)) == _ahead(zone, before)
-        low, high = (middle, high) if same else (low, middle)
-    return high * _SECOND
-
-
-def _ahead(zone: ZoneInfo, moment: datetime) -> int:
-    return int((moment.astimezone(zone).utcoffset() or timedelta()).total_seconds())
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _case(since: str, values: list[tuple[int | None, str]]) -> str:

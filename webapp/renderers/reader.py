@@ -14,7 +14,7 @@ from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, get_month_names
 
 from webapp.catalogues import language_of
-from webapp.clock import aware
+from webapp.clock import on_clocks
 from webapp.engine.result import Column
 from webapp.engine.sql import literal
 from webapp.messages import Language, Message, said
@@ -103,7 +103,7 @@ class Reader:
         return self.text(column.words.get(value, value)) if column.words else str(value)
 
     def instant(self, moment: datetime) -> str:
-        local = aware(moment).astimezone(ZoneInfo(self.time_zone))
+        local = on_clocks(moment, ZoneInfo(self.time_zone))
         return str(format_datetime(local, INSTANT, locale=self._known))
 
     def day(self, day: date) -> str:
@@ -111,7 +111,7 @@ class Reader:
 
     def day_of(self, moment: datetime) -> str:
         """The day on which an instant falls."""
-        return self.day(aware(moment).astimezone(ZoneInfo(self.time_zone)).date())
+        return self.day(on_clocks(moment, ZoneInfo(self.time_zone)).date())
 
     def _number(self, value: float | Decimal, digits: int) -> str:
         return decimal_text(value, digits, self._known)

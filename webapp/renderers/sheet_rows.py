@@ -30,6 +30,8 @@ _BYTES_OF_A_CELL = 120
 _DAY_SECONDS, _DAY_MICROSECONDS = 86_400.0, 86_400_000_000.0
 #: Excel's day 0; nothing in a learning record is older than its calendar, which begins in 1900.
 _EPOCH = 25_569
+#: The last day of year 9999, whose last microsecond would round to a day that Excel does not know.
+_LAST_MOMENT = 2_958_465.99999
 _ROW = re.compile(r'<row r="(\d+)"[^>]*?(?:/>|>.*?</row>)', re.DOTALL)
 #: What needs more than to be copied: controls, marks of XML, `_x0041_` (a code of Excel's own), spaces at the ends.
 _SPECIAL = r"[\x00-\x1f&<>\x{FFFE}\x{FFFF}]|_x[0-9A-Fa-f]{4}_|^ | $"
@@ -131,7 +133,7 @@ def _number(column: Column, name: str, rows_path: Path, time_zone: str) -> str:
     """SQL for a number as text: instants by the clocks of the report's zone (Excel knows none), times as days."""
     if column.type == "datetime":
         microseconds = in_zone(rows_path, name, time_zone).microseconds
-        return number_text(_in_calendar(f"({microseconds} / {_DAY_MICROSECONDS} + {_EPOCH})"))
+        return number_text(_in_calendar(f"least({microseconds} / {_DAY_MICROSECONDS} + {_EPOCH}, {_LAST_MOMENT})"))
     if column.type == "date":
         day = _in_calendar(f"({name}::DATE - DATE '1899-12-30')")
         return f"{day}::VARCHAR"

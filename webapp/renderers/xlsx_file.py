@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from webapp.clock import on_clocks
 from webapp.engine.result import Column, Result
 from webapp.messages import Message
 from webapp.renderers import headings, sheet_rows
@@ -155,7 +156,7 @@ def _write_totals(sheet: Worksheet, row: int, formats: Formats, result: Result, 
         if place == 0 and value is None:
             sheet.write_string(row, 0, reader.text(Message("Total")), formats.cell(column, bold=True))
         elif isinstance(value, datetime):
-            local = value.astimezone(zone).replace(tzinfo=None)
+            local = on_clocks(value, zone).replace(microsecond=0, tzinfo=None)
             sheet.write_datetime(row, place, local, formats.cell(column, bold=True))
         elif value is not None:
             shown = value / 86_400 if column.unit == "seconds" else value
