@@ -36,11 +36,11 @@ def test_an_empty_date_in_any_file_is_known_and_so_is_a_column_that_a_file_lacks
     assert dates_in({"events": [whole, none]}, "events", "at") == Dates(
         EARLY.replace(tzinfo=UTC), EARLY.replace(tzinfo=UTC), True
     )
-    assert dates_in({"events": [whole]}, "events", "other") == Dates()
+    assert dates_in({"events": [whole]}, "events", "other") == Dates(are_all_empty=True)
 
 
 def test_nothing_is_taken_as_known_without_statistics_or_of_files_far_away(tmp_path: Path) -> None:
     blind = _file(tmp_path / "a", EARLY, write_statistics=False)
     assert dates_in({"events": [blind]}, "events", "at") == Dates()
     assert dates_in({"events": ["s3://bucket/a.parquet"]}, "events", "at") == Dates()
-    assert dates_in({}, "events", "at") == Dates(None, None, False)
+    assert dates_in({}, "events", "at") == Dates(None, None, may_be_empty=False, are_all_empty=True)

@@ -36,11 +36,12 @@ def open_tables(backend: Backend, query: Query, files: Files) -> Tables:
 @dataclass(frozen=True)
 class Dates:
     """What is known of a table's instants without reading them: none is before `first` or after `last` (None: not
-    known), and whether some may be empty."""
+    known, or there are none), and whether some, or all, are empty."""
 
     first: datetime | None = None
     last: datetime | None = None
     may_be_empty: bool = True
+    are_all_empty: bool = False
 
 
 def dates_in(files: Files, table: str, column: str) -> Dates:
@@ -67,7 +68,7 @@ def dates_in(files: Files, table: str, column: str) -> Dates:
                 lasts.append(aware(statistics.max))
             elif statistics.null_count < parquet.row_group(group).num_rows:
                 return Dates()
-    return Dates(min(firsts, default=None), max(lasts, default=None), may_be_empty)
+    return Dates(min(firsts, default=None), max(lasts, default=None), may_be_empty, not firsts)
 
 
 def _dimensions_named(query: Query) -> set[str]:

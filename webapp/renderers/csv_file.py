@@ -15,7 +15,7 @@ from webapp.engine.sql import literal
 from webapp.messages import Message
 from webapp.renderers.about import About
 from webapp.renderers.formats import Format
-from webapp.renderers.instants import in_zone
+from webapp.renderers.instants import Instants, in_zone
 from webapp.renderers.list_columns import WORDS, listed
 from webapp.renderers.reader import Reader
 from webapp.renderers.row_texts import Progress, copy_rows, database, number_text
@@ -37,10 +37,10 @@ def write(
     mark = "\ufeff" if options.get("bom") else ""
     columns = listed(result, about.reader, options)
     head = mark + ",".join(harmless_cell(heading(column, about.reader)) for _, column in columns) + NEW_LINE
-    cells = [
-        f"{_cell(column, name, result.rows_path, about.time_zone)} AS o{place}"
-        for place, (name, column) in enumerate(columns)
-    ]
+    instants = {
+        name: in_zone(result.rows_path, name, about.time_zone) for name, column in columns if column.type == "datetime"
+    }
+    cells = [f"{_cell(column, name, instants)} AS o{place}" for place, (name, column) in enumerate(columns)]
     quoted = ", ".join(_to_quote(result, columns))
     rows = copy_rows(
         path,
@@ -52,6 +52,7 @@ def write(
         head=head,
         between=NEW_LINE,
         tail=NEW_LINE if result.row_count else "",
+        worked_out={_there(name): each.microseconds for name, each in instants.items()},
     )
     return rows, []
 
@@ -88,7 +89,12 @@ def _harmless(text: str) -> str:
     return f"'{text}" if text.lstrip()[:1] in set("=+-@＝＋－＠") - {""} or text[:1] in ("\t", "\r") else text
 
 
-def _cell(column: Column, name: str, rows_path: Path, time_zone: str) -> str:
+def _there(name: str) -> str:
+    """The column of what clocks show at the instants of another."""
+    return f"{name}_there"
+
+
+def _cell(column: Column, name: str, instants: Mapping[str, Instants]) -> str:
     if column.type == "string":
         return _text_cell(f"{name}::VARCHAR")
     if column.unit == "ratio":
@@ -98,7 +104,7 @@ def _cell(column: Column, name: str, rows_path: Path, time_zone: str) -> str:
     if column.type == "integer":
         return f"{name}::BIGINT::VARCHAR"
     if column.type == "datetime":
-        return f"CASE WHEN {name} IS NOT NULL THEN {in_zone(rows_path, name, time_zone).text} END"
+        return f"CASE WHEN {name} IS NOT NULL THEN {instants[name].named(_there(name)).text} END"
     if column.type == "boolean":
         return f"CASE WHEN {name} THEN 'true' WHEN NOT {name} THEN 'false' END"
     return f"{name}::VARCHAR"

@@ -6,7 +6,7 @@ first and the last instant of a column a zone changes its offset a few times onl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +27,10 @@ class Instants:
     microseconds: str
     offset: str
 
+    def named(self, name: str) -> Instants:
+        """The same, of rows whose column `name` holds the microseconds, which are named several times."""
+        return replace(self, microseconds=name)
+
     @property
     def text(self) -> str:
         """ISO 8601, with milliseconds where there are any."""
@@ -44,6 +48,8 @@ def in_utc(name: str) -> Instants:
 def in_zone(rows_path: Path, name: str, time_zone: str) -> Instants:
     """The column `name` of the rows, by the clocks of `time_zone`."""
     known = dates_in({"rows": [str(rows_path)]}, "rows", name)
+    if known.are_all_empty:
+        return in_utc(name)
     changes = zones.offsets(time_zone, known.first, known.last)
     # (until, seconds ahead of UTC): the last has no end.
     ends = [*(_microseconds(moment) for moment, _ in changes[1:]), None]

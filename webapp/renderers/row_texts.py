@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import duckdb
@@ -65,14 +66,19 @@ def copy_rows(
     head: str,
     between: str,
     tail: str,
+    worked_out: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Write `path`: `head`, the texts `columns` (SQL) of every row, `between` two of them, and `tail`; `form` is how
-    DuckDB's CSV writer puts the texts of a row together. Returns how many rows."""
+    DuckDB's CSV writer puts the texts of a row together. Returns how many rows.
+
+    `worked_out`: SQL by name, which the columns may name as often as they like.
+    """
     if total == 0:
         path.write_text(head + tail, encoding="utf-8", newline="")
         return 0
     options = f"FORMAT csv, HEADER false, {form}, PREFIX $head, SUFFIX $tail, NEW_LINE $between"
-    sql = f"COPY (SELECT {columns} FROM read_parquet($rows)) TO {literal(str(path))} ({options})"  # noqa: S608
+    rows = _with("read_parquet($rows)", worked_out)
+    sql = f"COPY (SELECT {columns} FROM {rows}) TO {literal(str(path))} ({options})"  # noqa: S608
     values = {"rows": str(rows_path), "head": head, "tail": tail, "between": between}
     with database() as connection:
         execute(connection, sql, values, on_progress, total)
@@ -88,18 +94,20 @@ def write_rows(
     *,
     first: int = 0,
     count: int | None = None,
+    worked_out: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Append `expression` of every row (of `count` rows from `first` on) to `file`, in order; returns how many rows.
 
-    `expression` may name `file_row_number`, the row's place in the result from 0 on.
+    `expression` may name `file_row_number`, the row's place in the result from 0 on, and what is `worked_out`.
     """
     end = total if count is None else first + count
+    rows = _with("read_parquet($1, file_row_number = true)", worked_out)
     with database() as connection:
         # Part by part: a whole part is worked out by all threads, a stream of rows by one.
         for begin in range(first, end, BATCH):
             upto = min(begin + BATCH, end)
             found = connection.execute(
-                f"SELECT {expression} AS line FROM read_parquet($1, file_row_number = true) "  # noqa: S608
+                f"SELECT {expression} AS line FROM {rows} "  # noqa: S608
                 f"WHERE file_row_number >= {begin} AND file_row_number < {upto}",
                 [str(rows_path)],
             ).to_arrow_table()
@@ -107,6 +115,12 @@ def write_rows(
                 _write_buffer(file, texts)
             on_progress(upto, total)
     return end - first
+
+
+def _with(rows: str, worked_out: Mapping[str, str]) -> str:
+    """`rows` with more columns."""
+    columns = "".join(f', {sql} AS "{name}"' for name, sql in worked_out.items())
+    return f"(SELECT *{columns} FROM {rows})" if columns else rows  # noqa: S608
 
 
 def _write_buffer(file: IO[bytes], texts: pa.Array) -> None:

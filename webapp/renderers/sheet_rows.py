@@ -22,13 +22,15 @@ from webapp.renderers.reader import Reader
 from webapp.renderers.row_texts import Progress, database, number_text, write_rows
 
 LONGEST_TEXT = 32_767
+#: Of Excel's calendar.
+FIRST_YEAR = 1900
 SHORTENED = "… [shortened]"
 #: Sheets are XML that repeats itself: more effort than this costs seconds and saves a few percent.
 COMPRESSION = 3
 #: An archive's entry beyond 2 GB must say so before it is written; no cell is longer on average.
 _BYTES_OF_A_CELL = 120
 _DAY_SECONDS, _DAY_MICROSECONDS = 86_400.0, 86_400_000_000.0
-#: Excel's day 0; nothing in a learning record is older than its calendar, which begins in 1900.
+#: Excel's day 0 is 30 December 1899.
 _EPOCH = 25_569
 #: The last day of year 9999, whose last microsecond would round to a day that Excel does not know.
 _LAST_MOMENT = 2_958_465.99999
@@ -75,6 +77,7 @@ def fill(
                     result.row_count,
                     first=sheet.first,
                     count=sheet.count,
+                    worked_out=_days(result, reader.time_zone),
                 )
                 file.write(after.encode())
 
@@ -108,11 +111,11 @@ def _row(result: Result, sheet: DataSheet, styles: dict[str, str], reader: Reade
         letters = xl_col_to_name(place)
         style = f' s="{styles[letters]}"' if column.type not in ("string", "boolean") and letters in styles else ""
         begin = literal(f'<c r="{letters}') + f", {number}"
-        cells.append(_cell(column, name, begin, style, result.rows_path, reader))
+        cells.append(_cell(column, name, begin, style, reader))
     return f"concat('<row r=\"', {number}, '\">', {', '.join(cells)}, '</row>')"
 
 
-def _cell(column: Column, name: str, begin: str, style: str, rows_path: Path, reader: Reader) -> str:
+def _cell(column: Column, name: str, begin: str, style: str, reader: Reader) -> str:
     if column.type == "string":
         text = reader.words_in_sql(name, column)
         open_, close = '" t="inlineStr"><is><t>', "</t></is></c>"
@@ -124,27 +127,49 @@ def _cell(column: Column, name: str, begin: str, style: str, rows_path: Path, re
     if column.type == "boolean":
         value, open_ = f"CASE WHEN {name} THEN '1' ELSE '0' END", '" t="b"><v>'
     else:
-        value, open_ = _number(column, name, rows_path, reader.time_zone), f'"{style}><v>'
+        value, open_ = _number(column, name), f'"{style}><v>'
     cell = f"concat({begin}, {literal(open_)}, {value}, '</v></c>')"
+    if column.type in ("date", "datetime"):
+        # Excel's calendar begins in 1900: an earlier day is a text.
+        day = _day(name)
+        text = f"(DATE '1899-12-30' + floor({day})::INTEGER)::DATE::VARCHAR"
+        as_text = f"concat({begin}, '\" t=\"inlineStr\"><is><t>', {text}, '</t></is></c>')"
+        cell = f"CASE WHEN {day} < 2 THEN {as_text} ELSE {cell} END"
     return f"CASE WHEN {name} IS NULL OR ({value}) IS NULL THEN '' ELSE {cell} END"
 
 
-def _number(column: Column, name: str, rows_path: Path, time_zone: str) -> str:
-    """SQL for a number as text: instants by the clocks of the report's zone (Excel knows none), times as days."""
+def _number(column: Column, name: str) -> str:
+    """SQL for a number as text: times as days."""
     if column.type == "datetime":
-        microseconds = in_zone(rows_path, name, time_zone).microseconds
-        return number_text(_in_calendar(f"least({microseconds} / {_DAY_MICROSECONDS} + {_EPOCH}, {_LAST_MOMENT})"))
+        return number_text(_in_calendar(_day(name)))
     if column.type == "date":
-        day = _in_calendar(f"({name}::DATE - DATE '1899-12-30')")
-        return f"{day}::VARCHAR"
+        return f"{_in_calendar(_day(name))}::VARCHAR"
     if column.unit == "seconds":
         return number_text(f"({name} / {_DAY_SECONDS})")
     return number_text(name) if column.type == "number" else f"{name}::BIGINT::VARCHAR"
 
 
+def _days(result: Result, time_zone: str) -> dict[str, str]:
+    """SQL, by name, for the days since Excel's day 0 of dates, and of instants by the clocks of the report's zone
+    (Excel knows none)."""
+    found: dict[str, str] = {}
+    for name, column in result.named:
+        if column.type == "date":
+            found[_day(name)] = f"({name}::DATE - DATE '1899-12-30')"
+        elif column.type == "datetime":
+            microseconds = in_zone(result.rows_path, name, time_zone).microseconds
+            found[_day(name)] = f"least({microseconds} / {_DAY_MICROSECONDS} + {_EPOCH}, {_LAST_MOMENT})"
+    return found
+
+
+def _day(name: str) -> str:
+    """The column of days of a column."""
+    return f"{name}_day"
+
+
 def _in_calendar(day: str) -> str:
     """Excel counts a 29 February 1900 that never was: days before it are one less."""
-    return f"(CASE WHEN {day} < 2 THEN 1 WHEN {day} < 61 THEN {day} - 1 ELSE {day} END)"
+    return f"(CASE WHEN {day} < 61 THEN {day} - 1 ELSE {day} END)"
 
 
 def _units(text: str) -> str:
@@ -168,4 +193,4 @@ def _fitting(text: str) -> str:
     return f"replace(replace(replace({plain}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')"
 
 
-__all__ = ["LONGEST_TEXT", "SHORTENED", "DataSheet", "fill", "texts_to_shorten"]
+__all__ = ["FIRST_YEAR", "LONGEST_TEXT", "SHORTENED", "DataSheet", "fill", "texts_to_shorten"]

@@ -26,7 +26,7 @@ from webapp.renderers.chart_data import chart_data
 from webapp.renderers.formats import Format
 from webapp.renderers.reader import Reader
 from webapp.renderers.row_texts import Progress
-from webapp.renderers.sheet_rows import LONGEST_TEXT, SHORTENED, DataSheet
+from webapp.renderers.sheet_rows import FIRST_YEAR, LONGEST_TEXT, SHORTENED, DataSheet
 from webapp.renderers.summary_sheet import Formats, plain, write_summary
 
 #: Of a sheet, without its heading; more rows go to further sheets.
@@ -157,7 +157,10 @@ def _write_totals(sheet: Worksheet, row: int, formats: Formats, result: Result, 
             sheet.write_string(row, 0, reader.text(Message("Total")), formats.cell(column, bold=True))
         elif isinstance(value, datetime):
             local = on_clocks(value, zone).replace(microsecond=0, tzinfo=None)
-            sheet.write_datetime(row, place, local, formats.cell(column, bold=True))
+            if local.year < FIRST_YEAR:
+                sheet.write_string(row, place, local.date().isoformat(), formats.cell(column, bold=True))
+            else:
+                sheet.write_datetime(row, place, local, formats.cell(column, bold=True))
         elif value is not None:
             shown = value / 86_400 if column.unit == "seconds" else value
             sheet.write_number(row, place, shown, formats.cell(column, bold=True))
