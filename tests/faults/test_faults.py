@@ -21,7 +21,8 @@ SHORT: list[Case] = [
     (scenarios.each_once, 40, {}),
     (scenarios.kills, 6, {}),
     (scenarios.stopped_workers, 2, {}),
-    (scenarios.wrong_clocks, 4, {}),
+    # A worker that gets no processor for seconds loses its lease, and rightly; clocks are wrong by minutes here.
+    (scenarios.wrong_clocks, 4, {"LEASE_SECONDS": "8", "HEARTBEAT_GRACE_SECONDS": "7"}),
     (scenarios.bad_jobs, 1, {"JOB_TIME_LIMIT_SECONDS": "12", "JOB_MEMORY_LIMIT_MB": "400"}),
     (scenarios.shutdowns, 2, {"SHUTDOWN_GRACE_SECONDS": "2"}),
     (scenarios.cancels, 4, {}),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from tests.services.timing import plain
 from tests.services.timing.plain import Plain
+from webapp.documents.report_schedule import Frequency
 from webapp.services.timing.closed_days import ClosedDays, working_days_from
 from webapp.services.timing.runs import LATE, Rule, missed, next_run_after, runs_between
 
@@ -254,3 +255,19 @@ def test_what_stood_on_closed_days_before_runs_now_that_they_are_over() -> None:
     monday, tuesday = datetime(2028, 4, 17, tzinfo=UTC), datetime(2028, 4, 18, 1, tzinfo=UTC)
     assert next_run_after(rule_of(saturdays), monday) == datetime(2028, 4, 18, 6, tzinfo=UTC)
     assert next_run_after(rule_of(saturdays), tuesday) == datetime(2028, 4, 18, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("in_working_days", [False, True])
+@pytest.mark.parametrize("days_before", [-5, 0, 5])
+def test_what_has_no_end_is_followed_by_no_run(days_before: int, in_working_days: bool) -> None:
+    rule = Rule(
+        frequency=Frequency.RELATIVE,
+        zone=ZoneInfo("Europe/London"),
+        time_of_day=time(8),
+        ends=(date(2028, 5, 10), date(9999, 12, 31)),
+        days_before=days_before,
+        in_working_days=in_working_days,
+    )
+    runs = list(runs_between(rule, BEGIN, datetime(9999, 12, 30, tzinfo=UTC)))
+    assert [each.year for each in runs] == [2028]
+    assert next_run_after(rule, datetime(9999, 12, 1, tzinfo=UTC)) is None

@@ -11,6 +11,8 @@ from webapp.record import RecordVersion
 from webapp.services.record import reading
 from webapp.services.record.kept import KeptOfRecord
 
+_HALF_A_DAY = timedelta(hours=12)
+
 
 @dataclass(frozen=True)
 class Term:
@@ -57,12 +59,15 @@ def _usual_days(rows: list[dict[str, Any]], name: str) -> dict[str, tuple[date, 
 
 def last_day(ends_at: datetime) -> date:
     """The last day of what ends then: `ends_at` is the last second of it, or the first instant after it."""
-    return _day(ends_at) - timedelta(days=1)
+    return _day(ends_at, -_HALF_A_DAY)
 
 
-def _day(moment: datetime) -> date:
+def _day(moment: datetime, by: timedelta = _HALF_A_DAY) -> date:
     """The day that begins at the midnight nearest to `moment`: a source keeps midnights, each of its own zone."""
-    return (moment + timedelta(hours=12)).date()
+    try:
+        return (moment + by).date()
+    except OverflowError:  # the calendar ends: a term without an end is one to 31 December 9999 for many
+        return moment.date()
 
 
 def names() -> list[str]:

@@ -169,7 +169,9 @@ def _named_days(schedule: Rule, begin: date, end: date) -> Iterator[date]:
             cron = schedule.cron_rule
             found = (day for day in _every_day(begin, end) if cron.is_on(day))
         case Frequency.RELATIVE:
-            found = sorted({day for each in schedule.ends if (day := _counted(schedule, each)) is not None})
+            # What ends in year 9999 has no end.
+            ends = (each for each in schedule.ends if each < date.max - FURTHEST)
+            found = sorted({day for each in ends if (day := _counted(schedule, each)) is not None})
         case _:
             found = (each.date() for each in _rrule(schedule, begin, end))
     return (day for day in found if begin <= day <= end)
