@@ -19,6 +19,8 @@ from pymongo.errors import OperationFailure
 from webapp import embedded, private_home
 from webapp.settings import Settings
 
+pytestmark = pytest.mark.server
+
 ROOT = Path(__file__).resolve().parents[1]
 USES = """
 import sys

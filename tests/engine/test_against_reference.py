@@ -339,6 +339,7 @@ def test_engine_and_reference_agree_on_every_cell(worlds: Worlds, tmp_path: Path
     agree()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", sorted(DATASETS))
 def test_every_measure_by_every_dimension_agrees_with_the_reference(worlds: Worlds, tmp_path: Path, key: str) -> None:
     tables, files = worlds[FULL]
@@ -360,6 +361,7 @@ def test_every_measure_by_every_dimension_agrees_with_the_reference(worlds: Worl
             check_same(question, tables, result)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", sorted(DATASETS))
 def test_what_groups_show_as_empty_is_found_as_empty_by_filters(worlds: Worlds, tmp_path: Path, key: str) -> None:
     tables, files = worlds[FULL]

@@ -164,6 +164,7 @@ def assert_same(version: record.RecordVersion, given_rows: reference.Given) -> N
         assert rows_of(version, table) == expected, table
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("settings")
 @settings(max_examples=examples(6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**9), more=SEQUENCES)

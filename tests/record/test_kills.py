@@ -88,6 +88,7 @@ class Import:
         assert [each.name for each in (self.home / "scratch").iterdir()] == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(IS_FULL, reason="the full form tries more of the same")
 def test_an_import_killed_at_each_kind_of_step_is_seen_whole_or_not_at_all(
     home: Path, tmp_path: Path, killed: Killed
