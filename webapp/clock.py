@@ -17,6 +17,11 @@ def aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def naive(moment: datetime) -> datetime:
+    """An instant as the record keeps it: in UTC, without a zone."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
 def on_clocks(moment: datetime, zone: tzinfo) -> datetime:
     """What the clocks of `zone` show at `moment`. The calendar ends at both ends: 31 December 9999 is many a system's
     word for “never”, and stays that day wherever it is read."""

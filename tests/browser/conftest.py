@@ -13,17 +13,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.browser import desk as desks
 from tests.browser.desk import CHROMIUM, Desk
 
-#: Without a graphics card one is imitated, which takes a tenth of the browser's time; extensions of the machine are
-#: none of ours.
-#: Nobody looks: Debian's start script asks for a graphics card's work to be done, here by the processor.
+#: Without a graphics card one is imitated, which takes a tenth of the browser's time (Debian's start script asks for
+#: one); extensions of the machine are none of ours.
 ARGUMENTS = [
-    *(
-        "--no-sandbox",
-        "--disable-extensions",
-        "--disable-gpu",
-        "--disable-gpu-rasterization",
-        "--disable-gpu-compositing",
-    ),
+    "--no-sandbox",
+    "--disable-extensions",
+    "--disable-gpu",
+    "--disable-gpu-rasterization",
+    "--disable-gpu-compositing",
     "--disable-software-rasterizer",
 ]
 #: Other tests keep the machine busy.

@@ -27,8 +27,8 @@ HARD_MOMENTS = [
     datetime(2023, 12, 31, 18, 15, tzinfo=UTC),  # already 2024 in Kathmandu
     datetime(2019, 6, 30, 23, 59, tzinfo=UTC),
 ]
-#: In the organisations of these seeds in place of the last one. Every clock change since then is looked at for each
-#: row, which makes each question three times as long.
+#: In the organisations of these seeds in place of the last one. Every clock change since then becomes part of each
+#: question by time, which makes it longer.
 LONG_AGO = datetime(1969, 12, 31, 23, 59, tzinfo=UTC)
 SEEDS_WITH_LONG_AGO = (1, 4)
 #: “Never”, as many systems write it, and the calendar's other end.

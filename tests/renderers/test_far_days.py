@@ -7,6 +7,7 @@ import csv
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pypdfium2
@@ -37,8 +38,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return organisations.write(tables, tmp_path_factory.mktemp("far"))
 
 
-def answer(files: dict[str, list[str]], folder: Path, zone: str, **asked: object) -> Result:
-    query = Query("enrollment-summary", "enrollments", time_zone=zone, **asked)  # type: ignore[arg-type]
+def answer(files: dict[str, list[str]], folder: Path, zone: str, **asked: Any) -> Result:
+    query = Query("enrollment-summary", "enrollments", time_zone=zone, **asked)
     return runner.run(query, files, folder / "rows.parquet")
 
 

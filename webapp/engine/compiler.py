@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 
 import ibis
 
+from webapp.clock import naive
 from webapp.engine.asked_measures import field_of_measure, fields_of_measure, measure_of, split_measure, value_of
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
 from webapp.engine.catalogue.tables import TABLES, TYPES
@@ -27,7 +28,6 @@ from webapp.engine.keys import (
     date_column,
     keyed,
     literal,
-    naive,
     same_keys,
 )
 from webapp.engine.query import Query, Scope

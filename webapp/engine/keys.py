@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import reduce
 from types import MappingProxyType
 
 import ibis
 
+from webapp.clock import naive
 from webapp.engine import zones
 from webapp.engine.catalogue.datasets import DATASETS
 from webapp.engine.catalogue.dimensions import DIMENSIONS, ENTITIES
@@ -30,10 +31,6 @@ def dataset_of(query: Query) -> Dataset:
 def date_column(query: Query) -> str:
     dates = dataset_of(query).dates
     return dates[query.date_field] if query.date_field else next(iter(dates.values()))
-
-
-def naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def literal(moment: datetime) -> Value:

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 import ibis
 
-from webapp.clock import CALENDAR
+from webapp.clock import CALENDAR, naive
 from webapp.engine.declarations import Value
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
-_FIRST, _LAST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(LAST_YEAR, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = (naive(datetime(year, 1, 1, tzinfo=UTC)) for year in (FIRST_YEAR, LAST_YEAR))
 _STEP = timedelta(days=7)  # shorter than any time for which a zone has ever changed its offset and changed it back
 
 
@@ -27,13 +27,11 @@ def offsets(zone: str, start: datetime | None = None, end: datetime | None = Non
 
     Before 1970 the zone's first offset is used, after 2100 its last.
     """
-    first = max(start or _FIRST, _FIRST)
-    last = min(end or _LAST, _LAST)
-    found = list(_changes(zone, min(first.year, LAST_YEAR - 1), max(min(last.year, LAST_YEAR - 1), first.year)))
-    found = [change for change in found if change[0] <= last.astimezone(UTC).replace(tzinfo=None)] or found[:1]
-    while len(found) > 1 and found[1][0] <= first.astimezone(UTC).replace(tzinfo=None):
-        found.pop(0)
-    return found
+    first = min(max(naive(start), _FIRST), _LAST) if start else _FIRST
+    last = max(min(naive(end), _LAST), first) if end else _LAST
+    known = _changes(zone, first.year, last.year)
+    before = [change for change in known if change[0] <= first]
+    return [before[-1], *(change for change in known if first < change[0] <= last)]
 
 
 @lru_cache(maxsize=64)

@@ -56,6 +56,7 @@ def fill(
 ) -> None:
     """Write `book` to `target` with the rows of `sheets` in place of the sample between headings and totals."""
     by_entry = {sheet.entry: sheet for sheet in sheets}
+    days = _days(result, reader.time_zone)
     with (
         zipfile.ZipFile(book) as source,
         zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive,
@@ -77,7 +78,7 @@ def fill(
                     result.row_count,
                     first=sheet.first,
                     count=sheet.count,
-                    worked_out=_days(result, reader.time_zone),
+                    worked_out=days,
                 )
                 file.write(after.encode())
 
@@ -118,10 +119,8 @@ def _row(result: Result, sheet: DataSheet, styles: dict[str, str], reader: Reade
 def _cell(column: Column, name: str, begin: str, style: str, reader: Reader) -> str:
     if column.type == "string":
         text = reader.words_in_sql(name, column)
-        open_, close = '" t="inlineStr"><is><t>', "</t></is></c>"
-        as_it_is = f"concat({begin}, {literal(open_)}, {text}, {literal(close)})"
-        open_ = '" t="inlineStr"><is><t xml:space="preserve">'
-        made_fit = f"concat({begin}, {literal(open_)}, {_fitting(text)}, {literal(close)})"
+        as_it_is = _text_cell(begin, text)
+        made_fit = _text_cell(begin, _fitting(text), ' xml:space="preserve"')
         is_special = f"strlen({text}) > {LONGEST_TEXT} OR regexp_matches({text}, {literal(_SPECIAL)})"
         return f"CASE WHEN {name} IS NULL OR {text} = '' THEN '' WHEN {is_special} THEN {made_fit} ELSE {as_it_is} END"
     if column.type == "boolean":
@@ -133,9 +132,13 @@ def _cell(column: Column, name: str, begin: str, style: str, reader: Reader) -> 
         # Excel's calendar begins in 1900: an earlier day is a text.
         day = _day(name)
         text = f"(DATE '1899-12-30' + floor({day})::INTEGER)::DATE::VARCHAR"
-        as_text = f"concat({begin}, '\" t=\"inlineStr\"><is><t>', {text}, '</t></is></c>')"
-        cell = f"CASE WHEN {day} < 2 THEN {as_text} ELSE {cell} END"
+        cell = f"CASE WHEN {day} < 2 THEN {_text_cell(begin, text)} ELSE {cell} END"
     return f"CASE WHEN {name} IS NULL OR ({value}) IS NULL THEN '' ELSE {cell} END"
+
+
+def _text_cell(begin: str, text: str, attribute: str = "") -> str:
+    open_ = literal(f'" t="inlineStr"><is><t{attribute}>')
+    return f"concat({begin}, {open_}, {text}, '</t></is></c>')"
 
 
 def _number(column: Column, name: str) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from webapp.clock import naive
 from webapp.engine.catalogue.tables import DATA_PREFIX, Kind, data_column
 from webapp.record.ids import id_of
 from webapp.record.tables import ARROW_TYPES, RecordTable
@@ -154,7 +155,7 @@ def _text(value: Any) -> str:
 def _instant(value: Any) -> datetime | None:
     if not isinstance(value, datetime):
         return None
-    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    return naive(value)
 
 
 def _boolean(value: Any) -> bool | None:

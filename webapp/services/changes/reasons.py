@@ -6,9 +6,9 @@ A state that the reader may not read is one that is not there: nothing is conclu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from webapp.clock import aware
+from webapp.clock import naive
 from webapp.engine.query import Query, Scope
 from webapp.engine.sql import literal
 from webapp.services.changes.changes import Kind, Reason
@@ -117,7 +117,7 @@ def within(scopes: tuple[Scope, ...], row: str, of_class: str = "class_id") -> s
 
 def instant(moment: datetime) -> str:
     """As SQL writes it: UTC, without a zone, as the record keeps instants."""
-    return f"TIMESTAMP {literal(aware(moment).astimezone(UTC).replace(tzinfo=None).isoformat(sep=' '))}"
+    return f"TIMESTAMP {literal(naive(moment).isoformat(sep=' '))}"
 
 
 def _one_of(value: str, ids: tuple[str, ...] | None) -> str:
