@@ -4,10 +4,9 @@
 
   // As long as the server takes, with room for its own name (webapp/cli/web.py).
   const LONGEST_ADDRESS = 8000;
-  // Whether the button is held down; how often something was changed, and how often when the form was last asked for.
+  // Whether the button is held down; how often something was changed.
   let pressed = false;
   let changes = 0;
-  let changesSent = 0;
 
   function enhance(root) {
     for (const select of root.querySelectorAll("select[data-many]")) {
@@ -93,6 +92,10 @@
     return `${form.action.split("?")[0]}?${params}`;
   }
 
+  function reload() {
+    document.getElementById("question").dispatchEvent(new Event("reload-question"));
+  }
+
   function start() {
     const form = document.getElementById("ask");
     if (!form || form.dataset.started) return;
@@ -105,10 +108,7 @@
       period(form);
       changes += 1;
       if (event.target.id === "type") heading();
-      if (event.target.matches("[data-reload]")) {
-        changesSent = changes;
-        document.getElementById("question").dispatchEvent(new Event("reload-question"));
-      }
+      if (event.target.matches("[data-reload]")) reload();
       if (event.target.id !== "type") preview.dispatchEvent(new Event("refresh-preview"));
       // A reload loses nothing: the address is the question.
       const address = addressOf(form);
@@ -132,6 +132,10 @@
   }
 
   window.reportdeskAsk = () => { start(); enhance(document); };
+  // Each request knows what it was made of.
+  document.addEventListener("htmx:config:request", (event) => {
+    if (event.detail.ctx.sourceElement.id === "question") event.detail.ctx.changes = changes;
+  });
   document.addEventListener("htmx:before:swap", (event) => {
     // Tom Select's own elements must not be morphed: give the plain selects back first.
     const question = document.getElementById("question");
@@ -141,13 +145,9 @@
       return;
     }
     // What was chosen while the answer was on its way is not in it: ask once more.
-    if (event.detail.ctx.sourceElement === question && changes !== changesSent) {
+    if (event.detail.ctx.sourceElement === question && event.detail.ctx.changes !== changes) {
       event.preventDefault();
-      // Once this answer is done with: until then another request would be dropped.
-      setTimeout(() => {
-        changesSent = changes;
-        document.getElementById("question").dispatchEvent(new Event("reload-question"));
-      }, 100);
+      reload();
       return;
     }
     keepPanels();

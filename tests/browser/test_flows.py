@@ -86,6 +86,29 @@ def test_a_panel_stays_as_it_was_left_and_what_is_chosen_meanwhile_is_kept(open_
     expect(page.locator("#more-records")).to_have_attribute("open", "")
 
 
+def test_all_that_is_chosen_while_the_server_is_slow_is_answered(open_as: Open) -> None:
+    page = open_as(REGISTRAR)
+    page.goto("/reports/new?type=enrollment-summary")
+    page.click("#more-records > summary")
+    # The server has what is chosen later than the browser would choose more.
+    page.route("**/reports/new/form*", lambda route: (page.wait_for_timeout(600), route.continue_()))
+    page.evaluate(
+        """() => {
+          for (const [place, value] of [["#group-1", "course"], ["#group-2", "month"], ["[name=where]", "term"]]) {
+            const select = document.querySelector(place);
+            select.value = value;
+            select.dispatchEvent(new Event("change", { bubbles: true }));
+          }
+        }"""
+    )
+    expect(page.locator("#values-term option").first).to_be_attached()
+    assert [page.input_value(place) for place in ("#group-1", "#group-2", "[name=where] >> nth=0")] == [
+        "course",
+        "month",
+        "term",
+    ]
+
+
 def test_from_the_first_field_one_comes_to_ask_in_fifteen_tabs(open_as: Open) -> None:
     page = open_as(REGISTRAR)
     page.goto("/reports/new?type=enrollment-summary")
