@@ -76,7 +76,7 @@ proof: setup
 	  $(PYTEST) tests/engine \
 	  tests/record/test_against_reference.py tests/record/test_one_person.py tests/sources tests/services/changes tests/services/questions \
 	  tests/services/rights/test_scope.py tests/browser/test_accessibility.py \
-	  tests/web/test_list_filters.py tests/web/test_ask_ways.py tests/renderers/test_same_cells.py tests/test_sample_figures.py -o timeout=0
+	  tests/web/test_list_filters.py tests/web/test_ask_ways.py tests/renderers tests/test_sample_figures.py -o timeout=0
 
 # The second engine: installs Spark (430 MB; Java 17 must be there) and compares its answers with DuckDB's.
 spark: setup

@@ -177,7 +177,8 @@ def make_record(*, source: str = "test", **tables: Iterable[dict[str, Any]]) -> 
     before = record.current()
     for table, columns in (("persons", ("learner_id", "person_id")), ("classes", ("class_id",))):
         known = {row["id"] for row in given.get(table, ())}
-        known |= set(record.select(before, table, ["id"])["id"].to_pylist())
+        if before.number:
+            known |= set(record.select(before, table, ["id"])["id"].to_pylist())
         named = {row[column] for rows in given.values() for row in rows for column in columns if row.get(column)}
         made = [{"id": each, "key": each, "name": each} for each in sorted(named - known)]
         given[table] = [*given.get(table, ()), *made]

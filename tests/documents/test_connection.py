@@ -41,9 +41,15 @@ class SilentProxy:
             while said := source.recv(65536):
                 if not self.is_silent.is_set():
                     target.sendall(said)
+        # Here, too: one that is accepted while the proxy ends is not among those that `close` knows.
+        self._end(source, target)
 
     def close(self) -> None:
-        for each in (self._server, *self._sockets):
+        self._end(self._server, *self._sockets)
+
+    @staticmethod
+    def _end(*sockets: socket.socket) -> None:
+        for each in sockets:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()

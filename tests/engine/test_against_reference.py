@@ -1,6 +1,6 @@
 """The engine and the independent reference agree, cell by cell, on made-up organisations and made-up questions.
 
-REPORTDESK_TEST_QUESTIONS sets how many questions are asked (56 here and in CI; 2,000 and more in `make proof`, which
+REPORTDESK_TEST_QUESTIONS sets how many questions are asked (28 here and in CI; 2,000 and more in `make proof`, which
 also tries every measure by every dimension).
 """
 
@@ -33,7 +33,7 @@ from webapp.engine.fields import fields_for
 from webapp.engine.query import MAX_MEASURES, DateRange, Filter, Query, Scope, Sort
 from webapp.engine.result import Result
 
-QUESTIONS = int(os.environ.get("REPORTDESK_TEST_QUESTIONS", "56"))
+QUESTIONS = int(os.environ.get("REPORTDESK_TEST_QUESTIONS", "28"))
 #: Everything by everything, where the short run takes each thing once.
 WHOLE = QUESTIONS >= 2_000
 SEEDS = range(8)
@@ -365,7 +365,9 @@ def test_every_measure_by_every_dimension_agrees_with_the_reference(worlds: Worl
 @pytest.mark.parametrize("key", sorted(DATASETS))
 def test_what_groups_show_as_empty_is_found_as_empty_by_filters(worlds: Worlds, tmp_path: Path, key: str) -> None:
     tables, files = worlds[FULL]
-    for number, dimension in enumerate(DATASETS[key].dimensions):
+    # In the short run every second one: what two datasets both have comes up in one of them.
+    start, step = (0, 1) if WHOLE else (sorted(DATASETS).index(key) % 2, 2)
+    for number, dimension in enumerate([*DATASETS[key].dimensions][start::step]):
         operators = ("is-null", "is-not-null", "ne")
         for operator in operators if WHOLE else [operators[number % 3]]:
             values = ("no such value",) if operator == "ne" else ()

@@ -166,7 +166,7 @@ def assert_same(version: record.RecordVersion, given_rows: reference.Given) -> N
 
 @pytest.mark.long
 @pytest.mark.usefixtures("settings")
-@settings(max_examples=examples(6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**9), more=SEQUENCES)
 def test_any_imports_in_any_order_give_what_plain_python_gives(home: Path, seed: int, more: list[Any]) -> None:
     shutil.rmtree(home, ignore_errors=True)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.renderers.reading_back import check_same
 from tests.renderers.results import make_about
 from tests.renderers.test_chart_data import enrolled
@@ -87,7 +88,7 @@ def rows_of(result: Result) -> list[tuple[str, list[tuple[str, int]]]]:
     found=[("D#1", course, "K") for course in ("Quiz#1", "Quiz#2", "Quiz#2", "Quiz (2)#1", "Quiz (2)#1", "Quiz (2)#1")]
 )
 @given(found=places())
-@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=examples(5), deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_value_is_lost_or_merged_whatever_the_labels(found: Places) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

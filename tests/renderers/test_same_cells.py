@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import rotated
 from tests.renderers import every_type
 from tests.renderers.every_type import Case
 from webapp import demo
@@ -20,6 +21,7 @@ from webapp.settings import get_settings
 
 #: Rows of a file: enough for more than a page.
 ROWS = 40
+CASES = list(every_type.cases())
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,10 @@ def demo_organisation(mongo: str, tmp_path_factory: pytest.TempPathFactory) -> I
     get_settings.cache_clear()
 
 
-@pytest.mark.parametrize("case", list(every_type.cases()), ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_cell_is_the_same_in_every_format(demo_organisation: None, case: Case, tmp_path: Path) -> None:
-    rows, cells = every_type.check(case, tmp_path, limit=ROWS)
+    # The two that take the longest by turns, in the short run.
+    formats = ("csv", "json", "parquet", *rotated(("pdf", "excel"), CASES.index(case)))
+    rows, cells = every_type.check(case, tmp_path, limit=ROWS, formats=formats)
     assert rows > 0
     assert cells > 0
