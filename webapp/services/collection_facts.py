@@ -25,8 +25,12 @@ from webapp.services.remembered import caching_factor
 
 log = logging.getLogger(__name__)
 
-#: The clocks of those who write differ: what changed shortly before the last change seen is read once more.
+#: A write is seen a moment after the time that it bears, and the clocks of those who write differ: what changed
+#: shortly before the last change seen is read once more. The moment, each time; all that clocks may differ, now and
+#: then, and no more once so long nothing has changed that whoever writes now writes a later time.
+MOMENT = timedelta(seconds=2)
 OVERLAP = timedelta(seconds=30)
+LOOK_BACK_SECONDS = 5.0
 READ_AGAIN_SECONDS = 600.0
 BATCH = 2_000
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +49,20 @@ class _Content(Generic[F]):
     by_id: dict[ObjectId, F] = field(default_factory=dict)
     in_order: list[F] = field(default_factory=list)
     until: datetime = _EVER
-    read_at: float = field(default_factory=time.monotonic)
+    read_at: float = field(default_factory=lambda: time.monotonic())
+    changed_at: float = field(default_factory=lambda: time.monotonic())
+    looked_back_at: float = field(default_factory=lambda: time.monotonic())
+
+    def since(self) -> datetime:
+        """From when on changes are read now."""
+        if not self.by_id:
+            return _EVER
+        now = time.monotonic()
+        is_due = now - self.looked_back_at >= LOOK_BACK_SECONDS * caching_factor()
+        if not is_due or now - self.changed_at > 2 * OVERLAP.total_seconds():
+            return self.until - MOMENT
+        self.looked_back_at = now
+        return self.until - OVERLAP
 
 
 class CollectionFacts(Generic[F]):
@@ -125,7 +142,7 @@ class CollectionFacts(Generic[F]):
 
     def _apply_changes(self, content: _Content[F]) -> _Content[F]:
         begun_at = clock.utcnow()
-        since = content.until - OVERLAP if content.by_id else _EVER
+        since = content.since()
         latest, is_new, is_moved = content.until, False, False
         # Whole before anything is applied: a database that goes away half-way leaves what is known as it was.
         changes = list(
@@ -149,5 +166,6 @@ class CollectionFacts(Generic[F]):
         if is_new:
             content.in_order = list(content.by_id.values())
         # A clock that runs ahead must not hide what is written after it.
-        content.until = max(content.until, min(latest, begun_at))
+        if (until := min(latest, begun_at)) > content.until:
+            content.until, content.changed_at = until, time.monotonic()
         return content
