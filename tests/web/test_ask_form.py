@@ -61,7 +61,7 @@ def test_a_condition_is_read_and_shown_as_it_was_typed(row: ConditionTexts, oper
     found, problems = conditions.read([row], DATASETS["enrollments"], MADRID)
     assert problems == []
     assert (found[0].operator, found[0].value) == (operator, value)
-    assert conditions.written(found[0], MADRID) == row
+    assert conditions.written(found[0], MADRID, None) == row
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,25 @@ def test_a_time_of_hours_may_be_typed_as_results_show_it(
     assert bool(problems) is (value is None)
 
 
+@pytest.mark.parametrize(
+    ("measure", "typed", "shown"),
+    [
+        ("average:duration", "0:20", "0:20:00"),
+        ("average:duration", "1:30:00", "1.5"),
+        ("average:duration", "0:00:01", "0:00:01"),
+        ("average:duration", "0.3333", "0.3333"),
+        ("count", "0.3333333333333333", "0.3333333333333333"),
+    ],
+)
+def test_a_condition_on_results_comes_back_as_people_type_it(
+    database: Any, measure: str, typed: str, shown: str
+) -> None:
+    dataset = report_types.dataset_of_type("assessment-results")
+    [found], _ = conditions.read_results([ConditionTexts(measure, "gt", typed)], dataset)
+    assert conditions.written_result(found, dataset) == ConditionTexts(measure, "gt", shown)
+    assert conditions.read_results([ConditionTexts(measure, "gt", shown)], dataset) == ([found], [])
+
+
 def test_a_condition_on_rows_keeps_the_seconds_of_a_job_and_stands_in_the_question_in_hours_or_days(
     database: Any,
 ) -> None:

@@ -137,12 +137,22 @@ def instants(condition: Condition, moment: datetime, zone: ZoneInfo) -> tuple[st
     return "gt", (_end(today + timedelta(days=days), zone),)
 
 
-def written(condition: Condition, zone: ZoneInfo, dataset: Dataset | None = None) -> ConditionTexts:
-    """A condition as it would be typed; one on rows of `dataset`, or, None, on results."""
-    values = [_text(value) for value in _as_days(condition, zone)]
+def written(condition: Condition, zone: ZoneInfo, dataset: Dataset | None) -> ConditionTexts:
+    """A condition on rows of `dataset` as it would be typed; None: one does not know of what."""
     about = field_of(dataset, condition.field) if dataset is not None else None
     if about is not None and about.unit is Unit.SECONDS:
-        values = [time_text(value, is_long=about.is_long) for value in condition.values]
+        return _typed(condition, [time_text(value, is_long=about.is_long) for value in condition.values])
+    return _typed(condition, [_text(value) for value in _as_days(condition, zone)])
+
+
+def written_result(condition: Condition, dataset: Dataset | None) -> ConditionTexts:
+    """As `written`, of a condition on results."""
+    if dataset is not None and unit_of_measure(dataset, condition.field) == (Unit.SECONDS, False):
+        return _typed(condition, [_hours_text(value) for value in condition.values])
+    return _typed(condition, [_text(value) for value in condition.values])
+
+
+def _typed(condition: Condition, values: Sequence[str]) -> ConditionTexts:
     if isinstance(condition.value, tuple):
         return ConditionTexts(condition.field, condition.operator, "; ".join(_quoted(each) for each in values))
     return ConditionTexts(condition.field, condition.operator, "".join(_quoted_alone(each) for each in values))
@@ -316,6 +326,14 @@ def time_text(seconds: Any, *, is_long: bool) -> str:
     if not is_long and _CLOCK.fullmatch(clock) and _clock(clock) == seconds:
         return clock
     return f"{_text(_whole(seconds))} s"
+
+
+def _hours_text(hours: Any) -> str:
+    """1.5, or what no such number is as a clock shows it: 0:20:00."""
+    if isinstance(hours, bool) or not isinstance(hours, int | float):
+        return _text(hours)
+    text = time_text(seconds_of(hours, is_long=False), is_long=False)
+    return text if _CLOCK.fullmatch(text) and _clock(text) / HOUR_SECONDS == hours else _text(hours)
 
 
 def times_in_words(seconds: Iterable[Any], *, is_long: bool) -> str:

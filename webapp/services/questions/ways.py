@@ -162,8 +162,12 @@ def to_address(request: ReportRequest) -> Texts:
                 texts[FIRST_DAY] = [value.first.isoformat()] if value.first else []
                 texts[LAST_DAY] = [value.last.isoformat()] if value.last else []
         elif written.kind is Kind.CONDITIONS:
-            dataset = report_types.dataset_or_none(request.report_type) if name == "conditions" else None
-            typed = [conditions.written(each, zone, dataset) for each in value]
+            dataset = report_types.dataset_or_none(request.report_type)
+            typed = (
+                [conditions.written(each, zone, dataset) for each in value]
+                if name == "conditions"
+                else [conditions.written_result(each, dataset) for each in value]
+            )
             cells = ([each.field, each.operator, each.value] for each in typed)
             columns = CONDITION_COLUMNS[written.address]
             texts |= dict(zip(columns, map(list, zip(*cells, strict=True)), strict=False))
