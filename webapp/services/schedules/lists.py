@@ -6,10 +6,11 @@ What lists go through is kept in the process (`collection_facts`), because no in
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from itertools import islice, takewhile
 from typing import Any
 
@@ -24,6 +25,7 @@ from webapp.services.plain_text import folded
 from webapp.services.rights import organisation
 from webapp.services.schedules import planning
 from webapp.services.schedules.rights import Reach, visible_schedule
+from webapp.services.timing.closed_days import ClosedDays
 from webapp.services.timing.runs import runs_after
 
 PAGE_SIZE = 50
@@ -32,6 +34,9 @@ FIRES_SHOWN = 50
 #: Of a calendar of runs: from so many schedules, so many runs of all.
 CALENDAR_SCHEDULES, CALENDAR_RUNS = 200, 200
 _LATEST = datetime.max.replace(tzinfo=UTC)
+#: What says nothing about when it runs, and is large.
+_NOT_OF_TIMES = ("parameters", "output", "overrides", "burst", "delivery", "last_run", "last_made", "counted_fires")
+Closed = Callable[[ObjectId | None], ClosedDays]
 
 
 class Whose(StrEnum):
@@ -122,8 +127,9 @@ def page(actor: Actor, query: ListQuery) -> SchedulePage:
 def matching(actor: Actor, query: ListQuery) -> list[ScheduleFacts]:
     """The facts of all that match and that `actor` may see, in the order of the list."""
     reach = Reach(actor)
+    # Whoever is active sees what is theirs and what they steer.
     wanted = reach.is_of_its_people if query.whose is Whose.OWN else reach.steers
-    found = [each for each in _facts.everything() if wanted(each) and reach.sees(each)]
+    found = [each for each in _facts.everything() if wanted(each)] if reach.is_active else []
     if query.state:
         found = [each for each in found if each.state is query.state]
     if words := folded(query.text).split():
@@ -133,7 +139,7 @@ def matching(actor: Actor, query: ListQuery) -> list[ScheduleFacts]:
             for each in found
             if _has(words, f"{each.name} {each.words} {of_owners.get(each.owner_id, '')} {of_types[each.report_type]}")
         ]
-    return sorted(found, key=lambda each: (each.next_run_at or _LATEST, each.name, each.id))
+    return found
 
 
 def _has(words: Iterable[str], text: str) -> bool:
@@ -164,21 +170,23 @@ def of_job(actor: Actor, schedule_id: ObjectId | None) -> ReportSchedule | None:
 def of_template(actor: Actor, template_id: ObjectId) -> list[ReportSchedule]:
     """Those that follow a template, as far as `actor` may know about them, by name."""
     reach = Reach(actor)
-    return _in_order([each.id for each in _facts.everything() if each.template_id == template_id and reach.sees(each)])
+    found = [each for each in _facts.everything() if each.template_id == template_id and reach.sees(each)]
+    return _in_order([each.id for each in sorted(found, key=lambda each: (each.name, each.id))])
 
 
 def upcoming(actor: Actor, whose: Whose, now: datetime, ahead: timedelta) -> list[tuple[datetime, ReportSchedule]]:
     """The runs from now on for so long, in their order: the first `CALENDAR_RUNS`, of `CALENDAR_SCHEDULES` at most."""
     running = [each for each in matching(actor, ListQuery(whose)) if each.next_run_at is not None]
     soon = [each.id for each in running if aware(each.next_run_at or now) <= now + ahead]
+    closed = cache(planning.closed_days)
     # Lazily, from all at once: only as many runs are worked out as are told.
-    each_of = [_runs_of(schedule, now) for schedule in _in_order(soon[:CALENDAR_SCHEDULES])]
+    each_of = [_runs_of(each, now, closed) for each in _in_order(soon[:CALENDAR_SCHEDULES], without=_NOT_OF_TIMES)]
     told = heapq.merge(*each_of, key=lambda each: (each[0], str(each[1].id)))
     return list(islice(takewhile(lambda each: each[0] <= now + ahead, told), CALENDAR_RUNS))
 
 
-def _runs_of(schedule: ReportSchedule, now: datetime) -> Iterator[tuple[datetime, ReportSchedule]]:
-    return ((run, schedule) for run in runs_after(planning.rule_of(schedule), now))
+def _runs_of(schedule: ReportSchedule, now: datetime, closed: Closed) -> Iterator[tuple[datetime, ReportSchedule]]:
+    return ((run, schedule) for run in runs_after(planning.rule_of(schedule, closed), now))
 
 
 def read_ahead() -> None:
@@ -191,8 +199,8 @@ def forget() -> None:
     _facts.forget()
 
 
-def _in_order(ids: Sequence[ObjectId]) -> list[ReportSchedule]:
-    found = {each.id: each for each in ReportSchedule.objects(id__in=list(ids))} if ids else {}
+def _in_order(ids: Sequence[ObjectId], without: Sequence[str] = ()) -> list[ReportSchedule]:
+    found = {each.id: each for each in ReportSchedule.objects(id__in=list(ids)).exclude(*without)} if ids else {}
     return [found[each] for each in ids if each in found]
 
 
@@ -227,5 +235,9 @@ _FIELDS = (
     *("nextRunAt", "dataVersion", "failuresInARow", "delivery", "templateId"),
 )
 _facts: CollectionFacts[ScheduleFacts] = CollectionFacts(
-    ReportSchedule._get_collection_name(), _FIELDS, _build, lambda each: (each.name, each.id)
+    ReportSchedule._get_collection_name(),
+    _FIELDS,
+    _build,
+    # What runs next comes first, what runs no more last.
+    lambda each: (each.next_run_at or _LATEST, each.name, each.id),
 )

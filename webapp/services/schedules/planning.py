@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Any
@@ -25,9 +25,9 @@ from webapp.services.timing.runs import Rule, next_run_after, runs_after
 TOLD = 5
 
 
-def rule_of(schedule: ReportSchedule) -> Rule:
+def rule_of(schedule: ReportSchedule, closed: Callable[[ObjectId | None], ClosedDays] | None = None) -> Rule:
     """What the schedule says, with its calendar as it is now and the ends of classes or terms as the record has
-    them."""
+    them. `closed`: what `closed_days` says, for who asks of many schedules."""
     timing: Timing = schedule.schedule
     relative: Relative | None = timing.relative if timing.frequency == Frequency.RELATIVE else None
     return Rule(
@@ -44,7 +44,7 @@ def rule_of(schedule: ReportSchedule) -> Rule:
         in_working_days=relative.working_days is not False if relative else True,
         first_day=as_day(timing.start_date),
         last_day=as_day(timing.end_date),
-        closed=closed_days(schedule.calendar_id),
+        closed=(closed or closed_days)(schedule.calendar_id),
         on_closed=schedule.on_closed,
         trigger=schedule.trigger,
         catch_up=schedule.catch_up,

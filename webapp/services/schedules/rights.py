@@ -45,7 +45,7 @@ class Reach:
         self._actor = actor
 
     def sees(self, schedule: HasPeople) -> bool:
-        return self._is_active and (self.is_of_its_people(schedule) or self.steers(schedule))
+        return self.is_active and (self.is_of_its_people(schedule) or self.steers(schedule))
 
     def edits(self, schedule: HasPeople) -> bool:
         """May they change, run and delete it? Its people, while they may ask for reports, and administrators."""
@@ -73,11 +73,11 @@ class Reach:
     def _permissions(self) -> frozenset[str]:
         return permissions_of(self._actor)
 
-    @property
-    def _is_active(self) -> bool:
+    @cached_property
+    def is_active(self) -> bool:
         return isinstance(self._actor, Terminal) or bool(self._actor.is_active)
 
-    @property
+    @cached_property
     def _is_administrator(self) -> bool:
         return Permission.ADMINISTER in self._permissions
 
