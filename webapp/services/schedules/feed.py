@@ -71,7 +71,7 @@ def read(secret: str) -> bytes:
         event.add("dtstamp", now)
         event.add("dtstart", run)
         event.add("dtend", run + SHOWN_AS)
-        event.add("summary", schedule.name)
+        event.add("summary", schedule.title)
         event.add("transp", "TRANSPARENT")
         if settings.public_url:
             event.add("url", f"{settings.public_url.rstrip('/')}/schedules/{schedule.id}")

@@ -6,7 +6,7 @@ What lists go through is kept in the process (`collection_facts`), because no in
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from bson import ObjectId
 
 from webapp.clock import aware
 from webapp.documents import LookupCategory, ReportSchedule, ScheduleFire, User
+from webapp.documents.report_schedule import CatchUp, OnClosed, Timing, Trigger
 from webapp.services.collection_facts import CollectionFacts
 from webapp.services.lookups import values as lookups
 from webapp.services.permissions import Actor
@@ -34,8 +35,6 @@ FIRES_SHOWN = 50
 #: Of a calendar of runs: from so many schedules, so many runs of all.
 CALENDAR_SCHEDULES, CALENDAR_RUNS = 200, 200
 _LATEST = datetime.max.replace(tzinfo=UTC)
-#: What says nothing about when it runs, and is large.
-_NOT_OF_TIMES = ("parameters", "output", "overrides", "burst", "delivery", "last_run", "last_made", "counted_fires")
 Closed = Callable[[ObjectId | None], ClosedDays]
 
 
@@ -64,9 +63,11 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleFacts:
-    """What lists need to know of one. `words` are folded."""
+    """What lists and calendars of runs need to know of one. `words` and `name` are folded, `title` is the name as it
+    is; `timing` as it is stored."""
 
     id: ObjectId
+    title: str
     name: str
     words: str
     owner_id: ObjectId | None
@@ -78,6 +79,17 @@ class ScheduleFacts:
     next_run_at: datetime | None
     data_version: int | None
     failures: int
+    timing: Mapping[str, Any]
+    calendar_id: ObjectId | None
+    on_closed: str
+    trigger: str
+    catch_up: str
+    most_caught_up: int
+
+    @property
+    def schedule(self) -> Timing:
+        """When it runs."""
+        return Timing._from_son(self.timing)
 
     @property
     def state(self) -> State:
@@ -174,18 +186,18 @@ def of_template(actor: Actor, template_id: ObjectId) -> list[ReportSchedule]:
     return _in_order([each.id for each in sorted(found, key=lambda each: (each.name, each.id))])
 
 
-def upcoming(actor: Actor, whose: Whose, now: datetime, ahead: timedelta) -> list[tuple[datetime, ReportSchedule]]:
+def upcoming(actor: Actor, whose: Whose, now: datetime, ahead: timedelta) -> list[tuple[datetime, ScheduleFacts]]:
     """The runs from now on for so long, in their order: the first `CALENDAR_RUNS`, of `CALENDAR_SCHEDULES` at most."""
     running = [each for each in matching(actor, ListQuery(whose)) if each.next_run_at is not None]
-    soon = [each.id for each in running if aware(each.next_run_at or now) <= now + ahead]
+    soon = [each for each in running if aware(each.next_run_at or now) <= now + ahead]
     closed = cache(planning.closed_days)
     # Lazily, from all at once: only as many runs are worked out as are told.
-    each_of = [_runs_of(each, now, closed) for each in _in_order(soon[:CALENDAR_SCHEDULES], without=_NOT_OF_TIMES)]
+    each_of = [_runs_of(each, now, closed) for each in soon[:CALENDAR_SCHEDULES]]
     told = heapq.merge(*each_of, key=lambda each: (each[0], str(each[1].id)))
     return list(islice(takewhile(lambda each: each[0] <= now + ahead, told), CALENDAR_RUNS))
 
 
-def _runs_of(schedule: ReportSchedule, now: datetime, closed: Closed) -> Iterator[tuple[datetime, ReportSchedule]]:
+def _runs_of(schedule: ScheduleFacts, now: datetime, closed: Closed) -> Iterator[tuple[datetime, ScheduleFacts]]:
     return ((run, schedule) for run in runs_after(planning.rule_of(schedule, closed), now))
 
 
@@ -199,8 +211,8 @@ def forget() -> None:
     _facts.forget()
 
 
-def _in_order(ids: Sequence[ObjectId], without: Sequence[str] = ()) -> list[ReportSchedule]:
-    found = {each.id: each for each in ReportSchedule.objects(id__in=list(ids)).exclude(*without)} if ids else {}
+def _in_order(ids: Sequence[ObjectId]) -> list[ReportSchedule]:
+    found = {each.id: each for each in ReportSchedule.objects(id__in=list(ids))} if ids else {}
     return [found[each] for each in ids if each in found]
 
 
@@ -216,6 +228,7 @@ def _build(document: dict[str, Any]) -> ScheduleFacts | None:
     told = [str(each.get("recipient") or "") for each in document.get("delivery") or ()]
     return ScheduleFacts(
         id=document["_id"],
+        title=document.get("name") or "",
         name=folded(document.get("name") or ""),
         words=folded(" ".join([document.get("description") or "", *told])),
         owner_id=document.get("ownerId"),
@@ -227,12 +240,19 @@ def _build(document: dict[str, Any]) -> ScheduleFacts | None:
         next_run_at=document.get("nextRunAt"),
         data_version=document.get("dataVersion"),
         failures=document.get("failuresInARow") or 0,
+        timing=document.get("schedule") or {},
+        calendar_id=document.get("calendarId"),
+        on_closed=document.get("onClosed") or OnClosed.RUN.value,
+        trigger=document.get("trigger") or Trigger.TIME.value,
+        catch_up=document.get("catchUp") or CatchUp.ONCE.value,
+        most_caught_up=document.get("mostCaughtUp") or ReportSchedule.most_caught_up.default,
     )
 
 
 _FIELDS = (
     *("name", "description", "ownerId", "coOwnerIds", "departmentId", "reportType", "isActive", "isPaused"),
     *("nextRunAt", "dataVersion", "failuresInARow", "delivery", "templateId"),
+    *("schedule", "calendarId", "onClosed", "trigger", "catchUp", "mostCaughtUp"),
 )
 _facts: CollectionFacts[ScheduleFacts] = CollectionFacts(
     ReportSchedule._get_collection_name(),

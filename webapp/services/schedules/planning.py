@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from bson import ObjectId
 
@@ -25,7 +25,24 @@ from webapp.services.timing.runs import Rule, next_run_after, runs_after
 TOLD = 5
 
 
-def rule_of(schedule: ReportSchedule, closed: Callable[[ObjectId | None], ClosedDays] | None = None) -> Rule:
+class SaysWhen(Protocol):
+    """A schedule, or as much of one as says when it runs."""
+
+    @property
+    def schedule(self) -> Timing: ...
+    @property
+    def calendar_id(self) -> ObjectId | None: ...
+    @property
+    def on_closed(self) -> str: ...
+    @property
+    def trigger(self) -> str: ...
+    @property
+    def catch_up(self) -> str: ...
+    @property
+    def most_caught_up(self) -> int: ...
+
+
+def rule_of(schedule: SaysWhen, closed: Callable[[ObjectId | None], ClosedDays] | None = None) -> Rule:
     """What the schedule says, with its calendar as it is now and the ends of classes or terms as the record has
     them. `closed`: what `closed_days` says, for who asks of many schedules."""
     timing: Timing = schedule.schedule
