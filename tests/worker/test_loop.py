@@ -278,3 +278,22 @@ def test_a_paused_worker_takes_nothing_and_a_drained_one_leaves(make_worker: Mak
     again.id = worker.id
     again.run()
     assert job.reload().status == "queued"
+
+
+def test_an_idle_worker_takes_a_job_as_soon_as_it_is_queued(
+    make_worker: MakeWorker, settings_env: pytest.MonkeyPatch
+) -> None:
+    """It looks by itself once a minute here."""
+    worker = make_worker()
+    settings_env.setenv("REPORTDESK_POLL_SECONDS", "60")
+    get_settings.cache_clear()
+    worker._settings = get_settings()
+    queued: list[ReportJob] = []
+
+    def is_made() -> bool:
+        if not queued and "_claim" in worker._due:  # it has looked, and found nothing
+            queued.append(queue_job("plain"))
+        return bool(queued) and queued[0].reload().status == "ready"
+
+    run_until(worker, is_made, seconds=20)
+    assert queued[0].status == "ready"

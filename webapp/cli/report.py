@@ -30,6 +30,7 @@ from webapp.settings import Settings, get_settings
 from webapp.storage import open_storage
 from webapp.worker import execution
 from webapp.worker.child_process import warm_up
+from webapp.worker.drawing import Drawer
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 
@@ -174,6 +175,7 @@ class _OwnWorker:
             run_job=execution.execute,
             janitor=self._maintenance,
             concurrency=1,
+            drawer=Drawer(),
         )
         self._maintenance.start()
         self._thread = Thread(target=self._worker.run, name="own-worker")

@@ -11,6 +11,7 @@ from webapp import embedded, logs
 from webapp.cli.session import connected
 from webapp.worker import execution, startup
 from webapp.worker.deliveries import DeliveryThread
+from webapp.worker.drawing import Drawer
 from webapp.worker.loop import Worker
 from webapp.worker.maintenance import MaintenanceThread
 from webapp.worker.orders import OrderThread
@@ -43,6 +44,7 @@ def command(concurrency: int, log_level: str) -> None:
             run_job=execution.execute,
             janitor=maintenance,
             concurrency=concurrency,
+            drawer=Drawer(),
         )
 
         orders = OrderThread(worker.id, uri)

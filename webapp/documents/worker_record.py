@@ -25,5 +25,6 @@ class WorkerRecord(Stored):
     stopped_at = me.DateTimeField(db_field="stoppedAt")  # set by a clean exit
     job_ids = me.ListField(me.ObjectIdField(), db_field="jobIds")  # what it works on now
     jobs_done = me.LongField(db_field="jobsDone", default=0)
+    bell_port = me.IntField(db_field="bellPort")  # on loopback of its host, where it hears that a job was queued
     is_paused = me.BooleanField(db_field="isPaused", default=False)  # wished: take no new jobs until resumed
     is_draining = me.BooleanField(db_field="isDraining", default=False)  # wished: finish what runs, then exit

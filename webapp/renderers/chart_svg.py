@@ -7,7 +7,9 @@ states its main figures.
 from __future__ import annotations
 
 import json
+import logging
 import math
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ from typing import Any
 
 from webapp.engine.result import ChartKind, Result
 from webapp.renderers.chart_data import ChartData, chart_data
+from webapp.renderers.drawer import LONGEST_ANSWER
 from webapp.renderers.reader import Reader
 
 #: Dark to light, so that neighbours differ in lightness too (after ColorBrewer and Okabe-Ito, tried in grey).
@@ -36,6 +39,9 @@ _ROUND_SECONDS = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 90
 #: Measures whose parts make the whole.
 _ADDED = ("count", "event-count")
 
+log = logging.getLogger(__name__)
+
+_drawer = ""
 _DRAW = "import json, sys, vl_convert; print(json.dumps([vl_convert.vegalite_to_svg(s) for s in json.load(sys.stdin)]))"
 
 
@@ -92,16 +98,38 @@ def _can_be_stacked(data: ChartData) -> bool:
 def _drawn(specifications: tuple[str, ...]) -> list[str]:
     """An SVG for each Vega-Lite specification, which is JSON.
 
-    By a process of its own: what draws is a whole JavaScript engine, which keeps 100 MB for as long as it lives.
+    By another process: what draws is a whole JavaScript engine, which keeps 100 MB for as long as it lives. The
+    worker's, where it answers; else by one that starts for this.
     """
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", _DRAW],
-        input=f"[{','.join(specifications)}]".encode(),
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
-    found: list[str] = json.loads(done.stdout)
+    asked = f"[{','.join(specifications)}]".encode()
+    found: list[str] | None = _drawn_by_drawer(asked) if _drawer else None
+    if found is None:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _DRAW], input=asked, capture_output=True, check=True, timeout=60
+        )
+        found = json.loads(done.stdout)
+    return found
+
+
+def use_drawer(address: str) -> None:
+    """Have what is drawn in this process drawn by the one that listens at `address` (`renderers.drawer`)."""
+    global _drawer
+    _drawer = address
+
+
+def _drawn_by_drawer(asked: bytes) -> list[str] | None:
+    """None where nobody answers, or has drawn them."""
+    try:
+        with socket.socket(socket.AF_UNIX) as drawer:
+            drawer.settimeout(LONGEST_ANSWER)
+            drawer.connect(_drawer)
+            drawer.sendall(asked)
+            drawer.shutdown(socket.SHUT_WR)
+            with drawer.makefile("rb") as answer:
+                found: list[str] = json.loads(answer.read())
+    except (OSError, ValueError) as error:
+        log.info("charts are drawn by a process of their own", extra={"error": type(error).__name__})
+        return None
     return found
 
 

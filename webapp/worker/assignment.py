@@ -22,6 +22,7 @@ class Assignment:
     mongodb_uri: str
     environment: Mapping[str, str]
     scratch: str  # a folder of this attempt's own, deleted by the worker afterwards
+    drawer: str = ""  # where charts are drawn (`renderers.drawer`); nowhere: by the child
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,9 @@ class Wishes:
     is_draining: bool = False
 
 
-def write(worker_id: str, *, concurrency: int, job_ids: Iterable[ObjectId], jobs_done: int) -> Wishes:
+def write(
+    worker_id: str, *, concurrency: int, job_ids: Iterable[ObjectId], jobs_done: int, bell_port: int | None = None
+) -> Wishes:
     """Say that this worker lives, and read what people want of it. All instants are the database's."""
     records = WorkerRecord._get_collection()
     change: dict[str, Any] = {
@@ -32,6 +34,7 @@ def write(worker_id: str, *, concurrency: int, job_ids: Iterable[ObjectId], jobs
         "concurrency": concurrency,
         "jobIds": list(job_ids),
         "jobsDone": jobs_done,
+        "bellPort": bell_port,
         "startedAt": {"$ifNull": ["$startedAt", "$$NOW"]},
         "lastBeatAt": "$$NOW",
     }

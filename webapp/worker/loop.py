@@ -14,6 +14,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from typing import Any, Protocol
 
 import pymongo
@@ -28,11 +29,13 @@ from webapp.services.jobs import held
 from webapp.services.jobs.changes import Failure
 from webapp.services.leases import retry
 from webapp.services.leases.lease import Hold, HoldState, UnsureClaimError, UnsureClaims
+from webapp.services.queue.bell import Bell
 from webapp.services.queue.line import QueueLine
 from webapp.settings import Settings
 from webapp.worker import heartbeat, reaper
 from webapp.worker.assignment import Assignment, Failed, Outcome, RunJob
 from webapp.worker.child_process import JobChild
+from webapp.worker.drawing import Drawer
 from webapp.worker.minding import Ending, Limits
 from webapp.worker.promotion import Promoter
 from webapp.worker.running_job import RunningJob
@@ -63,7 +66,14 @@ class Worker:
     """`run_job` is what a child does with a job; tests give simpler ones than `execution.execute`."""
 
     def __init__(
-        self, settings: Settings, mongodb_uri: str, *, run_job: RunJob, janitor: Janitor, concurrency: int = 1
+        self,
+        settings: Settings,
+        mongodb_uri: str,
+        *,
+        run_job: RunJob,
+        janitor: Janitor,
+        concurrency: int = 1,
+        drawer: Drawer | None = None,
     ) -> None:
         self.id = uuid.uuid4().hex
         self.jobs_done = 0
@@ -71,6 +81,7 @@ class Worker:
         self._uri = mongodb_uri
         self._run_job = run_job
         self._janitor = janitor
+        self._drawer = drawer
         self._concurrency = concurrency
         self._limits = Limits.of_jobs(settings)
         self._running: dict[ObjectId, RunningJob] = {}
@@ -99,6 +110,10 @@ class Worker:
     def run(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Work until told to stop, or until `until` says so (which then counts as being told)."""
         log.info("worker started", extra={"worker_id": self.id, "concurrency": self._concurrency})
+        with closing(Bell(self.id)) as self._bell, closing(self._drawer) if self._drawer else nullcontext():
+            self._work(until)
+
+    def _work(self, until: Callable[[], bool]) -> None:
         while not self._is_over():
             if until():
                 self.stop()
@@ -114,15 +129,15 @@ class Worker:
     # --- children -----------------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        """Sleep until a child says something or ends, for one turn at most."""
+        """Sleep until a child says something or ends, or a job is queued, for one turn at most."""
         if any(self._has_ended(running) for running in self._running.values()):
             # Its end is still to be written; a child that has ended would wake us for ever.
             time.sleep(max(0.0, min(self._back_at - time.monotonic(), TURN_SECONDS)))
-        elif self._running:
-            waitables: list[Any] = [news for running in self._running.values() for news in running.child.waitables]
-            multiprocessing.connection.wait(waitables, timeout=TURN_SECONDS)
         else:
-            time.sleep(TURN_SECONDS)
+            waitables: list[Any] = [news for running in self._running.values() for news in running.child.waitables]
+            multiprocessing.connection.wait([*waitables, self._bell.socket], timeout=TURN_SECONDS)
+        if self._bell.was_rung():
+            self._due.pop("_claim", None)
         for running in self._running.values():
             running.child.hear()
 
@@ -159,6 +174,7 @@ class Worker:
             mongodb_uri=self._uri,
             environment=self._environment,
             scratch=str(self._settings.scratch_folder / f"{hold.id}-{hold.fence}"),
+            drawer=self._drawer.ensure() if self._drawer is not None else "",
         )
         self._running[hold.id] = RunningJob(hold, JobChild(assignment, self._run_job), self._limits)
         self._uncopied.add(hold.id)
@@ -342,7 +358,11 @@ class Worker:
 
     def _report_for_duty(self) -> None:
         self._wishes = heartbeat.write(
-            self.id, concurrency=self._concurrency, job_ids=self._running, jobs_done=self.jobs_done
+            self.id,
+            concurrency=self._concurrency,
+            job_ids=self._running,
+            jobs_done=self.jobs_done,
+            bell_port=self._bell.port,
         )
         if self._wishes.is_draining:
             self.stop()

@@ -29,6 +29,7 @@ from webapp.services.jobs.changes import Failure
 from webapp.services.jobs.lifecycle import SlotTakenError
 from webapp.services.questions import as_query, ways
 from webapp.services.questions.named_learners import why_not_everyone
+from webapp.services.queue import bell
 from webapp.services.rights import data_scope, organisation, parts
 from webapp.services.rights.standing import RightLostError
 from webapp.settings import get_settings
@@ -63,7 +64,10 @@ class UnusableJobError(Exception):
 def promote(job_id: ObjectId) -> bool:
     """Queue the job if it is pending, due, and its requester has a slot free; fail it if it can never run."""
     found = ReportJob._get_collection().find_one({"_id": job_id, "status": JobStatus.PENDING.value})
-    return found is not None and _queue(found, free_slots(found.get("requestedBy")))
+    is_queued = found is not None and _queue(found, free_slots(found.get("requestedBy")))
+    if is_queued:
+        bell.ring()
+    return is_queued
 
 
 def promote_from(waiting: list[ObjectId], requester: ObjectId | None) -> list[ObjectId]:
