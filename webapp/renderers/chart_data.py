@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -44,6 +44,25 @@ class ChartData:
     values: list[list[float | None]]
     notes: list[str]
     reader: Reader = field(default_factory=Reader)
+    #: Where the numbers' axis has its marks, of a piece: as that of the whole.
+    ticks: Sequence[float] = ()
+
+    def pieces(self, most: int, ticks: Sequence[float]) -> list[ChartData]:
+        """Itself, or where it has more categories than `most` several charts, with about as many of them each."""
+        count = -(-len(self.categories) // most)
+        if count < 2:
+            return [self]
+        each = -(-len(self.categories) // count)
+        return [
+            replace(
+                self,
+                title=Message("%(title)s (%(number)s of %(count)s)", title=self.title, number=number + 1, count=count),
+                categories=self.categories[begin : begin + each],
+                values=[numbers[begin : begin + each] for numbers in self.values],
+                ticks=ticks,
+            )
+            for number, begin in enumerate(range(0, len(self.categories), each))
+        ]
 
     @property
     def description(self) -> str:

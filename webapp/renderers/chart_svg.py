@@ -27,6 +27,9 @@ DARK_COLOURS = ["#7fb2f0", "#5fd0c5", "#f08cc0", "#f9a46b", "#d7dce4", "#c3aeea"
 WIDTH, BAR_STEP, LINE_HEIGHT = 640, 26, 260
 #: Bars side by side are thinner, and there is a gap between their groups.
 GROUPED_STEP, GROUP_GAP = 11, 8
+#: Bars that are higher than this together are drawn in pieces on paper: a page ends, and what is made smaller to fit is
+#: not read.
+PIECE_HEIGHT = 660
 #: A letter of a label is about so wide.
 LETTER = 6.5
 
@@ -69,6 +72,29 @@ def draw(result: Result, reader: Reader | None = None) -> Chart | None:
         return None
     light, dark = _drawn(sketch.specifications)
     return Chart(light, dark, sketch.description, sketch.notes)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A chart on paper, or a part of one: drawn on light ground, and in words."""
+
+    svg: str
+    description: str
+
+
+def pieces(result: Result, reader: Reader) -> tuple[list[Piece], tuple[str, ...]]:
+    """The chart that the result declares as paper has it, and its notes: where its bars are higher than `PIECE_HEIGHT`
+    in several drawings, each with the whole's numbers on its axis. Nothing where it has none."""
+    data = chart_data(result, reader) if result.chart is not None else None
+    if data is None:
+        return [], ()
+    parts = [data] if data.kind == "line" else data.pieces(max(PIECE_HEIGHT // _step(data), 1), ticks_of(data))
+    # The page has the same drawing where there is one, on dark ground too: it is drawn once.
+    grounds = (False, True) if len(parts) == 1 else (False,)
+    specifications = [json.dumps(_specification(part, dark=dark)) for part in parts for dark in grounds]
+    drawn = _drawn(tuple(specifications))[:: len(grounds)]
+    found = [Piece(svg, part.description) for svg, part in zip(drawn, parts, strict=True)]
+    return found, tuple(data.notes)
 
 
 def sketched(result: Result, reader: Reader | None = None, kind: ChartKind | None = None) -> Sketch | None:
@@ -136,6 +162,8 @@ def _drawn_by_drawer(asked: bytes) -> list[str] | None:
 def ticks_of(data: ChartData) -> list[float]:
     """Where the numbers' axis has its marks: 0 and the largest among them or between them, at least two, the same
     distance apart; whole numbers for what is counted."""
+    if data.ticks:
+        return list(data.ticks)
     shown = data.values
     if data.kind == "stacked-bar":
         shown = [[sum(number or 0.0 for number in numbers) for numbers in zip(*data.values, strict=True)]]
@@ -204,18 +232,24 @@ def _lines(data: ChartData, colour: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bars(data: ChartData, colour: dict[str, Any]) -> dict[str, Any]:
-    is_stacked = data.kind == "stacked-bar"
-    is_grouped = not is_stacked and len(data.series) > 1
-    step = len(data.series) * GROUPED_STEP + GROUP_GAP if is_grouped else BAR_STEP
     encoding = {
         "y": {**_categories(data), "type": "nominal", "axis": {"labelLimit": 260}},
-        "x": {**_numbers(data), "stack": "zero" if is_stacked else None},
+        "x": {**_numbers(data), "stack": "zero" if data.kind == "stacked-bar" else None},
         "color": colour,
     }
-    if is_grouped:
+    if _is_grouped(data):
         encoding["yOffset"] = {"field": "series", "type": "nominal", "sort": data.series}
-    height = max(len(data.categories) * step, 60)
+    height = max(len(data.categories) * _step(data), 60)
     return {"width": WIDTH - 120, "height": height, "mark": {"type": "bar"}, "encoding": encoding}
+
+
+def _is_grouped(data: ChartData) -> bool:
+    return data.kind != "stacked-bar" and len(data.series) > 1
+
+
+def _step(data: ChartData) -> int:
+    """How high the bars of one category are, with the gap below them."""
+    return len(data.series) * GROUPED_STEP + GROUP_GAP if _is_grouped(data) else BAR_STEP
 
 
 def _categories(data: ChartData) -> dict[str, Any]:

@@ -29,7 +29,6 @@ MOST_CELLS = 100_000
 ROUNDS = 12
 _NO_FONT = re.compile(r"the text `?(?P<quoted>\"(?:[^\"\\]|\\.)*\")`? could not be displayed")
 _REPLACEMENT = "?"
-CHART = "chart.svg"
 _SIZE = re.compile(r'viewBox="\S+ \S+ (?P<wide>[\d.]+) (?P<high>[\d.]+)"')
 #: The first bytes of a PNG; a logo is one, or an SVG.
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -67,15 +66,13 @@ def write(
     with TemporaryDirectory(prefix="reportdesk-pdf-") as scratch:
         folder = Path(scratch)
         shutil.copyfile(TEMPLATE, folder / TEMPLATE.name)
-        chart = chart_svg.draw(result, about.reader)
-        drawn: dict[str, Any] | None = None
-        if chart is not None:
-            (folder / CHART).write_text(chart.svg, encoding="utf-8")
-            say = about.reader.text
-            drawn = {"path": CHART, "alt": say(chart.description), "notes": [say(note) for note in chart.notes]}
-            drawn["ratio"] = _ratio_of(chart.svg)
+        pieces, chart_notes = chart_svg.pieces(result, about.reader)
+        drawings = []
+        for number, piece in enumerate(pieces):
+            (folder / f"chart-{number}.svg").write_text(piece.svg, encoding="utf-8")
+            drawings.append(pdf_pages.Drawing(f"chart-{number}.svg", piece.description, _ratio_of(piece.svg)))
         # Through the file and out of memory: typesetting needs all there is.
-        document = pdf_pages.document(result, about, _rows(result, limit), notes, drawn)
+        document = pdf_pages.document(result, about, _rows(result, limit), notes, drawings, chart_notes)
         if about.logo:
             document["logo"] = "logo.png" if about.logo.startswith(PNG) else "logo.svg"
             (folder / document["logo"]).write_bytes(about.logo)
@@ -141,8 +138,7 @@ def _compile(folder: Path, path: Path) -> None:
 def _replace(folder: Path, letters: set[str] | None) -> int:
     document, count = _without(json.loads((folder / "data.json").read_text(encoding="ascii")), letters)
     _write_data(folder, document)
-    drawing = folder / CHART
-    if drawing.exists():
+    for drawing in folder.glob("chart-*.svg"):
         drawn, more = _without(drawing.read_text(encoding="utf-8"), letters)
         drawing.write_text(drawn, encoding="utf-8")
         count += more

@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from webapp import statuses
@@ -26,6 +27,8 @@ NARROWEST, WIDEST = 6, 34
 LONGEST_CELL = 300
 #: Of charts, in points: upright; flipped, and what is left for it under title and key figures there.
 CHART_WIDTH, CHART_NARROWEST, CHART_WIDEST, CHART_HEIGHT_LEFT = 480, 400, 600, 285
+#: What a page has for a drawing under its heading, with a few notes, in points.
+PORTRAIT_HEIGHT, LANDSCAPE_HEIGHT = 640, 400
 #: A table that is wider than its page by no more than this has narrower columns, in place of another table.
 SQUEEZED = 1.2
 #: A cell of more lines than this may go over the end of a page.
@@ -42,11 +45,24 @@ _UNSHOWN = re.compile(
 Rows = Sequence[Sequence[Any]]
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A file beside the document's, in words, and its height by its width."""
+
+    path: str
+    description: str
+    ratio: float
+
+
 def document(
-    result: Result, about: About, rows: Rows, notes: Sequence[str], chart: dict[str, Any] | None
+    result: Result,
+    about: About,
+    rows: Rows,
+    notes: Sequence[str],
+    drawings: Sequence[Drawing] = (),
+    chart_notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """`rows` are the first rows of the result; `chart` has `path`, `alt`, `notes` and `ratio`, its height by its
-    width."""
+    """`rows` are the first rows of the result; `drawings` the pieces of its chart."""
     reader = about.reader
     say = reader.text
     sheets, landscape, breakable = _sheets(result, reader, rows)
@@ -73,8 +89,15 @@ def document(
         },
         "notes": [shown(say(note)) for note in [*result.notes, *notes]],
         "figures": [] if result.pages else _figures(result, reader),
-        "chart": chart and {**chart, "alt": shown(chart["alt"]), "notes": [shown(each) for each in chart["notes"]],
-                            "width": _chart_width(chart["ratio"], landscape=landscape)},
+        "drawings": [
+            {
+                "path": each.path,
+                "alt": shown(say(each.description)),
+                "width": _chart_width(each.ratio, landscape=landscape),
+            }
+            for each in drawings
+        ],
+        "chartNotes": [shown(say(each)) for each in chart_notes],
         "sheets": sheets,
         "question": [[shown(what), shown(said)] for what, said in about.question],
         "definitions": [[shown(what), shown(said)] for what, said in about.definitions()],
@@ -83,10 +106,11 @@ def document(
 
 
 def _chart_width(ratio: float, *, landscape: bool) -> float:
-    """In points. On a flipped page as wide as leaves it under the key figures, where it can still be read so."""
+    """In points: never higher than a page. On a flipped one as wide as leaves it under the key figures, where it can
+    still be read so."""
     if not landscape:
-        return CHART_WIDTH
-    return min(max(CHART_HEIGHT_LEFT / ratio, CHART_NARROWEST), CHART_WIDEST)
+        return min(CHART_WIDTH, PORTRAIT_HEIGHT / ratio)
+    return min(max(CHART_HEIGHT_LEFT / ratio, CHART_NARROWEST), CHART_WIDEST, LANDSCAPE_HEIGHT / ratio)
 
 
 def _figures(result: Result, reader: Reader) -> list[list[str]]:
