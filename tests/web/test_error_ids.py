@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.errors import CursorNotFound, ServerSelectionTimeoutError
 from pymongo.synchronous.topology import Topology
 
 from tests.factories import People
@@ -36,6 +36,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
         (KeyError(SECRET), 500, "KeyError"),
         (StorageError(SECRET), 503, "storage-unavailable"),
         (ServerSelectionTimeoutError(SECRET), 503, "ServerSelectionTimeoutError"),
+        (CursorNotFound(SECRET), 503, "CursorNotFound"),
         (ConflictError(SECRET), 409, "conflict"),
     ],
 )

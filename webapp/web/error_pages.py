@@ -10,7 +10,7 @@ from flask import Flask, Response, current_app, jsonify, make_response, render_t
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from pymongo.errors import ConnectionFailure, ServerSelectionTimeoutError
+from pymongo.errors import ConnectionFailure, CursorNotFound, ServerSelectionTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from webapp.errors import ReportdeskError
@@ -31,6 +31,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(ConnectionFailure, _no_database)
     app.register_error_handler(ServerSelectionTimeoutError, _no_database)
+    # A server that has started again knows nothing of what it was read by before.
+    app.register_error_handler(CursorNotFound, _no_database)
     app.register_error_handler(Exception, _unexpected)
 
 

@@ -23,7 +23,6 @@ from webapp.documents import JobStatus, ReportJob, connect
 from webapp.documents.connection import Patience
 from webapp.errors import ReportdeskError
 from webapp.messages import Message
-from webapp.renderers import chart_svg
 from webapp.services.jobs.changes import Failure
 from webapp.services.rights.visibility import JobNotFoundError
 from webapp.settings import get_settings
@@ -106,7 +105,6 @@ def begin(environment: Mapping[str, str], lifeline: Connection) -> None:
 
 def _run(assignment: Assignment, run_job: RunJob, to_worker: Connection) -> ChildReport:
     try:
-        chart_svg.use_drawer(assignment.drawer)
         connect(assignment.mongodb_uri, get_settings().mongodb_database, patience=PATIENCE)
         Path(assignment.scratch).mkdir(parents=True, exist_ok=True)
         job = ReportJob.objects(id=assignment.job_id).first()

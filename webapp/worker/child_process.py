@@ -27,15 +27,12 @@ from webapp.worker.assignment import (
     StageEntered,
 )
 
-#: What is else imported by the first question that is asked.
-LATE = ("ibis.backends.duckdb",)
-
 
 def fork_server(run_job: RunJob) -> ForkServerContext:
     """The context that children are forked from. Its server starts with the first child, imports what `run_job` needs
     once, and stays."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([child.__name__, run_job.__module__, *LATE])
+    context.set_forkserver_preload([child.__name__, run_job.__module__])
     return context
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import ibis.backends.duckdb  # noqa: F401 - the first question would import it: here the fork server does, for all
 from bson import ObjectId
 
 from webapp import clock, record, renderers, storage
@@ -85,6 +86,7 @@ def execute(context: Context) -> Outcome:
 def _execute(context: Context) -> Outcome:
     job = context.job
     scratch = Path(context.assignment.scratch)
+    renderers.chart_svg.use_drawer(context.assignment.drawer)
     scope = DataScope.from_document(job.provenance["scope"])
     standing.require_standing(job, scope)
 
