@@ -18,6 +18,8 @@ import pytest
 from webapp.renderers import chart_svg
 from webapp.worker.drawing import Drawer
 
+#: As it is outside the tests of files, which draw in their own process.
+DRAWN = chart_svg._drawn
 ALONE = "charts are drawn by a process of their own"
 
 
@@ -36,7 +38,7 @@ def drawer() -> Iterator[Drawer]:
     with closing(Drawer()) as drawer:
         yield drawer
     chart_svg.use_drawer("")
-    chart_svg._drawn.cache_clear()
+    DRAWN.cache_clear()
 
 
 def listening(drawer: Drawer) -> str:
@@ -53,8 +55,8 @@ def wait_until(condition: object, seconds: float = 20) -> None:
 
 
 def drawn_anew(name: str) -> str:
-    chart_svg._drawn.cache_clear()
-    return chart_svg.drawn(specification(name))
+    DRAWN.cache_clear()
+    return DRAWN((specification(name),))[0]
 
 
 def test_it_draws_what_a_process_of_its_own_draws(drawer: Drawer, caplog: pytest.LogCaptureFixture) -> None:
@@ -96,7 +98,7 @@ def test_what_cannot_be_drawn_and_what_is_no_question_end_nothing(drawer: Drawer
             assert b"svg" not in stranger.recv(100)
     chart_svg.use_drawer(address)
     with pytest.raises(subprocess.CalledProcessError):
-        chart_svg.drawn('{"mark": 1}')
+        DRAWN(('{"mark": 1}',))
     assert "<svg" in drawn_anew("one")
     assert drawer.ensure() == address
 

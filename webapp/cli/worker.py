@@ -10,6 +10,7 @@ import click
 from webapp import embedded, logs
 from webapp.cli.session import connected
 from webapp.worker import execution, startup
+from webapp.worker.child_process import warm_up
 from webapp.worker.deliveries import DeliveryThread
 from webapp.worker.drawing import Drawer
 from webapp.worker.loop import Worker
@@ -56,6 +57,8 @@ def command(concurrency: int, log_level: str) -> None:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        # The first report need not wait for it.
+        warm_up(execution.execute)
         maintenance.start()
         orders.start()
         scheduler.start()
