@@ -412,3 +412,28 @@ def test_a_download_is_named_for_old_browsers_and_for_all_of_unicode() -> None:
 
 def test_headings_say_the_unit_where_numbers_alone_do_not() -> None:
     assert csv_file.heading(COLUMNS[4], Reader()) == "Total recorded time (seconds)"
+
+
+def test_a_heading_of_a_sheet_is_as_high_as_its_words_need_and_many_columns_are_printed_on_several_pages(
+    tmp_path: Path,
+) -> None:
+    about = make_about()
+    dimension = Column("learner", "Learner", "string", "text", "dimension")
+    numbers = [
+        Column(f"n{place}", label, "integer", "count", "measure")
+        for place, label in enumerate(["Days without any activity at all", "Events", *(["Number of clicks"] * 60)])
+    ]
+    few, many = (
+        make_result(folder, [{"learner": "Ann", **{each.key: 3 for each in shown}}], (dimension, *shown))
+        for folder, shown in ((tmp_path / "few", numbers[:2]), (tmp_path / "many", numbers))
+    )
+    pages = {}
+    for name, result in (("few", few), ("many", many)):
+        path = renderers.render("excel", result, about, tmp_path / f"{name}-file", filename_stem="f").path
+        sheet = openpyxl.load_workbook(path)["Data"]
+        # Each word by itself, in a column as wide as its numbers.
+        assert sheet.row_dimensions[1].height == 15 * len(["Days", "without", "any", "activity", "at all"])
+        assert sheet.print_title_cols == "$A:$A"
+        pages[name] = sheet.page_setup.fitToWidth
+    assert int(pages["few"] or 1) == 1
+    assert int(pages["many"]) > 1

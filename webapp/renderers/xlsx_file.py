@@ -6,6 +6,7 @@ XlsxWriter writes the frame, which has few rows; those of the data are streamed 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
@@ -36,6 +37,10 @@ ROWS_MEASURED = 500
 NARROWEST, WIDEST = 9, 48
 ABOUT_WIDTHS = (26, 74)
 LINE_HEIGHT = 15
+#: Of a heading, in letters: what bold letters and the button of a filter take of a column; the most lines.
+HEADING_ROOM, MOST_LINES = 3, 8
+#: Letters on a flipped page, at the smallest size that is read.
+PAPER_WIDTH = 220
 #: Labels that stay in view; more of them would leave no room for what they label.
 MOST_FROZEN = 3
 
@@ -76,12 +81,14 @@ def write(
         summary = book.add_worksheet(say(Message("Summary")))
         write_summary(book, summary, formats, result, about, notes, chart_data(result, about.reader))
         sheets = _write_frames(book, formats, result, counts, about.reader, cells, has_totals=not is_last_full)
+        data = {sheet.name for sheet in book.worksheets()} - {summary.name}
         if about.changes is not None:
             write_changes(book.add_worksheet(say(Message("Changes"))), formats, about.changes)
         _write_about(book.add_worksheet(say(Message("About"))), formats, about, [*result.notes, *notes])
-        for sheet in book.worksheets():  # on paper: all columns side by side
+        beside = _pages_beside(result, about.reader)
+        for sheet in book.worksheets():
             sheet.set_paper(9)
-            sheet.fit_to_pages(1, 0)
+            sheet.fit_to_pages(beside if sheet.name in data else 1, 0)
             page, of = say(Message("Page")), say(Message("of"))
             sheet.set_footer(f"&L&A&R{page} &P {of} &N")
     sheet_rows.fill(frame, path, sheets, result, about.reader, on_progress)
@@ -119,7 +126,9 @@ def _write_frames(
         sheet.repeat_rows(0, heads - 1)
         for place in range(len(columns)):
             sheet.set_column(place, place, widths[place])
-        _write_headings(sheet, formats, cells, columns)
+        if columns:
+            sheet.repeat_columns(0, _labels(columns) - 1)
+        _write_headings(sheet, formats, cells, columns, widths)
         for row in sorted({heads, count + heads - 1}) if count and columns else ():
             for place, column in enumerate(columns):
                 sheet.write_blank(row, place, None, formats.cell(column) or formats.quiet)
@@ -137,8 +146,10 @@ def _labels(columns: tuple[Column, ...]) -> int:
 
 
 def _write_headings(
-    sheet: Worksheet, formats: Formats, cells: list[headings.Cell], columns: tuple[Column, ...]
+    sheet: Worksheet, formats: Formats, cells: list[headings.Cell], columns: tuple[Column, ...], widths: list[int]
 ) -> None:
+    for row, high in enumerate(_heading_lines(cells, widths)):
+        sheet.set_row(row, LINE_HEIGHT * min(high, MOST_LINES))
     for cell in cells:
         form = formats.spanning if cell.columns > 1 else formats.heading_of(columns[cell.column])
         if cell.rows == cell.columns == 1:
@@ -147,6 +158,22 @@ def _write_headings(
             last = (cell.row + cell.rows - 1, cell.column + cell.columns - 1)
             sheet.merge_range(cell.row, cell.column, *last, "", form)
             sheet.write_string(cell.row, cell.column, plain(cell.text), form)
+
+
+def _heading_lines(cells: list[headings.Cell], widths: list[int]) -> list[int]:
+    """Of each row of the heading: what is merged grows by itself in no program, and what breaks in some only."""
+    lines = [1] * headings.height(cells)
+    for cell in cells:
+        last = cell.row + cell.rows - 1
+        room = sum(widths[cell.column : cell.column + cell.columns]) - HEADING_ROOM
+        needed = len(textwrap.wrap(plain(cell.text), max(room, 1), break_long_words=False))
+        lines[last] = max(lines[last], needed - (cell.rows - 1))
+    return lines
+
+
+def _pages_beside(result: Result, reader: Reader) -> int:
+    """On so many pages side by side its columns are printed, so that they can be read."""
+    return max(-(-sum(_widths(result, reader)) // PAPER_WIDTH), 1)
 
 
 def _write_totals(sheet: Worksheet, row: int, formats: Formats, result: Result, reader: Reader) -> None:
