@@ -126,8 +126,8 @@ def _write_frames(
         sheet.repeat_rows(0, heads - 1)
         for place in range(len(columns)):
             sheet.set_column(place, place, widths[place])
-        if columns:
-            sheet.repeat_columns(0, _labels(columns) - 1)
+        if (labels := _labels(columns)) > 0:
+            sheet.repeat_columns(0, labels - 1)
         _write_headings(sheet, formats, cells, columns, widths)
         for row in sorted({heads, count + heads - 1}) if count and columns else ():
             for place, column in enumerate(columns):
