@@ -63,7 +63,7 @@ unit: setup
 faults: setup
 	REPORTDESK_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/services/jobs/test_machine.py tests/services/orders/test_machine.py \
 	  tests/worker/test_publishing.py tests/record/test_kills.py tests/web/test_hostile_requests.py \
-	  tests/web/test_access_matrix.py tests/web/test_pages.py tests/web/test_resume.py -q -s -o timeout=0
+	  tests/web/test_access_matrix.py tests/web/test_pages.py tests/web/test_resume.py tests/web/test_templates.py -q -s -o timeout=0
 
 # Ratios against named baselines, measured in the same run: `make bench PART=import`.
 bench: setup

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.examples import rotated
 from tests.renderers.reading_back import check_same
 from tests.renderers.results import make_about
 from webapp import record, renderers
@@ -19,6 +20,9 @@ from webapp.services.rights.data_scope import DataScope
 
 #: Not UTC, and with a clock change: an hour that is off would be seen.
 ZONE = "Europe/Madrid"
+
+
+SLOWEST = ("pdf", "excel")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,11 @@ def answer(case: Case, folder: Path, limit: int | None) -> Result:
     query = as_query.to_query(request, DataScope())
     files = record.current().files(as_query.tables_for(query))
     return runner.run(query, files, folder / "rows.parquet")
+
+
+def formats_by_turns(turn: int) -> list[str]:
+    """All; in the short run one of the two that take the longest, by turns."""
+    return [key for key in renderers.FORMATS if key not in SLOWEST] + rotated(SLOWEST, turn)
 
 
 def check(

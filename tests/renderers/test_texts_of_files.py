@@ -19,7 +19,7 @@ import pytest
 
 from tests import messages
 from tests.engine import organisations
-from tests.examples import rotated
+from tests.renderers import every_type
 from tests.renderers.results import make_about
 from webapp import renderers, statuses
 from webapp.engine import runner
@@ -92,9 +92,9 @@ def answer(files: Any, folder: Path, key: str, asked: dict[str, Any]) -> Result:
 
 
 def texts_of(
-    result: Result, folder: Path, locale: str, papers: Sequence[str] = ("pdf", "excel")
+    result: Result, folder: Path, locale: str, formats: Sequence[str] = (*renderers.FORMATS,)
 ) -> dict[str, list[str]]:
-    """By format, all that somebody reads in its file: in list files, on the page, and in these of those for people."""
+    """By format, all that somebody reads in its file; and on the page."""
     measures = {
         column.key: {"label": column.label, "definition": column.definition}
         for column in result.columns
@@ -104,9 +104,9 @@ def texts_of(
     found: dict[str, list[str]] = {}
     paths = {
         key: renderers.render(key, result, about, folder / key, filename_stem="f", options={"words": True}).path
-        for key in ("csv", "json", "parquet", *papers)
+        for key in formats
     }
-    for key in papers:
+    for key in TEXTS_OF.keys() & paths:
         found[key] = TEXTS_OF[key](paths[key])
     page = page_result.read(dumps(page_result.page_document(result, None, has_all_rows=True)).encode())
     found["page"] = [about.reader.heading(page_result.column_of(column)) for column in page["columns"]]
@@ -150,9 +150,8 @@ def test_files_show_words_and_days_and_in_spanish_no_english(
     result = answer(organisation, tmp_path, key, asked)
     assert result.row_count
     names = {part for row in result.first_rows() for value in row.values() for part in str(value).split(" · ")}
-    # The two that take the longest by turns, in the short run.
-    papers = rotated([*TEXTS_OF], CASES.index((key, shape, asked)))
-    for form, texts in texts_of(result, tmp_path, "es", papers).items():
+    formats = every_type.formats_by_turns(CASES.index((key, shape, asked)))
+    for form, texts in texts_of(result, tmp_path, "es", formats).items():
         said = "\n".join(texts)
         assert [each for each in KEYS if re.search(rf"(?<![\w-]){re.escape(each)}(?![\w-])", said)] == [], form
         assert "data." not in said, form

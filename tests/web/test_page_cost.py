@@ -27,7 +27,7 @@ MOST_CALLS_COLD = 13
 MANY = 400
 LISTS = ("", "?q=enr&state=ready", "?type=enrollment-summary&format=csv&since=2026-01-01", "?sort=name", "?page=3")
 SEE_DEPARTMENTS = ("manager", "administrator")
-PEOPLE = ("owner", "manager", "administrator")
+PEOPLE = ("owner", "colleague", "manager", "administrator")
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -17,8 +16,8 @@ from functools import lru_cache
 from typing import Any
 
 from webapp.engine.result import ChartKind, Result
+from webapp.renderers import drawer
 from webapp.renderers.chart_data import ChartData, chart_data
-from webapp.renderers.drawer import LONGEST_ANSWER
 from webapp.renderers.reader import Reader
 
 #: Dark to light, so that neighbours differ in lightness too (after ColorBrewer and Okabe-Ito, tried in grey).
@@ -45,7 +44,6 @@ _ADDED = ("count", "event-count")
 log = logging.getLogger(__name__)
 
 _drawer = ""
-_DRAW = "import json, sys, vl_convert; print(json.dumps([vl_convert.vegalite_to_svg(s) for s in json.load(sys.stdin)]))"
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ def _drawn(specifications: tuple[str, ...]) -> list[str]:
     found: list[str] | None = _drawn_by_drawer(asked) if _drawer else None
     if found is None:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _DRAW], input=asked, capture_output=True, check=True, timeout=60
+            [sys.executable, "-I", drawer.__file__], input=asked, capture_output=True, check=True, timeout=60
         )
         found = json.loads(done.stdout)
     return found
@@ -146,13 +144,7 @@ def use_drawer(address: str) -> None:
 def _drawn_by_drawer(asked: bytes) -> list[str] | None:
     """None where nobody answers, or has drawn them."""
     try:
-        with socket.socket(socket.AF_UNIX) as drawer:
-            drawer.settimeout(LONGEST_ANSWER)
-            drawer.connect(_drawer)
-            drawer.sendall(asked)
-            drawer.shutdown(socket.SHUT_WR)
-            with drawer.makefile("rb") as answer:
-                found: list[str] = json.loads(answer.read())
+        found: list[str] = json.loads(drawer.drawn_by(_drawer, asked))
     except (OSError, ValueError) as error:
         log.info("charts are drawn by a process of their own", extra={"error": type(error).__name__})
         return None

@@ -80,12 +80,14 @@ def write(
         formats = Formats(book, about.reader)
         summary = book.add_worksheet(say(Message("Summary")))
         write_summary(book, summary, formats, result, about, notes, chart_data(result, about.reader))
-        sheets = _write_frames(book, formats, result, counts, about.reader, cells, has_totals=not is_last_full)
+        widths = _widths(result, about.reader)
+        sheets = _write_frames(book, formats, result, counts, about.reader, cells, widths, has_totals=not is_last_full)
         data = {sheet.name for sheet in book.worksheets()} - {summary.name}
         if about.changes is not None:
             write_changes(book.add_worksheet(say(Message("Changes"))), formats, about.changes)
         _write_about(book.add_worksheet(say(Message("About"))), formats, about, [*result.notes, *notes])
-        beside = _pages_beside(result, about.reader)
+        # Side by side, so that they can be read.
+        beside = max(-(-sum(widths) // PAPER_WIDTH), 1)
         for sheet in book.worksheets():
             sheet.set_paper(9)
             sheet.fit_to_pages(beside if sheet.name in data else 1, 0)
@@ -108,12 +110,13 @@ def _write_frames(
     counts: list[int],
     reader: Reader,
     cells: list[headings.Cell],
+    widths: list[int],
     *,
     has_totals: bool,
 ) -> list[DataSheet]:
     """Sheets with heading, widths, filter and totals; of their rows a sample with the formats, and the last one."""
-    columns, widths = result.columns, _widths(result, reader)
-    heads = headings.height(cells)
+    columns, heads = result.columns, headings.height(cells)
+    labels = _labels(columns)
     sheets: list[DataSheet] = []
     first = 0
     data = reader.text(Message("Data"))
@@ -122,11 +125,11 @@ def _write_frames(
         sheets.append(DataSheet(f"xl/worksheets/sheet{len(book.worksheets())}.xml", first, count, heads))
         first += count
         sheet.set_landscape()
-        sheet.freeze_panes(heads, _labels(columns))
+        sheet.freeze_panes(heads, labels)
         sheet.repeat_rows(0, heads - 1)
         for place in range(len(columns)):
             sheet.set_column(place, place, widths[place])
-        if (labels := _labels(columns)) > 0:
+        if labels > 0:
             sheet.repeat_columns(0, labels - 1)
         _write_headings(sheet, formats, cells, columns, widths)
         for row in sorted({heads, count + heads - 1}) if count and columns else ():
@@ -169,11 +172,6 @@ def _heading_lines(cells: list[headings.Cell], widths: list[int]) -> list[int]:
         needed = len(textwrap.wrap(plain(cell.text), max(room, 1), break_long_words=False))
         lines[last] = max(lines[last], needed - (cell.rows - 1))
     return lines
-
-
-def _pages_beside(result: Result, reader: Reader) -> int:
-    """On so many pages side by side its columns are printed, so that they can be read."""
-    return max(-(-sum(_widths(result, reader)) // PAPER_WIDTH), 1)
 
 
 def _write_totals(sheet: Worksheet, row: int, formats: Formats, result: Result, reader: Reader) -> None:

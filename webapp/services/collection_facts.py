@@ -53,8 +53,8 @@ class _Content(Generic[F]):
     changed_at: float = field(default_factory=lambda: time.monotonic())
     looked_back_at: float = field(default_factory=lambda: time.monotonic())
 
-    def since(self) -> datetime:
-        """From when on changes are read now."""
+    def look_from(self) -> datetime:
+        """From when on changes are to be read now; whoever asks does so."""
         if not self.by_id:
             return _EVER
         now = time.monotonic()
@@ -142,7 +142,7 @@ class CollectionFacts(Generic[F]):
 
     def _apply_changes(self, content: _Content[F]) -> _Content[F]:
         begun_at = clock.utcnow()
-        since = content.since()
+        since = content.look_from()
         latest, is_new, is_moved = content.until, False, False
         # Whole before anything is applied: a database that goes away half-way leaves what is known as it was.
         changes = list(

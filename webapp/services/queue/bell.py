@@ -9,20 +9,20 @@ from __future__ import annotations
 import logging
 import socket
 from contextlib import suppress
-from datetime import timedelta
 
 from pymongo.errors import PyMongoError
 
-from webapp.documents import WorkerRecord
 from webapp.services import database_clock
+from webapp.services.queue import workers
 from webapp.services.remembered import Remembered
-from webapp.settings import get_settings
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 #: How long a worker that was read is taken to be there still; for a new one it is the poll that notices the job.
 KNOWN_SECONDS = 2.0
+#: At a time: whoever floods the port does not keep the worker from its leases.
+MOST_HEARD = 100
 _LONGEST_ID = 64
 
 
@@ -44,7 +44,7 @@ class Bell:
         """Whether it was rung since this was asked last."""
         is_rung = False
         with suppress(BlockingIOError):
-            while True:
+            for _ in range(MOST_HEARD):
                 is_rung = self.socket.recv(_LONGEST_ID + 1) == self._word or is_rung
         return is_rung
 
@@ -55,24 +55,20 @@ class Bell:
 def ring() -> None:
     """Wake the workers of this machine. Never fails: they look by themselves, too."""
     try:
-        workers = _here.get(socket.gethostname())
-    except PyMongoError as error:
+        found = _here.get(socket.gethostname())
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            for worker_id, port in found:
+                with suppress(OSError):
+                    sender.sendto(worker_id.encode(), (LOOPBACK, port))
+    except (PyMongoError, OSError) as error:
         log.info("no worker could be woken", extra={"error": type(error).__name__})
-        return
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.setblocking(False)
-        for worker_id, port in workers:
-            with suppress(OSError):
-                sender.sendto(worker_id.encode(), (LOOPBACK, port))
 
 
 def _bells_of(host: str) -> list[tuple[str, int]]:
     """(id, port) of the workers of `host` that live."""
-    since = database_clock.about_now() - timedelta(seconds=get_settings().lease_seconds)
-    found = WorkerRecord._get_collection().find(
-        {"host": host, "lastBeatAt": {"$gte": since}, "stoppedAt": None}, {"bellPort": 1}
-    )
-    return [(each["_id"], each["bellPort"]) for each in found if isinstance(each.get("bellPort"), int)]
+    found = workers.alive(database_clock.about_now())
+    return [(each.id, each.bell_port) for each in found if each.host == host and each.bell_port is not None]
 
 
 _here: Remembered[str, list[tuple[str, int]]] = Remembered(_bells_of, KNOWN_SECONDS)

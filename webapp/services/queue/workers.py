@@ -35,6 +35,7 @@ class WorkerState:
     is_draining: bool
     job_ids: tuple[ObjectId, ...]
     jobs_done: int
+    bell_port: int | None
 
 
 def every(now: datetime | None = None) -> list[WorkerState]:
@@ -94,4 +95,5 @@ def _state(record: WorkerRecord, now: datetime) -> WorkerState:
         is_draining=bool(record.is_draining),
         job_ids=tuple(record.job_ids),
         jobs_done=record.jobs_done or 0,
+        bell_port=record.bell_port,
     )

@@ -6,7 +6,7 @@ What lists go through is kept in the process (`collection_facts`), because no in
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -26,7 +26,6 @@ from webapp.services.plain_text import folded
 from webapp.services.rights import organisation
 from webapp.services.schedules import planning
 from webapp.services.schedules.rights import Reach, visible_schedule
-from webapp.services.timing.closed_days import ClosedDays
 from webapp.services.timing.runs import runs_after
 
 PAGE_SIZE = 50
@@ -35,7 +34,6 @@ FIRES_SHOWN = 50
 #: Of a calendar of runs: from so many schedules, so many runs of all.
 CALENDAR_SCHEDULES, CALENDAR_RUNS = 200, 200
 _LATEST = datetime.max.replace(tzinfo=UTC)
-Closed = Callable[[ObjectId | None], ClosedDays]
 
 
 class Whose(StrEnum):
@@ -197,7 +195,9 @@ def upcoming(actor: Actor, whose: Whose, now: datetime, ahead: timedelta) -> lis
     return list(islice(takewhile(lambda each: each[0] <= now + ahead, told), CALENDAR_RUNS))
 
 
-def _runs_of(schedule: ScheduleFacts, now: datetime, closed: Closed) -> Iterator[tuple[datetime, ScheduleFacts]]:
+def _runs_of(
+    schedule: ScheduleFacts, now: datetime, closed: planning.Closed
+) -> Iterator[tuple[datetime, ScheduleFacts]]:
     return ((run, schedule) for run in runs_after(planning.rule_of(schedule, closed), now))
 
 

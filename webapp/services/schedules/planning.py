@@ -25,6 +25,10 @@ from webapp.services.timing.runs import Rule, next_run_after, runs_after
 TOLD = 5
 
 
+#: The closed days of a calendar, by its id.
+Closed = Callable[[ObjectId | None], ClosedDays]
+
+
 class SaysWhen(Protocol):
     """A schedule, or as much of one as says when it runs."""
 
@@ -42,9 +46,17 @@ class SaysWhen(Protocol):
     def most_caught_up(self) -> int: ...
 
 
-def rule_of(schedule: SaysWhen, closed: Callable[[ObjectId | None], ClosedDays] | None = None) -> Rule:
+def closed_days(calendar_id: ObjectId | None) -> ClosedDays:
+    """The days of a calendar; none of one that is gone or is not used any more."""
+    calendar = Calendar.objects(id=calendar_id, is_active=True).first() if calendar_id else None
+    if calendar is None:
+        return NEVER_CLOSED
+    return ClosedDays(frozenset(calendar.weekend), frozenset(each.day.date() for each in calendar.days))
+
+
+def rule_of(schedule: SaysWhen, closed: Closed = closed_days) -> Rule:
     """What the schedule says, with its calendar as it is now and the ends of classes or terms as the record has
-    them. `closed`: what `closed_days` says, for who asks of many schedules."""
+    them. `closed`: `closed_days`, or what remembers it for who asks of many schedules."""
     timing: Timing = schedule.schedule
     relative: Relative | None = timing.relative if timing.frequency == Frequency.RELATIVE else None
     return Rule(
@@ -61,20 +73,12 @@ def rule_of(schedule: SaysWhen, closed: Callable[[ObjectId | None], ClosedDays] 
         in_working_days=relative.working_days is not False if relative else True,
         first_day=as_day(timing.start_date),
         last_day=as_day(timing.end_date),
-        closed=(closed or closed_days)(schedule.calendar_id),
+        closed=closed(schedule.calendar_id),
         on_closed=schedule.on_closed,
         trigger=schedule.trigger,
         catch_up=schedule.catch_up,
         most_caught_up=schedule.most_caught_up or 1,
     )
-
-
-def closed_days(calendar_id: ObjectId | None) -> ClosedDays:
-    """The days of a calendar; none of one that is gone or is not used any more."""
-    calendar = Calendar.objects(id=calendar_id, is_active=True).first() if calendar_id else None
-    if calendar is None:
-        return NEVER_CLOSED
-    return ClosedDays(frozenset(calendar.weekend), frozenset(each.day.date() for each in calendar.days))
 
 
 def ends_of(relative: Relative) -> tuple[date, ...]:
